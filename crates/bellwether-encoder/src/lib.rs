@@ -1,0 +1,1 @@
+//! The shared encoder: text in, embeddings out, through candle.

@@ -1,0 +1,240 @@
+//! Validated batches: columns side by side, embeddings as one contiguous slice.
+
+use crate::schema::{ModelSchema, TaskId, TaskKind};
+use arrow::array::{Array, StringArray, StringBuilder};
+
+/// What a head said about one observation.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub enum Prediction<'a> {
+    /// Index of the class in the task's labels.
+    Class(u32),
+    /// Space-separated tags.
+    Tags(&'a str),
+    /// A number.
+    Value(f64),
+}
+
+/// One observation on its way into a batch; every field already checked against the schema.
+#[derive(Debug, Clone, Copy)]
+pub struct ObservationRow<'a> {
+    /// Unique within the stream.
+    pub event_id: &'a str,
+    /// The task whose head was asked.
+    pub task: TaskId,
+    /// When the prediction was made, in milliseconds since the epoch, UTC.
+    pub timestamp_ms: i64,
+    /// The input's text, if it was sent.
+    pub text: Option<&'a str>,
+    /// The shared encoder's embedding, `[dim]`, finite.
+    pub embedding: &'a [f32],
+    /// What the head said.
+    pub prediction: Prediction<'a>,
+    /// Classification: `[labels]`. Sequence labelling: `[tokens × labels]`, row by row. Regression or unknown: empty.
+    pub probabilities: &'a [f32],
+}
+
+/// Observations in columns. Embeddings are `[len, dim]`, row-major, as they arrived (not normalised).
+#[derive(Debug, Clone)]
+pub struct ObservationBatch {
+    dim: usize,
+    event_id: StringArray,
+    task: Vec<TaskId>,
+    timestamp_ms: Vec<i64>,
+    text: StringArray,
+    embeddings: Vec<f32>,
+    class: Vec<u32>,
+    value: Vec<f64>,
+    tags: StringArray,
+    confidence: Vec<f32>,
+}
+
+impl ObservationBatch {
+    /// A builder for about `rows` observations of `schema`.
+    #[must_use]
+    pub fn builder(schema: &ModelSchema, rows: usize) -> ObservationBatchBuilder {
+        ObservationBatchBuilder {
+            dim: schema.dim(),
+            kinds: schema.tasks().map(|t| schema.spec(t).kind).collect(),
+            label_counts: schema.tasks().map(|t| schema.spec(t).labels.len()).collect(),
+            event_id: StringBuilder::with_capacity(rows, rows * 24),
+            task: Vec::with_capacity(rows),
+            timestamp_ms: Vec::with_capacity(rows),
+            text: StringBuilder::new(),
+            embeddings: Vec::with_capacity(rows * schema.dim()),
+            class: Vec::with_capacity(rows),
+            value: Vec::with_capacity(rows),
+            tags: StringBuilder::new(),
+            confidence: Vec::with_capacity(rows),
+        }
+    }
+
+    /// Number of observations.
+    #[must_use]
+    pub fn len(&self) -> usize {
+        self.task.len()
+    }
+
+    /// True when there is no observation.
+    #[must_use]
+    pub fn is_empty(&self) -> bool {
+        self.task.is_empty()
+    }
+
+    /// Embedding width.
+    #[must_use]
+    pub fn dim(&self) -> usize {
+        self.dim
+    }
+
+    /// The event's identifier.
+    #[must_use]
+    pub fn event_id(&self, row: usize) -> &str {
+        self.event_id.value(row)
+    }
+
+    /// The tasks, `[len]`.
+    #[must_use]
+    pub fn tasks(&self) -> &[TaskId] {
+        &self.task
+    }
+
+    /// Prediction times, `[len]`, milliseconds since the epoch.
+    #[must_use]
+    pub fn timestamps_ms(&self) -> &[i64] {
+        &self.timestamp_ms
+    }
+
+    /// The text of a row, if it was sent.
+    #[must_use]
+    pub fn text(&self, row: usize) -> Option<&str> {
+        self.text.is_valid(row).then(|| self.text.value(row))
+    }
+
+    /// All embeddings, `[len, dim]`, row-major.
+    #[must_use]
+    pub fn embeddings(&self) -> &[f32] {
+        &self.embeddings
+    }
+
+    /// One embedding, `[dim]`.
+    #[must_use]
+    pub fn embedding(&self, row: usize) -> &[f32] {
+        &self.embeddings[row * self.dim..(row + 1) * self.dim]
+    }
+
+    /// What the head said about a row.
+    #[must_use]
+    pub fn prediction(&self, row: usize) -> Prediction<'_> {
+        if self.tags.is_valid(row) {
+            Prediction::Tags(self.tags.value(row))
+        } else if self.class[row] == u32::MAX {
+            Prediction::Value(self.value[row])
+        } else {
+            Prediction::Class(self.class[row])
+        }
+    }
+
+    /// The head's probability for its own answer, `[len]`: the maximum probability of a classification, the product of the
+    /// tokens' maxima of a tag sequence; NaN where no probabilities were sent.
+    #[must_use]
+    pub fn confidences(&self) -> &[f32] {
+        &self.confidence
+    }
+}
+
+/// Collects rows into an [`ObservationBatch`].
+#[derive(Debug)]
+pub struct ObservationBatchBuilder {
+    dim: usize,
+    kinds: Vec<TaskKind>,
+    label_counts: Vec<usize>,
+    event_id: StringBuilder,
+    task: Vec<TaskId>,
+    timestamp_ms: Vec<i64>,
+    text: StringBuilder,
+    embeddings: Vec<f32>,
+    class: Vec<u32>,
+    value: Vec<f64>,
+    tags: StringBuilder,
+    confidence: Vec<f32>,
+}
+
+impl ObservationBatchBuilder {
+    /// Adds a checked row.
+    ///
+    /// # Panics
+    /// When the embedding's width is not the schema's: the decoders check it first.
+    pub fn push(&mut self, row: &ObservationRow<'_>) {
+        assert_eq!(row.embedding.len(), self.dim, "embedding width was checked when the row was decoded");
+        self.event_id.append_value(row.event_id);
+        self.task.push(row.task);
+        self.timestamp_ms.push(row.timestamp_ms);
+        self.text.append_option(row.text);
+        self.embeddings.extend_from_slice(row.embedding);
+        let (class, value, tags) = match row.prediction {
+            Prediction::Class(class) => (class, f64::NAN, None),
+            Prediction::Tags(tags) => (u32::MAX, f64::NAN, Some(tags)),
+            Prediction::Value(value) => (u32::MAX, value, None),
+        };
+        self.class.push(class);
+        self.value.push(value);
+        self.tags.append_option(tags);
+        let at = row.task.index();
+        self.confidence.push(confidence(self.kinds[at], self.label_counts[at], row.probabilities));
+    }
+
+    /// Rows so far.
+    #[must_use]
+    pub fn len(&self) -> usize {
+        self.task.len()
+    }
+
+    /// True before the first row.
+    #[must_use]
+    pub fn is_empty(&self) -> bool {
+        self.task.is_empty()
+    }
+
+    /// The batch.
+    #[must_use]
+    pub fn finish(mut self) -> ObservationBatch {
+        ObservationBatch {
+            dim: self.dim,
+            event_id: self.event_id.finish(),
+            task: self.task,
+            timestamp_ms: self.timestamp_ms,
+            text: self.text.finish(),
+            embeddings: self.embeddings,
+            class: self.class,
+            value: self.value,
+            tags: self.tags.finish(),
+            confidence: self.confidence,
+        }
+    }
+}
+
+fn confidence(kind: TaskKind, labels: usize, probabilities: &[f32]) -> f32 {
+    if probabilities.is_empty() || labels == 0 {
+        return f32::NAN;
+    }
+    let max = |p: &[f32]| p.iter().copied().fold(f32::NEG_INFINITY, f32::max);
+    match kind {
+        TaskKind::Classification => max(probabilities),
+        TaskKind::SequenceLabelling => probabilities.chunks(labels).map(max).product(),
+        TaskKind::Regression => f32::NAN,
+    }
+}
+
+/// The truth for one observation, as it arrived.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct LabelRow {
+    /// The observation it belongs to.
+    pub event_id: String,
+    /// When the label became known, in milliseconds since the epoch, UTC.
+    pub timestamp_ms: i64,
+    /// Written like the prediction.
+    pub label: String,
+}
+
+/// Labels in order of arrival.
+pub type LabelBatch = Vec<LabelRow>;

@@ -1,0 +1,76 @@
+//! Records that cannot be used: why, in words a person can act on.
+
+use std::fmt;
+
+/// The closed set of reasons for which a record is refused; also the `reason` label of the dead-letter metric.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub enum RejectReason {
+    /// The bytes are not JSON, Arrow IPC or whatever the topic carries.
+    Malformed,
+    /// A column of the contract is absent or null.
+    MissingField,
+    /// A value is of the wrong type or out of range.
+    InvalidField,
+    /// The task is not in the model's schema.
+    UnknownTask,
+    /// The embedding's width is not the reference's.
+    EmbeddingWidth,
+    /// NaN or infinity in the embedding or the probabilities.
+    NonFinite,
+    /// The predicted class is not in the task's labels.
+    UnknownPrediction,
+    /// The probabilities do not fit the task's labels.
+    Probabilities,
+}
+
+impl RejectReason {
+    /// All reasons, so that each series exists from the start.
+    pub const ALL: [Self; 8] = [
+        Self::Malformed,
+        Self::MissingField,
+        Self::InvalidField,
+        Self::UnknownTask,
+        Self::EmbeddingWidth,
+        Self::NonFinite,
+        Self::UnknownPrediction,
+        Self::Probabilities,
+    ];
+
+    /// The stable name: metric label and dead-letter header.
+    #[must_use]
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::Malformed => "malformed",
+            Self::MissingField => "missing_field",
+            Self::InvalidField => "invalid_field",
+            Self::UnknownTask => "unknown_task",
+            Self::EmbeddingWidth => "embedding_width",
+            Self::NonFinite => "non_finite",
+            Self::UnknownPrediction => "unknown_prediction",
+            Self::Probabilities => "probabilities",
+        }
+    }
+}
+
+impl fmt::Display for RejectReason {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(self.as_str())
+    }
+}
+
+/// One refused record of an input.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Reject {
+    /// Index of the record within the input that was decoded (the row of a record batch, the message of a poll).
+    pub row: usize,
+    /// The class of the fault.
+    pub reason: RejectReason,
+    /// What was wrong and what to do, in one sentence, without the record's text.
+    pub detail: String,
+}
+
+impl fmt::Display for Reject {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "row {}: {}: {}", self.row, self.reason, self.detail)
+    }
+}

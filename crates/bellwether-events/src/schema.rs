@@ -1,0 +1,156 @@
+//! What the model consists of: its tasks, their kinds and labels, and the width of the shared embedding.
+
+use serde::{Deserialize, Serialize};
+use std::collections::BTreeMap;
+
+/// Index of a task in its [`ModelSchema`].
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+pub struct TaskId(pub u16);
+
+impl TaskId {
+    /// The index as a `usize`, for slices with one element per task.
+    #[must_use]
+    pub fn index(self) -> usize {
+        usize::from(self.0)
+    }
+}
+
+/// What a task's head predicts.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum TaskKind {
+    /// One class of a closed set.
+    Classification,
+    /// One tag per whitespace-separated token, as BIO or BIOES.
+    SequenceLabelling,
+    /// One number.
+    Regression,
+}
+
+/// One task as `tasks.json` states it.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct TaskSpec {
+    /// What the head predicts.
+    pub kind: TaskKind,
+    /// The classes or tags, in the order of `probabilities`; empty for regression.
+    #[serde(default)]
+    pub labels: Vec<String>,
+}
+
+/// The tasks of one model, in the order of their names, and the embedding width its encoder gives.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct ModelSchema {
+    names: Vec<String>,
+    specs: Vec<TaskSpec>,
+    dim: usize,
+}
+
+/// Why a task schema cannot be used.
+#[derive(Debug, thiserror::Error)]
+pub enum SchemaError {
+    /// The text is not the JSON object of the contract.
+    #[error("tasks.json is not an object of tasks")]
+    Json(#[from] serde_json::Error),
+    /// No task at all.
+    #[error("tasks.json names no task")]
+    Empty,
+    /// More tasks than an identifier can count.
+    #[error("tasks.json names {0} tasks, the limit is 65535")]
+    TooMany(usize),
+    /// A classification or sequence-labelling task without labels.
+    #[error("task `{0}` needs labels")]
+    NoLabels(String),
+    /// The same label twice.
+    #[error("task `{task}` names the label `{label}` twice")]
+    DuplicateLabel {
+        /// The task.
+        task: String,
+        /// The label that occurs twice.
+        label: String,
+    },
+}
+
+impl ModelSchema {
+    /// Reads `tasks.json`: `{"<task>": {"kind": …, "labels": […]}}`. `dim` is the embedding width.
+    ///
+    /// # Errors
+    /// [`SchemaError`] when the text is not that object or a task is unusable.
+    pub fn from_json(text: &str, dim: usize) -> Result<Self, SchemaError> {
+        Self::new(serde_json::from_str(text)?, dim)
+    }
+
+    /// A schema from its parts.
+    ///
+    /// # Errors
+    /// [`SchemaError`] when there is no task or a task is unusable.
+    pub fn new(tasks: BTreeMap<String, TaskSpec>, dim: usize) -> Result<Self, SchemaError> {
+        if tasks.is_empty() {
+            return Err(SchemaError::Empty);
+        }
+        if tasks.len() > usize::from(u16::MAX) {
+            return Err(SchemaError::TooMany(tasks.len()));
+        }
+        for (name, spec) in &tasks {
+            if spec.kind != TaskKind::Regression && spec.labels.is_empty() {
+                return Err(SchemaError::NoLabels(name.clone()));
+            }
+            for (i, label) in spec.labels.iter().enumerate() {
+                if spec.labels[..i].contains(label) {
+                    return Err(SchemaError::DuplicateLabel { task: name.clone(), label: label.clone() });
+                }
+            }
+        }
+        let (names, specs) = tasks.into_iter().unzip();
+        Ok(Self { names, specs, dim })
+    }
+
+    /// Embedding width, in components.
+    #[must_use]
+    pub fn dim(&self) -> usize {
+        self.dim
+    }
+
+    /// Number of tasks.
+    #[must_use]
+    pub fn len(&self) -> usize {
+        self.names.len()
+    }
+
+    /// Never true: a schema has at least one task.
+    #[must_use]
+    pub fn is_empty(&self) -> bool {
+        self.names.is_empty()
+    }
+
+    /// The task of that name.
+    #[must_use]
+    pub fn task(&self, name: &str) -> Option<TaskId> {
+        let at = self.names.binary_search_by(|n| n.as_str().cmp(name)).ok()?;
+        u16::try_from(at).ok().map(TaskId)
+    }
+
+    /// The task's name.
+    #[must_use]
+    pub fn name(&self, task: TaskId) -> &str {
+        &self.names[task.index()]
+    }
+
+    /// The task's kind and labels.
+    #[must_use]
+    pub fn spec(&self, task: TaskId) -> &TaskSpec {
+        &self.specs[task.index()]
+    }
+
+    /// All tasks in order.
+    pub fn tasks(&self) -> impl Iterator<Item = TaskId> + use<> {
+        (0..u16::try_from(self.names.len()).unwrap_or(u16::MAX)).map(TaskId)
+    }
+
+    /// The index of a label within its task.
+    #[must_use]
+    pub fn label_index(&self, task: TaskId, label: &str) -> Option<u32> {
+        let at = self.specs[task.index()].labels.iter().position(|l| l == label)?;
+        u32::try_from(at).ok()
+    }
+}

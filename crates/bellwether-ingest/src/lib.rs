@@ -1,0 +1,1 @@
+//! Kafka: consume predictions and labels, publish verdicts and dead letters, and an in-process broker for the demo.

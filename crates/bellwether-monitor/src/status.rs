@@ -1,0 +1,155 @@
+//! The state of the monitor at one moment, as the API, the page and the metrics show it.
+
+use crate::verdict::Verdict;
+use serde::Serialize;
+
+/// The whole model at one moment of event time.
+#[derive(Debug, Clone, Default, PartialEq, Serialize)]
+pub struct ModelStatus {
+    /// Event time of the newest observation or label that was judged; 0 before the first.
+    pub event_time_ms: i64,
+    /// Identity of the reference that is in force.
+    pub reference: String,
+    /// Whether a shift common to the tasks stands.
+    pub shared_encoder: bool,
+    /// Since when `shared_encoder` is what it is, event time.
+    pub shared_since_ms: i64,
+    /// Median pairwise cosine of the tasks' mean residuals, over the tasks that moved; NaN where fewer than three did.
+    pub common_shift_cosine: f64,
+    /// Share of the active tasks that moved, from 0 to 1.
+    pub moved_task_ratio: f64,
+    /// One sentence on the model as a whole.
+    pub summary: String,
+    /// Every task of the reference, in order of name.
+    pub tasks: Vec<TaskStatus>,
+    /// What went through the pipeline so far.
+    pub counts: PipelineCounts,
+}
+
+/// One task at one moment.
+#[derive(Debug, Clone, PartialEq, Serialize)]
+pub struct TaskStatus {
+    /// Its name.
+    pub task: String,
+    /// `classification`, `sequence_labelling` or `regression`.
+    pub kind: bellwether_events::TaskKind,
+    /// What stands.
+    pub verdict: Verdict,
+    /// Event time of the last change of verdict; 0 before the first.
+    pub changed_ms: i64,
+    /// Event time since which the cause holds, as dated by the detectors.
+    pub since_ms: i64,
+    /// From 0 to 1, as in the timeline.
+    pub confidence: f64,
+    /// Why, in a sentence.
+    pub summary: String,
+    /// Observations judged.
+    pub observations: u64,
+    /// Labels joined.
+    pub labels: u64,
+    /// Share of the window's observations that have a label, from 0 to 1.
+    pub label_coverage: f64,
+    /// Median delay of the window's labels behind their observations, in seconds; NaN without labels.
+    pub label_delay_seconds: f64,
+    /// The sequential detectors.
+    pub signals: Vec<SignalStatus>,
+    /// Squared distance of the window's mean residual within classes over the reference's residual variance, unbiased
+    /// (a linear MMD²; may be slightly negative).
+    pub drift_within_class: f64,
+    /// Total variation distance of the predicted-class proportions, from 0 to 1.
+    pub drift_mix: f64,
+    /// Quality by labels.
+    pub quality: QualityStatus,
+    /// Quality without labels; `None` where the task gives no probabilities.
+    pub estimated: Option<Estimate>,
+    /// What is unlike the reference.
+    pub novelty: NoveltyStatus,
+}
+
+/// One sequential detector.
+#[derive(Debug, Clone, PartialEq, Serialize)]
+pub struct SignalStatus {
+    /// `novelty`, `within_class`, `mix`, `confidence`, `loss` or `unknown_label`.
+    pub signal: &'static str,
+    /// Whether it stands.
+    pub active: bool,
+    /// Natural logarithm of its e-detector's value.
+    pub log_e_value: f64,
+    /// The logarithm at which it raises.
+    pub threshold: f64,
+    /// Recent mean of the statistic it bets on.
+    pub value: f64,
+    /// The mean it tolerates.
+    pub tolerance: f64,
+}
+
+/// A closed interval at the 95 % level.
+#[derive(Debug, Clone, Copy, PartialEq, Serialize)]
+pub struct Interval {
+    /// Lower end.
+    pub low: f64,
+    /// Upper end.
+    pub high: f64,
+}
+
+/// An estimate with its interval.
+#[derive(Debug, Clone, Copy, PartialEq, Serialize)]
+pub struct Estimate {
+    /// The estimate.
+    pub value: f64,
+    /// Its 95 % interval.
+    pub interval: Interval,
+    /// Number of observations it rests on.
+    pub size: usize,
+}
+
+/// Labelled quality of the recent window beside the reference's.
+#[derive(Debug, Clone, PartialEq, Serialize)]
+pub struct QualityStatus {
+    /// `accuracy`, `span_f1` or `mae`.
+    pub metric: &'static str,
+    /// In the reference.
+    pub reference: f64,
+    /// In the window; `None` without labels.
+    pub current: Option<Estimate>,
+    /// Macro-averaged F1 of the window, for classification with labels.
+    pub macro_f1: Option<f64>,
+}
+
+/// What the window holds that the reference does not.
+#[derive(Debug, Clone, PartialEq, Serialize)]
+pub struct NoveltyStatus {
+    /// Share of the window's observations with a novelty p-value below 0.05.
+    pub far_ratio: f64,
+    /// Observations in the group that was last examined.
+    pub group_size: usize,
+    /// Log-odds that the group is coherent rather than scattered; NaN when none was examined.
+    pub coherence: f64,
+    /// Log-odds that the group is a new task rather than new classes of this one; NaN when none was examined.
+    pub affinity: f64,
+    /// The task it is ordinary for, when it is misrouted traffic.
+    pub misrouted_to: Option<String>,
+}
+
+/// Counters of the engine since start.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize)]
+pub struct PipelineCounts {
+    /// Observations judged.
+    pub observations: u64,
+    /// Observations older than the watermark on arrival: joined with labels, not used by the detectors.
+    pub late_observations: u64,
+    /// Observations whose `event_id` was seen before: counted once.
+    pub duplicate_observations: u64,
+    /// Labels joined with their observation.
+    pub labels: u64,
+    /// Labels of observations already labelled: the first counts.
+    pub duplicate_labels: u64,
+    /// Labels waiting for their observation.
+    pub pending_labels: u64,
+    /// Labels given up: their observation never came within the retention.
+    pub orphan_labels: u64,
+    /// Observations waiting for a label.
+    pub pending_observations: u64,
+    /// Observations and labels buffered until the watermark passes them.
+    pub buffered: u64,
+}

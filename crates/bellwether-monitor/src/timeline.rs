@@ -1,0 +1,52 @@
+//! The record of a change of state: one line of the timeline, the verdict topic, the API and the history.
+
+use crate::verdict::Verdict;
+use serde::{Deserialize, Serialize};
+
+/// One change of state, in the form of the contract.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct TimelineLine {
+    /// Event time of the change, RFC 3339, UTC, milliseconds.
+    pub timestamp: String,
+    /// The task, or `None` for the model.
+    pub task: Option<String>,
+    /// The verdict; for the model `new_task` while any task says so, else `healthy`.
+    pub verdict: Option<Verdict>,
+    /// Whether a shift common to the tasks stands.
+    pub shared_encoder: bool,
+    /// When what is said began, as dated by the detectors: RFC 3339.
+    pub since: String,
+    /// From 0 to 1: how far the evidence is beyond what the verdict asks for; see `docs/concepts.md`.
+    pub confidence: f64,
+    /// One sentence a person understands.
+    pub summary: String,
+    /// The numbers behind it.
+    pub evidence: serde_json::Value,
+}
+
+/// Milliseconds since the epoch as RFC 3339 in UTC with milliseconds, such as `2026-03-14T15:00:00.000Z`.
+///
+/// Valid for years 0 to 9999; times outside are clamped to that range.
+#[must_use]
+pub fn rfc3339(timestamp_ms: i64) -> String {
+    const DAY: i64 = 86_400_000;
+    let clamped = timestamp_ms.clamp(-62_167_219_200_000, 253_402_300_799_999);
+    let (days, ms) = (clamped.div_euclid(DAY), clamped.rem_euclid(DAY));
+    // Howard Hinnant, "chrono-compatible low-level date algorithms", civil_from_days.
+    let z = days + 719_468;
+    let era = z.div_euclid(146_097);
+    let doe = z.rem_euclid(146_097);
+    let yoe = (doe - doe / 1460 + doe / 36524 - doe / 146_096) / 365;
+    let doy = doe - (365 * yoe + yoe / 4 - yoe / 100);
+    let mp = (5 * doy + 2) / 153;
+    let day = doy - (153 * mp + 2) / 5 + 1;
+    let month = if mp < 10 { mp + 3 } else { mp - 9 };
+    let year = yoe + era * 400 + i64::from(month <= 2);
+    format!(
+        "{year:04}-{month:02}-{day:02}T{:02}:{:02}:{:02}.{:03}Z",
+        ms / 3_600_000,
+        ms / 60_000 % 60,
+        ms / 1000 % 60,
+        ms % 1000
+    )
+}

@@ -1,0 +1,1 @@
+//! Pure numbers: conformal scores, two-sample statistics, sequential detectors, quality metrics.

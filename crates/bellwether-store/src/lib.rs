@@ -1,0 +1,1 @@
+//! Parquet in and out: observations, labels and the reference file.

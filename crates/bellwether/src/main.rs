@@ -1,0 +1,2 @@
+//! Bellwether.
+fn main() {}
