@@ -1,1 +1,44 @@
-//! Pure numbers: conformal scores, two-sample statistics, sequential detectors, quality metrics.
+//! Pure numbers: conformal scales, sequential detectors, similarity, quality metrics and their intervals.
+//!
+//! Nothing here does I/O, reads a clock, logs, spawns or keeps global state; randomness never enters. What a number
+//! means in the product is the monitor's business. Start from [`EDetector`] for evidence over time and from
+//! [`ConformalScale`] for one observation against a reference.
+//!
+//! ```
+//! use bellwether_stats::{EDetector, ln_threshold};
+//! // Bounded losses whose mean under the null is at most 0.1.
+//! let mut detector = EDetector::bounded(0.1);
+//! for i in 0..400 {
+//!     let loss = if i % 2 == 0 { 1.0 } else { 0.0 };
+//!     detector.observe(loss, i, 1000 * i as i64);
+//! }
+//! assert!(detector.log_e_value() > ln_threshold(1e6));
+//! ```
+
+mod calibration;
+mod classification;
+mod conformal;
+mod edetector;
+mod error;
+mod interval;
+mod logistic;
+mod mean_shift;
+mod mix;
+mod recovery;
+mod regression;
+mod similarity;
+mod spans;
+
+pub use calibration::Isotonic;
+pub use classification::{Confusion, accuracy, macro_f1};
+pub use conformal::ConformalScale;
+pub use edetector::{BETS, EDetector, KAPPA, Onset, ln_threshold};
+pub use error::Error;
+pub use interval::{Interval95, mean_interval, poisson_binomial_interval, span_f1_interval, wilson_interval};
+pub use logistic::{LogisticModel, Standardiser};
+pub use mean_shift::{mean_residual, squared_mean_shift};
+pub use mix::{MixBet, total_variation, total_variation_noise};
+pub use recovery::RecoveryTest;
+pub use regression::{RegressionBet, mean_absolute_error};
+pub use similarity::{IDENTICAL_COSINE, NearestSimilarity, normalise, pairwise_cosines};
+pub use spans::{SpanCounts, Tag, TagScheme, span_counts};

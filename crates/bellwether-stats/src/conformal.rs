@@ -1,0 +1,53 @@
+//! How unusual is one score, by rank among the reference's scores?
+
+use crate::error::{Error, all_finite};
+
+/// Calibration scores in ascending order; low means strange.
+///
+/// The p-value of a new score is the share of calibration scores at or below it, counting the new one: with
+/// exchangeable scores it is stochastically no smaller than uniform. Vovk, Gammerman and Shafer, "Algorithmic Learning
+/// in a Random World" (2005), section 2.2.
+#[derive(Debug, Clone, PartialEq)]
+pub struct ConformalScale {
+    sorted: Vec<f64>,
+}
+
+impl ConformalScale {
+    /// A scale over calibration scores `[n]`, in any order.
+    ///
+    /// # Errors
+    /// [`Error::TooFew`] without scores, [`Error::NonFinite`] on NaN or infinity.
+    pub fn new(mut scores: Vec<f64>) -> Result<Self, Error> {
+        if scores.is_empty() {
+            return Err(Error::TooFew { have: 0, need: 1 });
+        }
+        all_finite(&scores)?;
+        scores.sort_by(f64::total_cmp);
+        Ok(Self { sorted: scores })
+    }
+
+    /// `(#{calibration ≤ score} + 1) / (n + 1)`, in `(0, 1]`; small for scores below the calibration's. O(log n).
+    #[must_use]
+    pub fn p_value(&self, score: f64) -> f64 {
+        let at_or_below = self.sorted.partition_point(|&c| c <= score);
+        (at_or_below + 1) as f64 / (self.sorted.len() + 1) as f64
+    }
+
+    /// Share of calibration scores strictly below `score`, in `[0, 1]`.
+    #[must_use]
+    pub fn rank(&self, score: f64) -> f64 {
+        self.sorted.partition_point(|&c| c < score) as f64 / self.sorted.len() as f64
+    }
+
+    /// Number of calibration scores.
+    #[must_use]
+    pub fn len(&self) -> usize {
+        self.sorted.len()
+    }
+
+    /// Never true: a scale has at least one score.
+    #[must_use]
+    pub fn is_empty(&self) -> bool {
+        self.sorted.is_empty()
+    }
+}

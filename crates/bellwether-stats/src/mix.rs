@@ -1,0 +1,87 @@
+//! Have the proportions of categories changed?
+
+use crate::edetector::BETS;
+
+/// Shares of the plug-in alternative in each bet's mixture.
+const EPSILON: [f64; BETS] = [0.2, 0.4, 0.6, 0.8, 1.0];
+
+/// Bets against fixed proportions with the decayed past proportions as the alternative: `L = 1 − ε + ε q(c)/p₀(c)`.
+///
+/// `q` is known before `c` is seen, so the factors have mean one when `c ~ p₀`. A tolerance in nats, subtracted in
+/// proportion to `ε`, keeps a small divergence from adding up (Kelly: growth equals divergence).
+#[derive(Debug, Clone)]
+pub struct MixBet {
+    null: Vec<f64>,
+    counts: Vec<f64>,
+    total: f64,
+    decay: f64,
+    prior: f64,
+    tolerance_nats: f64,
+}
+
+impl MixBet {
+    /// `reference_counts[c]` are the counts in the reference; `decay` in `(0, 1)` is the forgetting a step; `prior` the
+    /// weight of the null proportions in `q`, in observations; `tolerance_nats` the divergence that is tolerated.
+    #[must_use]
+    pub fn new(reference_counts: &[f64], decay: f64, prior: f64, tolerance_nats: f64) -> Self {
+        let total: f64 = reference_counts.iter().map(|c| c + 0.5).sum();
+        let null: Vec<f64> = reference_counts.iter().map(|c| (c + 0.5) / total).collect();
+        let counts = vec![0.0; null.len()];
+        Self {
+            null,
+            counts,
+            total: 0.0,
+            decay,
+            prior,
+            tolerance_nats,
+        }
+    }
+
+    /// Logarithms of the factors for category `c`, then learns it. `None` for a category outside the reference's.
+    pub fn observe(&mut self, c: usize) -> Option<[f64; BETS]> {
+        let p0 = *self.null.get(c)?;
+        let q = (self.counts[c] + self.prior * p0) / (self.total + self.prior);
+        let factors = EPSILON.map(|e| (1.0 - e + e * q / p0).ln() - self.tolerance_nats * e);
+        for count in &mut self.counts {
+            *count *= self.decay;
+        }
+        self.counts[c] += 1.0;
+        self.total = self.total * self.decay + 1.0;
+        Some(factors)
+    }
+
+    /// Total variation distance of the decayed proportions from the reference's, in `[0, 1]`; 0 before any observation.
+    #[must_use]
+    pub fn distance(&self) -> f64 {
+        if self.total <= 0.0 {
+            return 0.0;
+        }
+        0.5 * self
+            .counts
+            .iter()
+            .zip(&self.null)
+            .map(|(c, p)| (c / self.total - p).abs())
+            .sum::<f64>()
+    }
+
+    /// The distance that chance alone gives, about.
+    #[must_use]
+    pub fn noise(&self) -> f64 {
+        total_variation_noise(self.null.len(), self.total)
+    }
+}
+
+/// Total variation distance of two proportion vectors of one length, in `[0, 1]`.
+#[must_use]
+pub fn total_variation(p: &[f64], q: &[f64]) -> f64 {
+    0.5 * p.iter().zip(q).map(|(a, b)| (a - b).abs()).sum::<f64>()
+}
+
+/// Expected total variation distance of `n` draws over `categories` equally likely ones, about: `√(k / 2πn)`.
+#[must_use]
+pub fn total_variation_noise(categories: usize, n: f64) -> f64 {
+    if n <= 0.0 {
+        return 1.0;
+    }
+    (categories as f64 / (2.0 * std::f64::consts::PI * n)).sqrt()
+}

@@ -1,0 +1,157 @@
+//! Entity-level quality of tag sequences.
+
+use std::collections::BTreeMap;
+
+/// One tag in terms of spans.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Tag {
+    /// Outside every span.
+    Outside,
+    /// First token of a span of the type.
+    Begin(u16),
+    /// A further token.
+    Inside(u16),
+    /// Last token of a span (BIOES).
+    End(u16),
+    /// The only token of a span (BIOES).
+    Single(u16),
+}
+
+/// What each label of a task means as a tag.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct TagScheme {
+    tags: Vec<Tag>,
+}
+
+impl TagScheme {
+    /// Reads labels such as `O`, `B-date`, `I-date`, `E-date`, `S-date`; anything else is a span of one token of its own type.
+    #[must_use]
+    pub fn new(labels: &[String]) -> Self {
+        let mut types: BTreeMap<&str, u16> = BTreeMap::new();
+        let mut id = |name| {
+            let next = u16::try_from(types.len()).unwrap_or(u16::MAX);
+            *types.entry(name).or_insert(next)
+        };
+        let tags = labels
+            .iter()
+            .map(|label| match label.split_once('-') {
+                _ if label == "O" => Tag::Outside,
+                Some(("B", name)) => Tag::Begin(id(name)),
+                Some(("I" | "M", name)) => Tag::Inside(id(name)),
+                Some(("E" | "L", name)) => Tag::End(id(name)),
+                Some(("S" | "U", name)) => Tag::Single(id(name)),
+                _ => Tag::Single(id(label.as_str())),
+            })
+            .collect();
+        Self { tags }
+    }
+
+    /// The tag of a label index; outside for an index the scheme does not know.
+    #[must_use]
+    pub fn tag(&self, label: u16) -> Tag {
+        self.tags.get(usize::from(label)).copied().unwrap_or(Tag::Outside)
+    }
+}
+
+/// Spans found, missed and invented.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub struct SpanCounts {
+    /// Spans in both, with equal bounds and type.
+    pub hits: u32,
+    /// Spans predicted.
+    pub predicted: u32,
+    /// Spans in the truth.
+    pub truth: u32,
+}
+
+impl SpanCounts {
+    /// Sums the counts.
+    #[must_use]
+    pub fn merge(self, other: Self) -> Self {
+        Self {
+            hits: self.hits + other.hits,
+            predicted: self.predicted + other.predicted,
+            truth: self.truth + other.truth,
+        }
+    }
+
+    /// `2·hits / (predicted + truth)`; NaN without spans. Equals seqeval's micro-averaged `f1_score`.
+    #[must_use]
+    pub fn f1(self) -> f64 {
+        2.0 * f64::from(self.hits) / f64::from(self.predicted + self.truth)
+    }
+}
+
+/// Compares two sentences' tags (label indices, one a token) span by span: equal bounds and type count as found.
+///
+/// Spans are read as conlleval reads them: a further token of another type, or without a beginning, begins a span.
+#[must_use]
+pub fn span_counts(scheme: &TagScheme, predicted: &[u16], truth: &[u16]) -> SpanCounts {
+    let (mut p, mut t) = (Spans::new(scheme, predicted), Spans::new(scheme, truth));
+    let (mut next_p, mut next_t) = (p.next(), t.next());
+    let mut counts = SpanCounts::default();
+    // Both come in order of their first token: a merge.
+    loop {
+        match (next_p, next_t) {
+            (None, None) => return counts,
+            (Some(a), Some(b)) if a == b => {
+                counts.hits += 1;
+                counts.predicted += 1;
+                counts.truth += 1;
+                (next_p, next_t) = (p.next(), t.next());
+            }
+            (Some(a), b) if b.is_none_or(|b| a.0 <= b.0) => {
+                counts.predicted += 1;
+                next_p = p.next();
+            }
+            (_, _) => {
+                counts.truth += 1;
+                next_t = t.next();
+            }
+        }
+    }
+}
+
+/// Spans of a sentence as (first token, token after the last, type).
+struct Spans<'a> {
+    scheme: &'a TagScheme,
+    tags: &'a [u16],
+    at: usize,
+}
+
+impl<'a> Spans<'a> {
+    fn new(scheme: &'a TagScheme, tags: &'a [u16]) -> Self {
+        Self { scheme, tags, at: 0 }
+    }
+}
+
+impl Iterator for Spans<'_> {
+    type Item = (usize, usize, u16);
+
+    fn next(&mut self) -> Option<Self::Item> {
+        loop {
+            let start = self.at;
+            let tag = self.scheme.tag(*self.tags.get(start)?);
+            self.at += 1;
+            let (kind, open) = match tag {
+                Tag::Outside => continue,
+                Tag::Single(kind) | Tag::End(kind) => (kind, false),
+                Tag::Begin(kind) | Tag::Inside(kind) => (kind, true),
+            };
+            if open {
+                let rest = self.tags[self.at..].iter().map(|&t| self.scheme.tag(t));
+                for tag in rest {
+                    let ends = tag == Tag::End(kind);
+                    if !ends && tag != Tag::Inside(kind) {
+                        break;
+                    }
+                    self.at += 1;
+                    if ends {
+                        break;
+                    }
+                }
+            }
+            return Some((start, self.at, kind));
+        }
+    }
+}
