@@ -4,10 +4,37 @@
 //! common-shift test of the shared encoder, and the verdicts. Synchronous and deterministic: the same events give the
 //! same verdicts, byte for byte. Does no I/O, reads no clock, spawns nothing beyond a data-parallel score.
 
+//!
+//! One way through: [`Engine::push_observations`] scores a batch (`score`), the `sequencer` puts it in order of event
+//! time, `join` finds labels, the `judge` updates the `task` states and their `signal`s, `diagnosis` says what a task
+//! needs by itself, `shared` what is common, and `explain` writes the line.
+
+mod config;
+mod diagnosis;
+mod engine;
+mod explain;
+mod group;
+mod join;
+mod judge;
+mod outcome;
+mod quality;
+mod recent;
+mod reference;
+mod score;
+mod sequencer;
+mod shared;
+mod signal;
 mod status;
+mod task;
 mod timeline;
 mod verdict;
 
+pub use config::MonitorConfig;
+pub use engine::Engine;
+pub use reference::{
+    FORMAT_VERSION, Reference, ReferenceError, ReferenceManifest, ReferenceQuality, ReferenceRows, Score,
+    SelfPlay, TaskReference, build,
+};
 pub use status::{
     Estimate, Interval, ModelStatus, NoveltyStatus, PipelineCounts, QualityStatus, SignalStatus, TaskStatus,
 };

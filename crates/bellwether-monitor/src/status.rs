@@ -1,5 +1,10 @@
 //! The state of the monitor at one moment, as the API, the page and the metrics show it.
 
+use crate::diagnosis::bulk_shift;
+use crate::explain::quality;
+use crate::judge::Judge;
+use crate::quality::estimated_quality;
+use crate::signal::Signal;
 use crate::verdict::Verdict;
 use serde::Serialize;
 
@@ -152,4 +157,71 @@ pub struct PipelineCounts {
     pub pending_observations: u64,
     /// Observations and labels buffered until the watermark passes them.
     pub buffered: u64,
+}
+
+impl Judge {
+    /// The state at this moment, counters aside.
+    pub(crate) fn status(&self) -> ModelStatus {
+        ModelStatus {
+            event_time_ms: self.now_ms,
+            reference: self.reference.manifest().id.clone(),
+            shared_encoder: self.model.shift.stands,
+            shared_since_ms: self.model.shared_since_ms,
+            common_shift_cosine: self.model.shift.cosine,
+            moved_task_ratio: self.model.shift.moved_ratio,
+            summary: self.model.summary.clone(),
+            tasks: (0..self.tasks.len()).map(|at| self.task_status(at)).collect(),
+            counts: PipelineCounts::default(),
+        }
+    }
+
+    fn task_status(&self, at: usize) -> TaskStatus {
+        let state = &self.tasks[at];
+        let standing = &self.standing[at];
+        let schema = self.reference.schema();
+        let recent: Vec<_> = state
+            .recent
+            .since(state.seen().saturating_sub(self.config.default_window))
+            .collect();
+        let far = recent.iter().filter(|(_, row)| row.p_novelty < 0.05).count();
+        let group = standing.own.group.as_ref();
+        TaskStatus {
+            task: schema.name(state.task).to_owned(),
+            kind: schema.spec(state.task).kind,
+            verdict: standing.verdict,
+            changed_ms: standing.changed_ms,
+            since_ms: standing.since_ms,
+            confidence: standing.confidence,
+            summary: standing.summary.clone(),
+            observations: state.seen(),
+            labels: state.labelled.total(),
+            label_coverage: state.labelled.coverage(&state.recent),
+            label_delay_seconds: state.labelled.median_delay_seconds(),
+            signals: state.signals.all().into_iter().map(signal_status).collect(),
+            drift_within_class: bulk_shift(state, &self.reference, &recent),
+            drift_mix: state.mix.distance(),
+            quality: quality(self, at),
+            estimated: estimated_quality(&state.recent),
+            novelty: NoveltyStatus {
+                far_ratio: far as f64 / recent.len().max(1) as f64,
+                group_size: group.map_or(0, |g| g.size),
+                coherence: group.map_or(f64::NAN, |g| g.coherence),
+                affinity: group.map_or(f64::NAN, |g| g.affinity),
+                misrouted_to: group
+                    .and_then(|g| g.misrouted_to)
+                    .map(|t| schema.name(t).to_owned()),
+            },
+        }
+    }
+}
+
+fn signal_status(signal: &Signal) -> SignalStatus {
+    SignalStatus {
+        signal: signal.name(),
+        active: signal.is_active(),
+        log_e_value: signal.log_e_value(),
+        threshold: signal.threshold(),
+        value: signal.recent_mean(),
+        tolerance: signal.bound(),
+    }
 }

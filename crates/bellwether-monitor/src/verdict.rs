@@ -23,8 +23,14 @@ pub enum Verdict {
 
 impl Verdict {
     /// All six, in order of the contract.
-    pub const ALL: [Self; 6] =
-        [Self::Unknown, Self::Healthy, Self::Watch, Self::Retrain, Self::ContinualUpdate, Self::NewTask];
+    pub const ALL: [Self; 6] = [
+        Self::Unknown,
+        Self::Healthy,
+        Self::Watch,
+        Self::Retrain,
+        Self::ContinualUpdate,
+        Self::NewTask,
+    ];
 
     /// The name on the wire.
     #[must_use]

@@ -1,0 +1,118 @@
+//! What may be set, and where each default comes from.
+
+/// Settings of the monitor. Every default is the shipped one; the reasons stand in `docs/decisions/0002-constants.md`.
+#[derive(Debug, Clone, PartialEq)]
+pub struct MonitorConfig {
+    /// Expected observations until any false alarm of the model.
+    pub average_run_length: f64,
+    /// The same for signals that by themselves can only say `watch`.
+    pub watch_run_length: f64,
+    /// Observations below which a quiet task is `unknown`.
+    pub min_observations: u64,
+    /// Growth of a loss (error rate) that is tolerated.
+    pub loss_tolerance: f64,
+    /// Share of far observations that is tolerated beyond the reference's.
+    pub novelty_tolerance: f64,
+    /// Fall of mean confidence that is tolerated.
+    pub confidence_tolerance: f64,
+    /// Shift of the projection's mean rank from one half that is tolerated.
+    pub movement_tolerance: f64,
+    /// Share of labels outside the label set that is tolerated.
+    pub unknown_label_tolerance: f64,
+    /// Divergence of the class mix that is tolerated, in nats.
+    pub mix_tolerance_nats: f64,
+    /// Relative growth of absolute residuals that is tolerated.
+    pub residual_tolerance: f64,
+    /// Standard errors by which bounds estimated from the reference are widened: the reference is finite.
+    pub reference_margin_se: f64,
+    /// Half-life of what a task remembers for its witness and its mix, in observations.
+    pub half_life: f64,
+    /// Observations between renewals of the witness and between diagnoses.
+    pub stride: u64,
+    /// Most observations a diagnosis looks back on.
+    pub window: u64,
+    /// Observations it looks at when the onset is unknown.
+    pub default_window: u64,
+    /// Novel observations that a group holds at most.
+    pub group_size: usize,
+    /// Fewest novel observations that make a group.
+    pub group_minimum: usize,
+    /// Hours that a novel group must span, so that a burst is none.
+    pub persistence_hours: f64,
+    /// Share of an altered bulk from which the known inputs are called damaged.
+    pub damage_share: f64,
+    /// Shift of the unaltered-looking bulk, in units of the residual variance, from which inputs are called damaged.
+    pub damage_shift: f64,
+    /// In-scope labels that may clear a task of a fall in confidence.
+    pub clearing_labels: usize,
+    /// Likelihood ratio for health that ends an alarm.
+    pub recovery_ratio: f64,
+    /// Hours that a change away from an alarm must hold.
+    pub hold_hours: f64,
+    /// Share of the active tasks that must have moved for a common shift.
+    pub shared_ratio: f64,
+    /// Median pairwise cosine of their shifts for a common shift.
+    pub shared_cosine: f64,
+    /// How late an observation may be against the newest of its source, in milliseconds of event time.
+    pub allowed_lateness_ms: i64,
+    /// How long an observation waits for its label, and a label for its observation, in milliseconds of event time.
+    pub label_retention_ms: i64,
+    /// Most observations, and most labels, that wait; beyond it the oldest are given up and counted.
+    pub max_pending: usize,
+}
+
+/// Signals that can by themselves lead to an alarm and share its budget: novelty, confidence, loss, unknown labels.
+const ALARM_SIGNALS: f64 = 4.0;
+/// Signals that by themselves can only lead to `watch`: within-class movement and mix.
+const WATCH_SIGNALS: f64 = 2.0;
+
+impl MonitorConfig {
+    /// Logarithm at which an alarm signal raises. A task's detectors step only with its own observations, so the rate of
+    /// false alarms per observation of the model does not grow with the number of tasks; it does with the signals.
+    #[must_use]
+    pub fn alarm_threshold(&self) -> f64 {
+        (self.average_run_length * ALARM_SIGNALS).ln()
+    }
+
+    /// Logarithm at which a watch signal raises.
+    #[must_use]
+    pub fn watch_threshold(&self) -> f64 {
+        (self.watch_run_length * WATCH_SIGNALS).ln()
+    }
+}
+
+impl Default for MonitorConfig {
+    fn default() -> Self {
+        const HOUR: i64 = 3_600_000;
+        Self {
+            average_run_length: 1e6,
+            watch_run_length: 1e5,
+            min_observations: 30,
+            loss_tolerance: 0.03,
+            novelty_tolerance: 0.02,
+            confidence_tolerance: 0.03,
+            movement_tolerance: 0.10,
+            unknown_label_tolerance: 0.03,
+            mix_tolerance_nats: 0.05,
+            residual_tolerance: 0.15,
+            reference_margin_se: 2.33,
+            half_life: 50.0,
+            stride: 5,
+            window: 400,
+            default_window: 100,
+            group_size: 80,
+            group_minimum: 12,
+            persistence_hours: 10.0,
+            damage_share: 0.5,
+            damage_shift: 0.015,
+            clearing_labels: 30,
+            recovery_ratio: 100.0,
+            hold_hours: 2.0,
+            shared_ratio: 0.6,
+            shared_cosine: 0.3,
+            allowed_lateness_ms: 5 * 60_000,
+            label_retention_ms: 30 * 24 * HOUR,
+            max_pending: 1_000_000,
+        }
+    }
+}

@@ -1,0 +1,174 @@
+//! The straight walk from batches to verdicts: score, put in order, join, judge.
+
+use crate::config::MonitorConfig;
+use crate::join::{JoinTable, Joined, PendingObservation};
+use crate::judge::Judge;
+use crate::outcome::{Outcome, TagIndex};
+use crate::quality::LabelRecord;
+use crate::reference::Reference;
+use crate::score::ScoredBatch;
+use crate::sequencer::{Item, Sequencer};
+use crate::status::{ModelStatus, PipelineCounts};
+use crate::timeline::TimelineLine;
+use bellwether_events::{LabelBatch, LabelRow, ModelSchema, ObservationBatch};
+use std::sync::Arc;
+
+/// The monitor of one model: give it batches in any order and a watermark, take the changes of state.
+#[derive(Debug)]
+pub struct Engine {
+    reference: Arc<Reference>,
+    tags: Vec<TagIndex>,
+    sequencer: Sequencer,
+    joins: JoinTable,
+    judge: Judge,
+    counts: PipelineCounts,
+}
+
+impl Engine {
+    /// An engine that has seen nothing.
+    #[must_use]
+    pub fn new(reference: Arc<Reference>, config: MonitorConfig) -> Self {
+        let schema = reference.schema();
+        Self {
+            tags: schema.tasks().map(|t| TagIndex::new(schema.spec(t))).collect(),
+            sequencer: Sequencer::default(),
+            joins: JoinTable::default(),
+            judge: Judge::new(Arc::clone(&reference), config),
+            counts: PipelineCounts::default(),
+            reference,
+        }
+    }
+
+    /// The model's tasks and embedding width.
+    #[must_use]
+    pub fn schema(&self) -> &ModelSchema {
+        self.reference.schema()
+    }
+
+    /// The reference in force.
+    #[must_use]
+    pub fn reference(&self) -> &Reference {
+        &self.reference
+    }
+
+    /// How late an observation may be against the newest of its source, in milliseconds.
+    #[must_use]
+    pub fn allowed_lateness_ms(&self) -> i64 {
+        self.judge.config.allowed_lateness_ms
+    }
+
+    /// Scores observations and buffers them until the watermark passes them.
+    pub fn push_observations(&mut self, observations: ObservationBatch) {
+        let batch = Arc::new(ScoredBatch::new(observations, &self.reference));
+        for row in 0..batch.len() {
+            self.sequencer.push(Item::Observation {
+                batch: Arc::clone(&batch),
+                row,
+            });
+        }
+    }
+
+    /// Buffers labels until the watermark passes them.
+    pub fn push_labels(&mut self, labels: LabelBatch) {
+        for label in labels {
+            self.sequencer.push(Item::Label(label));
+        }
+    }
+
+    /// Judges everything strictly before `watermark_ms`, in order of event time.
+    pub fn advance(&mut self, watermark_ms: i64) -> Vec<TimelineLine> {
+        let mut lines = Vec::new();
+        for (item, late) in self.sequencer.release(watermark_ms) {
+            match item {
+                Item::Observation { batch, row } => self.observation(&batch, row, late, &mut lines),
+                Item::Label(label) => self.label(&label, &mut lines),
+            }
+        }
+        self.joins.evict(self.judge.now_ms, &self.judge.config);
+        lines
+    }
+
+    /// Judges all that is buffered: the stream has ended, or has been silent for long.
+    pub fn drain(&mut self) -> Vec<TimelineLine> {
+        self.advance(i64::MAX)
+    }
+
+    fn observation(&mut self, batch: &ScoredBatch, row: usize, late: bool, lines: &mut Vec<TimelineLine>) {
+        let event_id = batch.observations.event_id(row);
+        if self.joins.contains(event_id) {
+            self.counts.duplicate_observations += 1;
+            return;
+        }
+        // The detectors take observations in order only; a late one still counts for labelled quality.
+        let step = if late {
+            self.counts.late_observations += 1;
+            None
+        } else {
+            self.counts.observations += 1;
+            Some(self.judge.observe(batch, row, lines))
+        };
+        let pending = PendingObservation::new(&batch.observations, row, step, batch.p_novelty[row]);
+        if let Some((labelled_ms, label)) = self.joins.add_observation(event_id, pending.clone()) {
+            self.joined(&pending, labelled_ms, &label, lines);
+        }
+    }
+
+    fn label(&mut self, label: &LabelRow, lines: &mut Vec<TimelineLine>) {
+        match self
+            .joins
+            .add_label(&label.event_id, &label.label, label.timestamp_ms)
+        {
+            Joined::Observation(observation) => {
+                self.joined(&observation, label.timestamp_ms, &label.label, lines);
+            }
+            Joined::Duplicate => self.counts.duplicate_labels += 1,
+            Joined::Waits => {}
+        }
+    }
+
+    fn joined(
+        &mut self,
+        observation: &PendingObservation,
+        labelled_ms: i64,
+        label: &str,
+        lines: &mut Vec<TimelineLine>,
+    ) {
+        self.counts.labels += 1;
+        let outcome = observation.outcome(self.reference.schema(), &self.tags, label);
+        let loss = match (outcome, &self.reference.task(observation.task).regression) {
+            (Outcome::Number { absolute_error }, Some(bet)) => bet.rank(absolute_error),
+            (outcome, _) => outcome.loss(),
+        };
+        let record = LabelRecord {
+            step: observation.step,
+            observed_ms: observation.timestamp_ms,
+            labelled_ms,
+            p_novelty: observation.p_novelty,
+            outcome,
+            loss,
+        };
+        self.judge.label(observation.task, record, lines);
+    }
+
+    /// Counters since start.
+    #[must_use]
+    pub fn counts(&self) -> PipelineCounts {
+        let (pending_observations, pending_labels, orphan_labels) = self.joins.sizes();
+        PipelineCounts {
+            pending_observations,
+            pending_labels,
+            orphan_labels,
+            buffered: self.sequencer.len() as u64,
+            ..self.counts
+        }
+    }
+
+    /// The state at this moment. O(tasks · window · dim).
+    #[must_use]
+    pub fn status(&self) -> ModelStatus {
+        ModelStatus {
+            counts: self.counts(),
+            ..self.judge.status()
+        }
+    }
+}

@@ -1,0 +1,278 @@
+//! Stage two: evidence in order, verdicts out. Owns every task's state and the model's.
+
+use crate::config::MonitorConfig;
+use crate::diagnosis::{Diagnosis, diagnose};
+use crate::explain;
+use crate::quality::LabelRecord;
+use crate::reference::Reference;
+use crate::score::ScoredBatch;
+use crate::shared::CommonShift;
+use crate::task::TaskState;
+use crate::timeline::TimelineLine;
+use crate::verdict::Verdict;
+use bellwether_events::TaskId;
+use std::sync::Arc;
+
+/// Share of the tasks whose own diagnosis is `retrain` from which a common fault is taken to harm the others too.
+const HARMED_RATIO: f64 = 0.5;
+/// Tasks that must see a new task before the same novelty elsewhere is taken for it.
+const LEAKING_TASKS: usize = 2;
+const HOUR_MS: f64 = 3_600_000.0;
+
+/// What stands for one task.
+#[derive(Debug, Clone)]
+pub(crate) struct Standing {
+    pub(crate) verdict: Verdict,
+    pub(crate) changed_ms: i64,
+    pub(crate) since_ms: i64,
+    pub(crate) confidence: f64,
+    pub(crate) summary: String,
+    pub(crate) own: Diagnosis,
+    diagnosed: Option<DiagnosisKey>,
+    pending: Option<(Verdict, i64)>,
+}
+
+/// A diagnosis is made anew when what stands has changed, or with every tenth observation or fifth label.
+type DiagnosisKey = (u8, u64, u64);
+
+/// What stands for the model.
+#[derive(Debug, Clone, PartialEq)]
+pub(crate) struct ModelStanding {
+    pub(crate) verdict: Verdict,
+    pub(crate) shift: CommonShift,
+    pub(crate) changed_ms: i64,
+    pub(crate) shared_since_ms: i64,
+    pub(crate) summary: String,
+}
+
+/// The judge of one model: deterministic, one observation or label at a time, in order.
+#[derive(Debug)]
+pub(crate) struct Judge {
+    pub(crate) reference: Arc<Reference>,
+    pub(crate) config: MonitorConfig,
+    pub(crate) tasks: Vec<TaskState>,
+    pub(crate) standing: Vec<Standing>,
+    pub(crate) model: ModelStanding,
+    pub(crate) now_ms: i64,
+}
+
+impl Judge {
+    pub(crate) fn new(reference: Arc<Reference>, config: MonitorConfig) -> Self {
+        let tasks: Vec<TaskState> = reference
+            .schema()
+            .tasks()
+            .map(|t| TaskState::new(t, &reference, &config))
+            .collect();
+        let standing = tasks
+            .iter()
+            .map(|t| Standing {
+                verdict: Verdict::Unknown,
+                changed_ms: 0,
+                since_ms: 0,
+                confidence: 0.0,
+                summary: explain::waiting(reference.schema().name(t.task), 0, config.min_observations),
+                own: Diagnosis::healthy(),
+                diagnosed: None,
+                pending: None,
+            })
+            .collect();
+        let model = ModelStanding {
+            verdict: Verdict::Unknown,
+            shift: CommonShift::default(),
+            changed_ms: 0,
+            shared_since_ms: 0,
+            summary: "Waiting for the first observations.".to_owned(),
+        };
+        Self {
+            reference,
+            config,
+            tasks,
+            standing,
+            model,
+            now_ms: 0,
+        }
+    }
+
+    /// Takes one observation, in order of time; returns its step within the task.
+    pub(crate) fn observe(&mut self, batch: &ScoredBatch, row: usize, lines: &mut Vec<TimelineLine>) -> u64 {
+        let task = batch.observations.tasks()[row];
+        self.now_ms = self.now_ms.max(batch.observations.timestamps_ms()[row]);
+        let state = &mut self.tasks[task.index()];
+        let step = state.recent.next_step();
+        state.observe(self.reference.task(task), batch, row);
+        if state.seen().is_multiple_of(self.config.stride) {
+            self.evaluate(task, lines);
+        }
+        step
+    }
+
+    /// Takes one joined label, in order of the time it became known.
+    pub(crate) fn label(&mut self, task: TaskId, record: LabelRecord, lines: &mut Vec<TimelineLine>) {
+        self.now_ms = self.now_ms.max(record.labelled_ms);
+        self.tasks[task.index()].label(self.reference.task(task), record);
+        self.evaluate(task, lines);
+    }
+
+    fn evaluate(&mut self, task: TaskId, lines: &mut Vec<TimelineLine>) {
+        self.diagnose(task);
+        self.judge_model(lines);
+        if self.model.shift.stands {
+            for at in 0..self.tasks.len() {
+                self.judge_task(at, lines);
+            }
+        } else {
+            self.judge_task(task.index(), lines);
+        }
+    }
+
+    fn diagnose(&mut self, task: TaskId) {
+        let state = &self.tasks[task.index()];
+        let standing = &mut self.standing[task.index()];
+        if !state.signals.any_active() {
+            if standing.diagnosed.take().is_some() {
+                standing.own = Diagnosis::healthy();
+            }
+            return;
+        }
+        let key = (
+            state.signals.active_set(),
+            state.seen() / 10,
+            state.labelled.total() / 5,
+        );
+        if standing.diagnosed != Some(key) {
+            standing.own = diagnose(state, &self.reference, &self.config, &standing.own);
+            standing.diagnosed = Some(key);
+        }
+    }
+
+    /// The common shift, and whether any task sees a new one.
+    fn judge_model(&mut self, lines: &mut Vec<TimelineLine>) {
+        let shift = self.model.shift.update(&self.tasks, &self.config);
+        let verdict = if shift.stands {
+            if self.harmed_ratio() >= HARMED_RATIO {
+                Verdict::Retrain
+            } else {
+                Verdict::Watch
+            }
+        } else if self.standing.iter().any(|s| s.own.verdict == Verdict::NewTask) {
+            Verdict::NewTask
+        } else if self
+            .tasks
+            .iter()
+            .any(|t| t.seen() >= self.config.min_observations)
+        {
+            Verdict::Healthy
+        } else {
+            Verdict::Unknown
+        };
+        let changed = shift.stands != self.model.shift.stands || verdict != self.model.verdict;
+        if shift.stands && !self.model.shift.stands {
+            self.model.shared_since_ms = self.shift_onset();
+        } else if !shift.stands && self.model.shift.stands {
+            self.model.shared_since_ms = self.now_ms;
+        }
+        self.model.shift = shift;
+        if changed {
+            self.model.verdict = verdict;
+            self.model.changed_ms = self.now_ms;
+            self.model.summary = explain::model_summary(self);
+            lines.push(explain::model_line(self));
+        }
+    }
+
+    fn harmed_ratio(&self) -> f64 {
+        let active: Vec<usize> = (0..self.tasks.len())
+            .filter(|&t| self.tasks[t].seen() >= self.config.min_observations)
+            .collect();
+        let harmed = active
+            .iter()
+            .filter(|&&t| self.standing[t].own.verdict == Verdict::Retrain)
+            .count();
+        harmed as f64 / active.len().max(1) as f64
+    }
+
+    /// Median onset of the moved tasks: one of them may have had a cause of its own before.
+    fn shift_onset(&self) -> i64 {
+        let mut onsets: Vec<i64> = self
+            .tasks
+            .iter()
+            .filter_map(|t| t.signals.movement.active().or(t.signals.novelty.active()))
+            .map(|onset| onset.timestamp_ms)
+            .collect();
+        onsets.sort_unstable();
+        onsets.get(onsets.len() / 2).copied().unwrap_or(self.now_ms)
+    }
+
+    fn judge_task(&mut self, at: usize, lines: &mut Vec<TimelineLine>) {
+        let verdict = self.decide(at);
+        let now_ms = self.now_ms;
+        let standing = &mut self.standing[at];
+        if verdict == standing.verdict {
+            standing.pending = None;
+            return;
+        }
+        // Escalation is immediate; every other change away from what was said must hold for a while.
+        let escalates = rank(verdict) > rank(standing.verdict) || standing.verdict == Verdict::Unknown;
+        let hold_hours = if escalates { 0.0 } else { self.config.hold_hours };
+        let since = match standing.pending {
+            Some((pending, since)) if pending == verdict => since,
+            _ => now_ms,
+        };
+        standing.pending = Some((verdict, since));
+        if (now_ms - since) as f64 >= hold_hours * HOUR_MS {
+            standing.pending = None;
+            standing.verdict = verdict;
+            standing.changed_ms = now_ms;
+            let explained = explain::task(self, at);
+            let standing = &mut self.standing[at];
+            standing.since_ms = explained.since_ms;
+            standing.confidence = explained.confidence;
+            standing.summary = explained.summary;
+            lines.push(explain::task_line(self, at));
+        }
+    }
+
+    /// The task's own diagnosis in the light of the others'.
+    fn decide(&self, at: usize) -> Verdict {
+        let state = &self.tasks[at];
+        let own = &self.standing[at].own;
+        if self.model.shift.stands {
+            return self.decide_under_common_shift(at);
+        }
+        match own.verdict {
+            Verdict::ContinualUpdate if self.others_with_new_task(at) >= LEAKING_TASKS => Verdict::NewTask,
+            Verdict::Healthy if state.seen() < self.config.min_observations => Verdict::Unknown,
+            verdict => verdict,
+        }
+    }
+
+    /// A common cause explains novelty away; where it harms most tasks, it harms those that cannot tell as well.
+    fn decide_under_common_shift(&self, at: usize) -> Verdict {
+        let state = &self.tasks[at];
+        let own = &self.standing[at].own;
+        if own.verdict == Verdict::Retrain {
+            return Verdict::Retrain;
+        }
+        let cleared = own.cleared_by_labels(state.signals.loss.bound(), &self.config);
+        if self.harmed_ratio() >= HARMED_RATIO && state.seen() > 0 && !cleared {
+            Verdict::Retrain
+        } else if state.seen() == 0 {
+            Verdict::Unknown
+        } else {
+            Verdict::Watch
+        }
+    }
+
+    fn others_with_new_task(&self, at: usize) -> usize {
+        let others = self.standing.iter().enumerate().filter(|(other, _)| *other != at);
+        others.filter(|(_, s)| s.own.verdict == Verdict::NewTask).count()
+    }
+}
+
+fn rank(verdict: Verdict) -> u8 {
+    match verdict {
+        Verdict::Unknown | Verdict::Healthy => 0,
+        Verdict::Watch => 1,
+        Verdict::Retrain | Verdict::ContinualUpdate | Verdict::NewTask => 2,
+    }
+}

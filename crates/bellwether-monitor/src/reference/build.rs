@@ -1,0 +1,198 @@
+//! From labelled observations to a reference.
+
+use super::manifest::{FORMAT_VERSION, ReferenceManifest, ReferenceQuality, ReferenceRows};
+use super::{NEIGHBOURS, Reference, ReferenceError, self_play, unit_rows};
+use crate::config::MonitorConfig;
+use crate::outcome::{Outcome, TagIndex, outcome, parse_number};
+use bellwether_events::{ModelSchema, ObservationBatch, Prediction, TaskId, TaskKind};
+use bellwether_stats::{NearestSimilarity, SpanCounts};
+use half::f16;
+use std::collections::BTreeMap;
+use std::hash::Hasher;
+
+/// Builds a reference from observations and their labels, `labels[row]` for each row.
+///
+/// Deterministic: rows are ordered by (task, timestamp, `event_id`), so the input's order does not matter.
+/// O(n² · dim) for the similarities of all rows to all tasks.
+///
+/// # Errors
+/// [`ReferenceError`] when a task has too few rows or a number cannot be read.
+pub fn build(
+    schema: &ModelSchema,
+    observations: &ObservationBatch,
+    labels: &[String],
+    encoder_version: Option<String>,
+) -> Result<(ReferenceManifest, ReferenceRows), ReferenceError> {
+    let mut order: Vec<usize> = (0..observations.len()).collect();
+    let key = |row: usize| {
+        (
+            observations.tasks()[row],
+            observations.timestamps_ms()[row],
+            observations.event_id(row),
+        )
+    };
+    order.sort_by(|&a, &b| key(a).cmp(&key(b)));
+
+    let mut rows = ReferenceRows::default();
+    let mut tally: Vec<QualityTally> = vec![QualityTally::default(); schema.len()];
+    let tag_indices: Vec<TagIndex> = schema.tasks().map(|t| TagIndex::new(schema.spec(t))).collect();
+    for &row in &order {
+        let task = observations.tasks()[row];
+        let label = &labels[row];
+        let prediction = observations.prediction(row);
+        if schema.spec(task).kind == TaskKind::Regression && parse_number(label).is_none() {
+            return Err(ReferenceError::NotANumber {
+                task: schema.name(task).to_owned(),
+                label: label.clone(),
+                event_id: observations.event_id(row).to_owned(),
+            });
+        }
+        let outcome = outcome(schema, task, &tag_indices[task.index()], prediction, label);
+        tally[task.index()].add(&outcome);
+        rows.task.push(task);
+        rows.embedding.extend(unit_f16(observations.embedding(row)));
+        rows.class.push(if let Prediction::Class(c) = prediction {
+            c
+        } else {
+            0
+        });
+        rows.truth
+            .push(schema.label_index(task, label).unwrap_or(u32::MAX));
+        rows.confidence.push(observations.confidences()[row]);
+        rows.loss.push(outcome.loss());
+    }
+    let ranges = super::task_ranges(&rows, schema)?;
+    let dim = schema.dim();
+    let unit = unit_rows(&rows, dim);
+
+    let mut similarities = vec![0.0_f32; rows.len() * schema.len()];
+    let mut column = vec![0.0; rows.len()];
+    for (t, range) in ranges.iter().enumerate() {
+        let distinct = super::task::distinct_rows(&unit[range.start * dim..range.end * dim], dim);
+        NearestSimilarity::new(&distinct, dim, NEIGHBOURS).query(&unit, &mut column);
+        for (row, &s) in column.iter().enumerate() {
+            similarities[row * schema.len() + t] = s;
+        }
+    }
+    rows.own_similarity = rows
+        .task
+        .iter()
+        .enumerate()
+        .map(|(row, t)| similarities[row * schema.len() + t.index()])
+        .collect();
+
+    let own_nearest_ratio = schema
+        .tasks()
+        .map(|t| {
+            (
+                schema.name(t).to_owned(),
+                own_nearest(&similarities, schema.len(), &ranges[t.index()], t),
+            )
+        })
+        .collect();
+    let quality = schema
+        .tasks()
+        .map(|t| {
+            (
+                schema.name(t).to_owned(),
+                tally[t.index()].finish(schema.spec(t).kind),
+            )
+        })
+        .collect();
+    let times = || order.iter().map(|&row| observations.timestamps_ms()[row]);
+    let mut manifest = ReferenceManifest {
+        format_version: FORMAT_VERSION,
+        id: identity(schema, &rows),
+        dim,
+        encoder_version,
+        from_ms: times().min().unwrap_or(0),
+        to_ms: times().max().unwrap_or(0),
+        tasks: schema
+            .tasks()
+            .map(|t| (schema.name(t).to_owned(), schema.spec(t).clone()))
+            .collect::<BTreeMap<_, _>>(),
+        quality,
+        own_nearest_ratio,
+        self_play: self_play::untrained(),
+    };
+    let reference = Reference::assemble(manifest.clone(), &rows, &MonitorConfig::default())?;
+    manifest.self_play = self_play::train(&reference, &rows, &unit, &similarities, &ranges);
+    Ok((manifest, rows))
+}
+
+fn unit_f16(embedding: &[f32]) -> impl Iterator<Item = f16> + '_ {
+    let norm = embedding
+        .iter()
+        .map(|&x| f64::from(x) * f64::from(x))
+        .sum::<f64>()
+        .sqrt()
+        .max(1e-9);
+    embedding.iter().map(move |&x| f16::from_f64(f64::from(x) / norm))
+}
+
+fn own_nearest(similarities: &[f32], tasks: usize, range: &std::ops::Range<usize>, task: TaskId) -> f64 {
+    let own = range
+        .clone()
+        .filter(|row| {
+            let row = &similarities[row * tasks..(row + 1) * tasks];
+            row.iter()
+                .enumerate()
+                .all(|(t, &s)| t == task.index() || s < row[task.index()])
+        })
+        .count();
+    own as f64 / range.len() as f64
+}
+
+/// A content hash, so that two builds of one input are one reference.
+fn identity(schema: &ModelSchema, rows: &ReferenceRows) -> String {
+    let mut hash = twox_hash::XxHash64::with_seed(u64::from(FORMAT_VERSION));
+    for task in schema.tasks() {
+        hash.write(schema.name(task).as_bytes());
+        for label in &schema.spec(task).labels {
+            hash.write(label.as_bytes());
+            hash.write_u8(0);
+        }
+    }
+    for row in 0..rows.len() {
+        hash.write_u16(rows.task[row].0);
+        hash.write_u32(rows.class[row]);
+        hash.write_u32(rows.truth[row]);
+        hash.write_u32(rows.confidence[row].to_bits());
+        hash.write_u64(rows.loss[row].to_bits());
+    }
+    for x in &rows.embedding {
+        hash.write_u16(x.to_bits());
+    }
+    format!("{:016x}", hash.finish())
+}
+
+#[derive(Debug, Clone, Default)]
+struct QualityTally {
+    size: usize,
+    total_loss: f64,
+    spans: SpanCounts,
+}
+
+impl QualityTally {
+    fn add(&mut self, outcome: &Outcome) {
+        self.size += 1;
+        self.total_loss += outcome.loss();
+        if let Outcome::Tags { spans, .. } = outcome {
+            self.spans = self.spans.merge(*spans);
+        }
+    }
+
+    fn finish(&self, kind: TaskKind) -> ReferenceQuality {
+        let mean_loss = self.total_loss / self.size as f64;
+        let (metric, value) = match kind {
+            TaskKind::Classification => ("accuracy", 1.0 - mean_loss),
+            TaskKind::SequenceLabelling => ("span_f1", self.spans.f1()),
+            TaskKind::Regression => ("mae", mean_loss),
+        };
+        ReferenceQuality {
+            metric: metric.to_owned(),
+            value,
+            size: self.size,
+        }
+    }
+}

@@ -1,0 +1,100 @@
+//! What a reference file states about itself, and the rows it holds.
+
+use bellwether_events::{TaskId, TaskSpec};
+use half::f16;
+use serde::{Deserialize, Serialize};
+use std::collections::BTreeMap;
+
+/// Version of the file's meaning; a reader refuses another.
+pub const FORMAT_VERSION: u32 = 1;
+
+/// Everything about a reference but its rows.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct ReferenceManifest {
+    /// [`FORMAT_VERSION`] of the writer.
+    pub format_version: u32,
+    /// Derived from the contents: equal inputs give equal identities.
+    pub id: String,
+    /// Embedding width.
+    pub dim: usize,
+    /// The encoder's version, where the owner stated one.
+    pub encoder_version: Option<String>,
+    /// Oldest observation, milliseconds since the epoch.
+    pub from_ms: i64,
+    /// Newest observation, milliseconds since the epoch.
+    pub to_ms: i64,
+    /// The tasks as in `tasks.json`.
+    pub tasks: BTreeMap<String, TaskSpec>,
+    /// By task: quality in the reference.
+    pub quality: BTreeMap<String, ReferenceQuality>,
+    /// By task: share of its observations that lie nearest to their own task. Below 0.8 a task cannot claim novelty.
+    pub own_nearest_ratio: BTreeMap<String, f64>,
+    /// What self-play taught.
+    pub self_play: SelfPlay,
+}
+
+/// Labelled quality of one task in the reference.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct ReferenceQuality {
+    /// `accuracy`, `span_f1` or `mae`.
+    pub metric: String,
+    /// Its value.
+    pub value: f64,
+    /// Labelled observations behind it.
+    pub size: usize,
+}
+
+/// A standardised logistic score.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct Score {
+    /// Mean of each feature in self-play.
+    pub mean: Vec<f64>,
+    /// Standard deviation of each feature in self-play.
+    pub scale: Vec<f64>,
+    /// Constant, one weight a feature, then (affinity only) one a task.
+    pub weights: Vec<f64>,
+    /// Share of self-play's rounds on the right side.
+    pub training_accuracy: Option<f64>,
+}
+
+/// The two scores that tell kinds of novelty apart, trained on the reference alone.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct SelfPlay {
+    /// Log-odds that a novel group is a new task rather than new classes.
+    pub affinity: Score,
+    /// Log-odds that novel observations cohere rather than scatter.
+    pub coherence: Score,
+}
+
+/// The rows of a reference, grouped by task in the schema's order.
+#[derive(Debug, Clone, Default, PartialEq)]
+pub struct ReferenceRows {
+    /// The task, `[n]`.
+    pub task: Vec<TaskId>,
+    /// Unit embeddings, `[n, dim]`, row-major.
+    pub embedding: Vec<f16>,
+    /// Index of the predicted class; 0 where the task has no classes. `[n]`.
+    pub class: Vec<u32>,
+    /// Index of the true class; `u32::MAX` where unknown or none. `[n]`.
+    pub truth: Vec<u32>,
+    /// The head's probability of its answer; NaN where it gives none. `[n]`.
+    pub confidence: Vec<f32>,
+    /// 1 when prediction and label differ (classes, whole tag sequences), the absolute error for numbers. `[n]`.
+    pub loss: Vec<f64>,
+    /// Mean cosine to the nearest others of the task. `[n]`.
+    pub own_similarity: Vec<f32>,
+}
+
+impl ReferenceRows {
+    /// Number of rows.
+    #[must_use]
+    pub fn len(&self) -> usize {
+        self.task.len()
+    }
+
+    /// True without rows.
+    #[must_use]
+    pub fn is_empty(&self) -> bool {
+        self.task.is_empty()
+    }
+}

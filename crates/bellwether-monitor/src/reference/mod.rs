@@ -1,0 +1,196 @@
+//! What is normal, per task and for the encoder.
+
+mod build;
+mod manifest;
+mod self_play;
+mod task;
+
+pub use build::build;
+pub use manifest::{FORMAT_VERSION, ReferenceManifest, ReferenceQuality, ReferenceRows, Score, SelfPlay};
+pub use task::TaskReference;
+pub(crate) use task::{BULK_P, far_statistic};
+
+use crate::config::MonitorConfig;
+use bellwether_events::{ModelSchema, SchemaError, TaskId};
+use half::slice::HalfFloatSliceExt;
+use std::ops::Range;
+
+/// Nearest neighbours whose mean cosine is the similarity. Five is robust to one mislabelled or stray row.
+pub(crate) const NEIGHBOURS: usize = 5;
+/// Fewest labelled observations a task needs in a reference: a p-value below 0.01 must be possible.
+pub(crate) const MIN_TASK_ROWS: usize = 100;
+/// Own-nearest ratio from which a task has a home of its own in embedding space.
+const HOME_RATIO: f64 = 0.8;
+
+/// Why a reference cannot be built or used.
+#[derive(Debug, thiserror::Error)]
+pub enum ReferenceError {
+    /// A task of the schema has too few usable rows.
+    #[error(
+        "task `{task}` has {have} labelled observations in the reference, at least {MIN_TASK_ROWS} are needed"
+    )]
+    TooFewRows {
+        /// The task.
+        task: String,
+        /// Rows it has.
+        have: usize,
+    },
+    /// A label of a regression task is not a number.
+    #[error("task `{task}`: the label `{label}` of event `{event_id}` is not a number")]
+    NotANumber {
+        /// The task.
+        task: String,
+        /// The label as written.
+        label: String,
+        /// Its observation.
+        event_id: String,
+    },
+    /// Written by another version.
+    #[error("the reference has format version {found}, this program reads {FORMAT_VERSION}")]
+    Version {
+        /// Version of the file.
+        found: u32,
+    },
+    /// Columns of the file disagree.
+    #[error("the reference is damaged: {0}")]
+    Damaged(&'static str),
+    /// Its tasks are unusable.
+    #[error("the reference's tasks are unusable")]
+    Schema(#[from] SchemaError),
+    /// A statistic could not be computed from it.
+    #[error("the reference of task `{task}` is unusable")]
+    Statistic {
+        /// The task.
+        task: String,
+        /// What failed.
+        #[source]
+        source: bellwether_stats::Error,
+    },
+}
+
+/// A reference made ready for scoring and judging.
+#[derive(Debug, Clone)]
+pub struct Reference {
+    manifest: ReferenceManifest,
+    schema: ModelSchema,
+    tasks: Vec<TaskReference>,
+    homes: Vec<TaskId>,
+}
+
+impl Reference {
+    /// Makes a stored reference ready. O(rows · dim).
+    ///
+    /// # Errors
+    /// [`ReferenceError`] when it is of another version, damaged or too small.
+    pub fn assemble(
+        manifest: ReferenceManifest,
+        rows: &ReferenceRows,
+        config: &MonitorConfig,
+    ) -> Result<Self, ReferenceError> {
+        if manifest.format_version != FORMAT_VERSION {
+            return Err(ReferenceError::Version {
+                found: manifest.format_version,
+            });
+        }
+        let schema = ModelSchema::new(manifest.tasks.clone(), manifest.dim)?;
+        let n = rows.len();
+        let columns = [
+            rows.class.len(),
+            rows.truth.len(),
+            rows.confidence.len(),
+            rows.loss.len(),
+            rows.own_similarity.len(),
+        ];
+        if columns.iter().any(|&len| len != n) || rows.embedding.len() != n * schema.dim() {
+            return Err(ReferenceError::Damaged("its columns differ in length"));
+        }
+        let unit = unit_rows(rows, schema.dim());
+        let ranges = task_ranges(rows, &schema)?;
+        let tasks = schema
+            .tasks()
+            .map(|t| TaskReference::new(t, &schema, rows, &unit, ranges[t.index()].clone(), config))
+            .collect::<Result<Vec<_>, _>>()?;
+        let homes = schema
+            .tasks()
+            .filter(|&t| {
+                manifest
+                    .own_nearest_ratio
+                    .get(schema.name(t))
+                    .is_some_and(|&r| r >= HOME_RATIO)
+            })
+            .collect();
+        Ok(Self {
+            manifest,
+            schema,
+            tasks,
+            homes,
+        })
+    }
+
+    /// What the file states about itself.
+    #[must_use]
+    pub fn manifest(&self) -> &ReferenceManifest {
+        &self.manifest
+    }
+
+    /// The model's tasks and embedding width.
+    #[must_use]
+    pub fn schema(&self) -> &ModelSchema {
+        &self.schema
+    }
+
+    /// One task's reference.
+    #[must_use]
+    pub fn task(&self, task: TaskId) -> &TaskReference {
+        &self.tasks[task.index()]
+    }
+
+    /// Tasks that have a home of their own in embedding space: most of their observations lie nearest to themselves.
+    #[must_use]
+    pub fn homes(&self) -> &[TaskId] {
+        &self.homes
+    }
+
+    /// Similarities of unit vectors `[n, dim]` to every task's reference: `[n, tasks]`, row-major.
+    #[must_use]
+    pub fn similarities(&self, unit: &[f32]) -> Vec<f32> {
+        let (dim, tasks) = (self.schema.dim(), self.tasks.len());
+        let n = unit.len() / dim;
+        let mut out = vec![0.0; n * tasks];
+        let mut column = vec![0.0; n];
+        for (t, task) in self.tasks.iter().enumerate() {
+            task.nearest.query(unit, &mut column);
+            for (row, &similarity) in column.iter().enumerate() {
+                out[row * tasks + t] = similarity;
+            }
+        }
+        out
+    }
+}
+
+/// The rows' embeddings as unit vectors in `f32`, `[n, dim]`.
+fn unit_rows(rows: &ReferenceRows, dim: usize) -> Vec<f32> {
+    let mut unit = rows.embedding.to_f32_vec();
+    bellwether_stats::normalise(&mut unit, dim);
+    unit
+}
+
+/// Where each task's rows stand; they are contiguous and in order.
+fn task_ranges(rows: &ReferenceRows, schema: &ModelSchema) -> Result<Vec<Range<usize>>, ReferenceError> {
+    if !rows.task.is_sorted() {
+        return Err(ReferenceError::Damaged("its rows are not grouped by task"));
+    }
+    schema
+        .tasks()
+        .map(|t| {
+            let range = rows.task.partition_point(|&r| r < t)..rows.task.partition_point(|&r| r <= t);
+            if range.len() < MIN_TASK_ROWS {
+                return Err(ReferenceError::TooFewRows {
+                    task: schema.name(t).to_owned(),
+                    have: range.len(),
+                });
+            }
+            Ok(range)
+        })
+        .collect()
+}

@@ -1,0 +1,319 @@
+//! One task's share of the reference: scales, means, residuals and the bounds of its detectors.
+
+use super::{NEIGHBOURS, ReferenceError, ReferenceRows};
+use crate::config::MonitorConfig;
+use bellwether_events::{ModelSchema, TaskId, TaskKind};
+use bellwether_stats::{ConformalScale, Isotonic, NearestSimilarity, RegressionBet};
+use std::collections::BTreeSet;
+use std::ops::Range;
+
+/// Pseudo-observations of the task's mean in each class mean: a class with few rows leans on the task.
+const CLASS_PRIOR: f64 = 5.0;
+/// p-values of similarity above this make the bulk: rows that look like the reference.
+pub(crate) const BULK_P: f64 = 0.2;
+/// Mean of `(1[p < .05] + 1[p < .01]) / 2` for uniform p-values.
+const FAR_RATE: f64 = 0.03;
+/// Widens a class's error rate by its own uncertainty: one-sided 95 %.
+const CLASS_MARGIN_SE: f64 = 1.64;
+/// Extra tolerance on the mean rank of a regression task's residuals, whose bound serves recovery only.
+const RANK_TOLERANCE: f64 = 0.02;
+
+/// Largest means of the detectors' statistics that count as normal.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub struct Bounds {
+    /// Of the far statistic.
+    pub novelty: f64,
+    /// Of the witness's rank.
+    pub movement: f64,
+    /// Of one minus confidence; `None` without probabilities.
+    pub confidence: Option<f64>,
+    /// Of the labelled loss.
+    pub loss: f64,
+    /// Of the share of labels outside the label set.
+    pub unknown_label: f64,
+}
+
+/// What is normal for one task.
+#[derive(Debug, Clone)]
+pub struct TaskReference {
+    /// Its kind.
+    pub kind: TaskKind,
+    /// Number of predicted classes; 1 for tasks without.
+    pub classes: usize,
+    /// The task's distinct reference vectors.
+    pub nearest: NearestSimilarity,
+    /// Similarities of its own rows.
+    pub similarity: ConformalScale,
+    /// Confidences of its own rows; `None` without probabilities.
+    pub confidence: Option<ConformalScale>,
+    /// Combined log p-values of its own rows.
+    pub novelty: ConformalScale,
+    /// Mean of each predicted class, `[classes, dim]`.
+    pub class_means: Vec<f32>,
+    /// Leave-one-out residuals from the class means, `[rows, dim]`.
+    pub residuals: Vec<f32>,
+    /// Mean squared norm of the residuals.
+    pub residual_variance: f64,
+    /// Rows by predicted class, `[classes]`.
+    pub class_counts: Vec<f64>,
+    /// Direction of the task's mean, unit, `[dim]`.
+    pub mean_direction: Vec<f32>,
+    /// Mean confidence of the bulk; NaN without probabilities.
+    pub bulk_confidence: f64,
+    /// Bounds of the detectors.
+    pub bounds: Bounds,
+    /// Largest normal error rate by predicted class, `[classes]`; empty unless classification.
+    pub class_loss_bounds: Vec<f64>,
+    /// What confidence was worth; `None` without probabilities.
+    pub calibration: Option<Isotonic>,
+    /// Ranks of absolute residuals; only for regression.
+    pub regression: Option<RegressionBet>,
+}
+
+impl TaskReference {
+    pub(super) fn new(
+        task: TaskId,
+        schema: &ModelSchema,
+        rows: &ReferenceRows,
+        unit: &[f32],
+        range: Range<usize>,
+        config: &MonitorConfig,
+    ) -> Result<Self, ReferenceError> {
+        let dim = schema.dim();
+        let spec = schema.spec(task);
+        let failed = |source| ReferenceError::Statistic {
+            task: schema.name(task).to_owned(),
+            source,
+        };
+        let classes = if spec.kind == TaskKind::Classification {
+            spec.labels.len()
+        } else {
+            1
+        };
+        let vectors = &unit[range.start * dim..range.end * dim];
+        let class: Vec<usize> = rows.class[range.clone()].iter().map(|&c| c as usize).collect();
+        if class.iter().any(|&c| c >= classes) {
+            return Err(ReferenceError::Damaged(
+                "a predicted class is outside its task's labels",
+            ));
+        }
+        let loss = &rows.loss[range.clone()];
+        let confidence: Vec<f64> = rows.confidence[range.clone()]
+            .iter()
+            .map(|&c| f64::from(c))
+            .collect();
+        let has_confidence = confidence.iter().all(|c| c.is_finite());
+        let own: Vec<f64> = rows.own_similarity[range].iter().map(|&s| f64::from(s)).collect();
+
+        let scales = Scales::new(&own, &confidence, has_confidence).map_err(failed)?;
+
+        let means = ClassMeans::new(vectors, &class, classes, dim);
+        let margin = config.reference_margin_se;
+        let doubt: Vec<f64> = confidence.iter().map(|c| 1.0 - c).collect();
+        let bulk: Vec<f64> = p_similarity
+            .iter()
+            .zip(&confidence)
+            .filter(|(p, _)| **p > BULK_P)
+            .map(|(_, &c)| c)
+            .collect();
+        let regression = if spec.kind == TaskKind::Regression {
+            Some(RegressionBet::new(loss, config.residual_tolerance).map_err(failed)?)
+        } else {
+            None
+        };
+        let loss_bound = if regression.is_some() {
+            0.5 + margin * (1.0 / 12.0_f64).sqrt() / (loss.len() as f64).sqrt()
+                + config.loss_tolerance
+                + RANK_TOLERANCE
+        } else {
+            mean(loss) + margin * standard_error(loss) + config.loss_tolerance
+        };
+        let calibration = if has_confidence && regression.is_none() {
+            let right: Vec<f64> = loss.iter().map(|l| 1.0 - l).collect();
+            Some(Isotonic::fit(&confidence, &right).map_err(failed)?)
+        } else {
+            None
+        };
+        Ok(Self {
+            kind: spec.kind,
+            classes,
+            nearest: NearestSimilarity::new(&distinct_rows(vectors, dim), dim, NEIGHBOURS),
+            similarity: scales.similarity,
+            confidence: scales.confidence,
+            novelty: scales.novelty,
+            bounds: Bounds {
+                novelty: FAR_RATE + margin * standard_error(&scales.far) + config.novelty_tolerance,
+                movement: 0.5 + config.movement_tolerance,
+                confidence: has_confidence
+                    .then(|| mean(&doubt) + margin * standard_error(&doubt) + config.confidence_tolerance),
+                loss: loss_bound,
+                unknown_label: config.unknown_label_tolerance,
+            },
+            class_loss_bounds: if spec.kind == TaskKind::Classification {
+                class_loss_bounds(&class, loss, classes, config.loss_tolerance)
+            } else {
+                Vec::new()
+            },
+            class_means: means.means,
+            residuals: means.residuals,
+            residual_variance: means.residual_variance,
+            class_counts: means.counts,
+            mean_direction: means.direction,
+            bulk_confidence: mean(&bulk),
+            calibration,
+            regression,
+        })
+    }
+
+    /// The mean of a predicted class, `[dim]`.
+    #[must_use]
+    pub fn class_mean(&self, class: usize) -> &[f32] {
+        let dim = self.mean_direction.len();
+        &self.class_means[class * dim..(class + 1) * dim]
+    }
+}
+
+/// `(1[p < .05] + 1[p < .01]) / 2`: excess in the tail, with more weight on the far one.
+pub(crate) fn far_statistic(p: f64) -> f64 {
+    0.5 * (f64::from(u8::from(p < 0.05)) + f64::from(u8::from(p < 0.01)))
+}
+
+/// The conformal scales of one task, and what its own rows score on them.
+struct Scales {
+    similarity: ConformalScale,
+    confidence: Option<ConformalScale>,
+    novelty: ConformalScale,
+    p_similarity: Vec<f64>,
+    far: Vec<f64>,
+}
+
+impl Scales {
+    fn new(own: &[f64], confidence: &[f64], has_confidence: bool) -> Result<Self, bellwether_stats::Error> {
+        let similarity = ConformalScale::new(own.to_vec())?;
+        let confidence_scale = if has_confidence {
+            Some(ConformalScale::new(confidence.to_vec())?)
+        } else {
+            None
+        };
+        let p_similarity: Vec<f64> = own.iter().map(|&s| similarity.p_value(s)).collect();
+        let combined: Vec<f64> = p_similarity
+            .iter()
+            .zip(confidence)
+            .map(|(p, &c)| {
+                p.ln()
+                    + confidence_scale
+                        .as_ref()
+                        .map_or(0.0, |scale| scale.p_value(c).ln())
+            })
+            .collect();
+        let novelty = ConformalScale::new(combined.clone())?;
+        let far = combined
+            .iter()
+            .map(|&s| far_statistic(novelty.p_value(s)))
+            .collect();
+        Ok(Self {
+            similarity,
+            confidence: confidence_scale,
+            novelty,
+            p_similarity,
+            far,
+        })
+    }
+}
+
+struct ClassMeans {
+    means: Vec<f32>,
+    residuals: Vec<f32>,
+    residual_variance: f64,
+    counts: Vec<f64>,
+    direction: Vec<f32>,
+}
+
+impl ClassMeans {
+    #[expect(clippy::cast_possible_truncation, reason = "means of unit vectors fit f32")]
+    fn new(vectors: &[f32], class: &[usize], classes: usize, dim: usize) -> Self {
+        let n = class.len() as f64;
+        let mut total = vec![0.0_f64; dim];
+        let mut sums = vec![0.0_f64; classes * dim];
+        let mut counts = vec![0.0_f64; classes];
+        for (row, &c) in vectors.chunks_exact(dim).zip(class) {
+            counts[c] += 1.0;
+            for (j, &x) in row.iter().enumerate() {
+                total[j] += f64::from(x);
+                sums[c * dim + j] += f64::from(x);
+            }
+        }
+        let mut direction: Vec<f32> = total.iter().map(|s| (s / n) as f32).collect();
+        let means: Vec<f32> = sums
+            .iter()
+            .enumerate()
+            .map(|(at, s)| {
+                let (c, j) = (at / dim, at % dim);
+                ((s + CLASS_PRIOR * total[j] / n) / (counts[c] + CLASS_PRIOR)) as f32
+            })
+            .collect();
+        bellwether_stats::normalise(&mut direction, dim);
+        // Without the row itself its class mean would lie further away: so do the stream's rows.
+        let mut residuals = Vec::with_capacity(vectors.len());
+        for (row, &c) in vectors.chunks_exact(dim).zip(class) {
+            let weight = counts[c] + CLASS_PRIOR;
+            let stretch = (weight / (weight - 1.0)) as f32;
+            let mean = &means[c * dim..(c + 1) * dim];
+            residuals.extend(row.iter().zip(mean).map(|(x, m)| (x - m) * stretch));
+        }
+        let residual_variance = residuals
+            .iter()
+            .map(|&r| f64::from(r) * f64::from(r))
+            .sum::<f64>()
+            / n;
+        Self {
+            means,
+            residuals,
+            residual_variance,
+            counts,
+            direction,
+        }
+    }
+}
+
+fn class_loss_bounds(class: &[usize], loss: &[f64], classes: usize, tolerance: f64) -> Vec<f64> {
+    let mut count = vec![0.0; classes];
+    let mut errors = vec![0.0; classes];
+    for (&c, l) in class.iter().zip(loss) {
+        count[c] += 1.0;
+        errors[c] += l;
+    }
+    let overall = mean(loss);
+    count
+        .iter()
+        .zip(errors)
+        .map(|(n, e)| {
+            let weight = n + CLASS_PRIOR;
+            (e + CLASS_PRIOR * overall) / weight
+                + CLASS_MARGIN_SE * (overall * (1.0 - overall) / weight).sqrt()
+                + tolerance
+        })
+        .collect()
+}
+
+/// The rows without exact repeats, in order: a repeated text must not look like a dense neighbourhood.
+pub(super) fn distinct_rows(vectors: &[f32], dim: usize) -> Vec<f32> {
+    let mut seen = BTreeSet::new();
+    let mut out = Vec::with_capacity(vectors.len());
+    for row in vectors.chunks_exact(dim) {
+        if seen.insert(row.iter().map(|x| x.to_bits()).collect::<Vec<u32>>()) {
+            out.extend_from_slice(row);
+        }
+    }
+    out
+}
+
+fn mean(values: &[f64]) -> f64 {
+    values.iter().sum::<f64>() / values.len() as f64
+}
+
+fn standard_error(values: &[f64]) -> f64 {
+    let m = mean(values);
+    let variance = values.iter().map(|v| (v - m).powi(2)).sum::<f64>() / values.len() as f64;
+    (variance / values.len() as f64).sqrt()
+}

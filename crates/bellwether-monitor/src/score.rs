@@ -1,0 +1,130 @@
+//! Stage one: one observation against the reference. Stateless, parallel, and the only stage that touches full vectors
+//! of every observation.
+
+use crate::reference::{Reference, TaskReference};
+use bellwether_events::{ObservationBatch, Prediction, TaskId, TaskKind};
+use rayon::prelude::*;
+
+/// p-values of novelty below this make an observation far: it may belong to a novel group.
+pub(crate) const FAR_P: f64 = 0.03;
+/// Marks rows without similarities to all tasks.
+const NEAR: u32 = u32::MAX;
+
+/// Observations with what the reference says about each.
+#[derive(Debug)]
+pub(crate) struct ScoredBatch {
+    /// The observations, embeddings scaled to unit length.
+    pub(crate) observations: ObservationBatch,
+    /// Conformal p-value of the similarity to the task's own reference, `[n]`.
+    pub(crate) p_similarity: Vec<f64>,
+    /// Conformal p-value of similarity and confidence together, `[n]`.
+    pub(crate) p_novelty: Vec<f64>,
+    /// Row in `similarities` of each far observation, [`NEAR`] for the others, `[n]`.
+    far_row: Vec<u32>,
+    /// Similarities of the far observations to every task, `[far, tasks]`.
+    similarities: Vec<f32>,
+    tasks: usize,
+}
+
+impl ScoredBatch {
+    /// Scores a batch. A row's result depends on the row alone, however batches are cut and whatever the number of threads.
+    pub(crate) fn new(mut observations: ObservationBatch, reference: &Reference) -> Self {
+        let dim = observations.dim();
+        bellwether_stats::normalise(observations.embeddings_mut(), dim);
+        let n = observations.len();
+        let (mut p_similarity, mut p_novelty) = (vec![1.0; n], vec![1.0; n]);
+        let scored: Vec<Vec<ScoredRow>> = reference
+            .schema()
+            .tasks()
+            .collect::<Vec<_>>()
+            .into_par_iter()
+            .map(|task| score_task(task, &observations, reference))
+            .collect();
+        for scored in scored.into_iter().flatten() {
+            p_similarity[scored.row] = scored.p_similarity;
+            p_novelty[scored.row] = scored.p_novelty;
+        }
+        let mut far_row = vec![NEAR; n];
+        let mut far = Vec::new();
+        for (row, slot) in far_row.iter_mut().enumerate() {
+            if p_novelty[row] < FAR_P {
+                *slot = u32::try_from(far.len() / dim).unwrap_or(NEAR);
+                far.extend_from_slice(observations.embedding(row));
+            }
+        }
+        let similarities = reference.similarities(&far);
+        Self {
+            observations,
+            p_similarity,
+            p_novelty,
+            far_row,
+            similarities,
+            tasks: reference.schema().len(),
+        }
+    }
+
+    /// Number of observations.
+    pub(crate) fn len(&self) -> usize {
+        self.observations.len()
+    }
+
+    /// Similarities of a far observation to every task.
+    pub(crate) fn similarities(&self, row: usize) -> Option<&[f32]> {
+        let at = self.far_row[row];
+        (at != NEAR).then(|| &self.similarities[at as usize * self.tasks..(at as usize + 1) * self.tasks])
+    }
+
+    /// Index of the predicted class among the task's class means: 0 for tasks without classes.
+    pub(crate) fn class(&self, row: usize) -> usize {
+        match self.observations.prediction(row) {
+            Prediction::Class(class) => class as usize,
+            Prediction::Tags(_) | Prediction::Value(_) => 0,
+        }
+    }
+}
+
+/// What the reference says about one row.
+struct ScoredRow {
+    row: usize,
+    p_similarity: f64,
+    p_novelty: f64,
+}
+
+/// The rows of one task, scored by one matrix product.
+fn score_task(task: TaskId, batch: &ObservationBatch, reference: &Reference) -> Vec<ScoredRow> {
+    let rows: Vec<usize> = (0..batch.len()).filter(|&r| batch.tasks()[r] == task).collect();
+    if rows.is_empty() {
+        return Vec::new();
+    }
+    let task = reference.task(task);
+    let mut vectors = Vec::with_capacity(rows.len() * batch.dim());
+    for &row in &rows {
+        vectors.extend_from_slice(batch.embedding(row));
+    }
+    let mut similarity = vec![0.0; rows.len()];
+    task.nearest.query(&vectors, &mut similarity);
+    let score = |(row, similarity): (usize, f32)| {
+        let (p_similarity, p_novelty) = p_values(task, similarity, batch.confidences()[row]);
+        ScoredRow {
+            row,
+            p_similarity,
+            p_novelty,
+        }
+    };
+    rows.into_iter().zip(similarity).map(score).collect()
+}
+
+fn p_values(task: &TaskReference, similarity: f32, confidence: f32) -> (f64, f64) {
+    let p_similarity = task.similarity.p_value(f64::from(similarity));
+    // Without a confidence the observation counts as wholly confident: novelty can only be understated.
+    let p_confidence = match &task.confidence {
+        Some(scale) if confidence.is_finite() && task.kind != TaskKind::Regression => {
+            scale.p_value(f64::from(confidence))
+        }
+        _ => 1.0,
+    };
+    (
+        p_similarity,
+        task.novelty.p_value(p_similarity.ln() + p_confidence.ln()),
+    )
+}

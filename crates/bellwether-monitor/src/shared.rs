@@ -1,0 +1,87 @@
+//! Is the shift common to the tasks?
+//!
+//! A fault of the shared encoder, or of what feeds it, moves many tasks in one direction; causes of single tasks point
+//! their own ways. Needs at least three moved tasks: two can agree by chance.
+
+use crate::config::MonitorConfig;
+use crate::task::TaskState;
+
+/// Fewest moved tasks whose agreement means anything.
+const MINIMUM_TASKS: usize = 3;
+/// A standing flag falls at half of what raised it.
+const RELEASE: f64 = 0.5;
+
+/// The state of the common shift.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub(crate) struct CommonShift {
+    pub(crate) stands: bool,
+    /// Share of the active tasks that moved.
+    pub(crate) moved_ratio: f64,
+    /// Median pairwise cosine of their drift; NaN with fewer than three.
+    pub(crate) cosine: f64,
+}
+
+impl Default for CommonShift {
+    fn default() -> Self {
+        Self {
+            stands: false,
+            moved_ratio: 0.0,
+            cosine: f64::NAN,
+        }
+    }
+}
+
+impl CommonShift {
+    /// Looks again. O(moved² · dim) when at least three tasks moved.
+    #[must_use]
+    pub(crate) fn update(self, tasks: &[TaskState], config: &MonitorConfig) -> Self {
+        let active = tasks
+            .iter()
+            .filter(|t| t.seen() >= config.min_observations)
+            .count();
+        let moved: Vec<&TaskState> = tasks
+            .iter()
+            .filter(|t| t.seen() >= config.min_observations)
+            .filter(|t| t.signals.movement.is_active() || t.signals.novelty.is_active())
+            .collect();
+        if moved.len() < MINIMUM_TASKS {
+            let moved_ratio = if active == 0 {
+                0.0
+            } else {
+                moved.len() as f64 / active as f64
+            };
+            return Self {
+                stands: false,
+                moved_ratio,
+                cosine: f64::NAN,
+            };
+        }
+        let moved_ratio = moved.len() as f64 / active as f64;
+        let cosine = median_cosine(&moved);
+        let ease = if self.stands { RELEASE } else { 1.0 };
+        let enough = moved_ratio >= config.shared_ratio * ease;
+        Self {
+            stands: enough && cosine > config.shared_cosine * ease,
+            moved_ratio,
+            cosine,
+        }
+    }
+}
+
+fn median_cosine(moved: &[&TaskState]) -> f64 {
+    let dim = moved[0].drift.len();
+    let mut unit: Vec<f32> = moved.iter().flat_map(|t| t.drift.iter().copied()).collect();
+    bellwether_stats::normalise(&mut unit, dim);
+    let all = bellwether_stats::pairwise_cosines(&unit, dim);
+    let n = moved.len();
+    let mut pairs: Vec<f32> = (0..n)
+        .flat_map(|i| all[i * n + i + 1..(i + 1) * n].iter().copied())
+        .collect();
+    pairs.sort_unstable_by(f32::total_cmp);
+    let middle = pairs.len() / 2;
+    if pairs.len().is_multiple_of(2) {
+        f64::from(pairs[middle - 1] + pairs[middle]) / 2.0
+    } else {
+        f64::from(pairs[middle])
+    }
+}

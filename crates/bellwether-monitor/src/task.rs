@@ -1,0 +1,331 @@
+//! One task's state: its detectors, its recent observations and labels.
+
+use crate::config::MonitorConfig;
+use crate::outcome::Outcome;
+use crate::quality::{LabelRecord, Labelled};
+use crate::recent::RecentObservations;
+use crate::reference::{Reference, TaskReference};
+use crate::score::ScoredBatch;
+use crate::signal::Signal;
+use bellwether_events::{TaskId, TaskKind};
+use bellwether_stats::{BETS, EDetector, MixBet};
+
+/// Weight of the reference mix in the plug-in alternative, in observations.
+const MIX_PRIOR: f64 = 6.0;
+/// A mix alarm ends when the distance is within this multiple of what chance gives.
+const MIX_SETTLED: f64 = 1.3;
+/// Observations before the first witness is formed.
+const WITNESS_MINIMUM: u64 = 10;
+/// Forgetting of the class-wise error counts, a label: a half-life of about 70.
+const CLASS_DECAY: f64 = 0.99;
+/// Highest error rate that a class-wise bet assumes.
+const MOST_ERRORS: f64 = 0.98;
+
+/// The detectors of one task, by what they see.
+#[derive(Debug, Clone)]
+pub(crate) struct Signals {
+    /// Observations unlike the reference.
+    pub(crate) novelty: Signal,
+    /// Movement within the classes.
+    pub(crate) movement: Signal,
+    /// Proportions of predicted classes.
+    pub(crate) mix: Signal,
+    /// One minus confidence.
+    pub(crate) confidence: Signal,
+    /// Labelled loss inside the label set.
+    pub(crate) loss: Signal,
+    /// Labels outside the label set.
+    pub(crate) unknown_label: Signal,
+}
+
+impl Signals {
+    fn new(reference: &TaskReference, config: &MonitorConfig) -> Self {
+        let (alarm, watch) = (config.alarm_threshold(), config.watch_threshold());
+        let recovery = config.recovery_ratio.ln();
+        let decay = decay(config);
+        let signal = |name, bound, threshold| Signal::new(name, bound, threshold, recovery, decay);
+        let bounds = &reference.bounds;
+        Self {
+            novelty: signal("novelty", bounds.novelty, alarm),
+            movement: signal("within_class", bounds.movement, watch),
+            mix: signal("mix", 1.0, watch),
+            confidence: signal("confidence", bounds.confidence.unwrap_or(1.0), alarm),
+            loss: signal("loss", bounds.loss, alarm),
+            unknown_label: signal("unknown_label", bounds.unknown_label, alarm),
+        }
+    }
+
+    pub(crate) fn all(&self) -> [&Signal; 6] {
+        [
+            &self.novelty,
+            &self.movement,
+            &self.mix,
+            &self.confidence,
+            &self.loss,
+            &self.unknown_label,
+        ]
+    }
+
+    pub(crate) fn any_active(&self) -> bool {
+        self.all().iter().any(|s| s.is_active())
+    }
+
+    /// One bit a signal: a key for what stands.
+    pub(crate) fn active_set(&self) -> u8 {
+        self.all()
+            .iter()
+            .enumerate()
+            .map(|(i, s)| u8::from(s.is_active()) << i)
+            .sum()
+    }
+}
+
+fn decay(config: &MonitorConfig) -> f64 {
+    0.5_f64.powf(1.0 / config.half_life)
+}
+
+/// Everything that is remembered of one task.
+#[derive(Debug, Clone)]
+pub(crate) struct TaskState {
+    pub(crate) task: TaskId,
+    pub(crate) signals: Signals,
+    pub(crate) recent: RecentObservations,
+    pub(crate) labelled: Labelled,
+    /// Exponentially weighted sum of residuals: where the task is moving. `[dim]`.
+    pub(crate) drift: Vec<f32>,
+    pub(crate) mix: MixBet,
+    decay: f32,
+    stride: u64,
+    witness: Option<Witness>,
+    residual: Vec<f32>,
+    loss_labels: u64,
+    class_loss: ClassLoss,
+}
+
+impl TaskState {
+    pub(crate) fn new(task: TaskId, reference: &Reference, config: &MonitorConfig) -> Self {
+        let task_reference = reference.task(task);
+        let dim = reference.schema().dim();
+        #[expect(clippy::cast_possible_truncation, reason = "a factor just below one")]
+        let decay_f32 = decay(config) as f32;
+        Self {
+            task,
+            signals: Signals::new(task_reference, config),
+            recent: RecentObservations::new(dim),
+            labelled: Labelled::default(),
+            drift: vec![0.0; dim],
+            mix: MixBet::new(
+                &task_reference.class_counts,
+                decay(config),
+                MIX_PRIOR,
+                config.mix_tolerance_nats,
+            ),
+            decay: decay_f32,
+            stride: config.stride,
+            witness: None,
+            residual: vec![0.0; dim],
+            loss_labels: 0,
+            class_loss: ClassLoss::new(&task_reference.class_loss_bounds),
+        }
+    }
+
+    /// Observations judged.
+    pub(crate) fn seen(&self) -> u64 {
+        self.recent.next_step()
+    }
+
+    /// Takes one observation into every detector that needs no label.
+    pub(crate) fn observe(&mut self, reference: &TaskReference, batch: &ScoredBatch, row: usize) {
+        let step = self.recent.next_step();
+        let timestamp_ms = batch.observations.timestamps_ms()[row];
+        let confidence = f64::from(batch.observations.confidences()[row]);
+        let expected = match &reference.calibration {
+            Some(calibration) if confidence.is_finite() => calibration.predict(confidence),
+            _ => f64::NAN,
+        };
+        self.recent.push(batch, row, expected);
+
+        let far = crate::reference::far_statistic(batch.p_novelty[row]);
+        self.signals.novelty.observe(far, step, timestamp_ms);
+        if reference.bounds.confidence.is_some() && confidence.is_finite() {
+            self.signals
+                .confidence
+                .observe((1.0 - confidence).clamp(0.0, 1.0), step, timestamp_ms);
+        }
+
+        let class = batch.class(row);
+        let vector = batch.observations.embedding(row);
+        for ((r, x), m) in self
+            .residual
+            .iter_mut()
+            .zip(vector)
+            .zip(reference.class_mean(class))
+        {
+            *r = x - m;
+        }
+        if let Some(witness) = &self.witness {
+            let rank = witness.rank(&self.residual);
+            self.signals.movement.observe(rank, step, timestamp_ms);
+        }
+        for (drift, r) in self.drift.iter_mut().zip(&self.residual) {
+            *drift = *drift * self.decay + r;
+        }
+        let seen = self.recent.next_step();
+        if seen.is_multiple_of(self.stride) && seen >= WITNESS_MINIMUM {
+            self.witness
+                .get_or_insert_default()
+                .renew(&self.drift, &reference.residuals);
+        }
+        if reference.kind == TaskKind::Classification
+            && let Some(factors) = self.mix.observe(class)
+        {
+            let distance = self.mix.distance();
+            self.signals
+                .mix
+                .observe_factors_only(&factors, distance, step, timestamp_ms);
+            if self.signals.mix.is_active() && distance < self.mix.noise() * MIX_SETTLED {
+                self.signals.mix.lift();
+            }
+        }
+    }
+
+    /// Takes one joined label. `predicted` is the class index of its observation.
+    pub(crate) fn label(&mut self, reference: &TaskReference, record: LabelRecord) {
+        self.labelled.push(record);
+        if record.outcome == Outcome::Unreadable {
+            return;
+        }
+        let step = self.labelled.total();
+        let at = record.observed_ms;
+        let unknown = record.outcome.is_unknown_label();
+        if reference.kind == TaskKind::Classification {
+            self.signals
+                .unknown_label
+                .observe(f64::from(u8::from(unknown)), step, at);
+        }
+        if unknown {
+            return;
+        }
+        self.loss_labels += 1;
+        match (record.outcome, &reference.regression) {
+            (Outcome::Number { absolute_error }, Some(bet)) => {
+                self.signals
+                    .loss
+                    .observe_factors(&bet.log_factors(absolute_error), record.loss, step, at);
+            }
+            (Outcome::Class { predicted, .. }, _) => {
+                self.class_loss.observe(predicted as usize, record.loss, step);
+                if self
+                    .signals
+                    .loss
+                    .observe_with(record.loss, &self.class_loss.detector, step, at)
+                {
+                    self.class_loss.reset();
+                }
+            }
+            _ => self.signals.loss.observe(record.loss, step, at),
+        }
+    }
+}
+
+/// A direction learnt from the past, and the reference's projections on it.
+#[derive(Debug, Clone, Default)]
+struct Witness {
+    direction: Vec<f32>,
+    sorted: Vec<f32>,
+}
+
+impl Witness {
+    /// Turns to the direction of `drift`: what comes next is ranked along it, so the bet is predictable.
+    fn renew(&mut self, drift: &[f32], residuals: &[f32]) {
+        self.direction.clear();
+        self.direction.extend_from_slice(drift);
+        bellwether_stats::normalise(&mut self.direction, drift.len());
+        self.sorted.clear();
+        self.sorted.extend(
+            residuals
+                .chunks_exact(drift.len())
+                .map(|r| dot(r, &self.direction)),
+        );
+        self.sorted.sort_unstable_by(f32::total_cmp);
+    }
+
+    /// Share of the reference's projections below this one, in `[0, 1]`.
+    fn rank(&self, residual: &[f32]) -> f64 {
+        let projection = dot(residual, &self.direction);
+        self.sorted.partition_point(|&p| p < projection) as f64 / self.sorted.len() as f64
+    }
+}
+
+/// Dot product in eight lanes of fixed order: fast without being dependent on how the compiler vectorises.
+fn dot(a: &[f32], b: &[f32]) -> f32 {
+    let mut lanes = [0.0_f32; 8];
+    let (a_chunks, b_chunks) = (a.chunks_exact(8), b.chunks_exact(8));
+    let rest: f32 = a_chunks
+        .remainder()
+        .iter()
+        .zip(b_chunks.remainder())
+        .map(|(x, y)| x * y)
+        .sum();
+    for (x, y) in a_chunks.zip(b_chunks) {
+        for lane in 0..8 {
+            lanes[lane] += x[lane] * y[lane];
+        }
+    }
+    lanes.iter().sum::<f32>() + rest
+}
+
+/// Bets on the error rate of the predicted class: a change of what a few labels mean sits in few classes.
+#[derive(Debug, Clone)]
+struct ClassLoss {
+    bounds: Vec<f64>,
+    counts: Vec<f64>,
+    errors: Vec<f64>,
+    detector: EDetector,
+}
+
+impl ClassLoss {
+    fn new(bounds: &[f64]) -> Self {
+        let zeros = vec![0.0; bounds.len()];
+        Self {
+            bounds: bounds.to_vec(),
+            counts: zeros.clone(),
+            errors: zeros,
+            detector: EDetector::from_factors(),
+        }
+    }
+
+    /// Bets the decayed past error rate of the class against its bound, then learns.
+    fn observe(&mut self, class: usize, loss: f64, step: u64) {
+        let Some(&bound) = self.bounds.get(class) else {
+            return;
+        };
+        let rate = if self.counts[class] > 0.0 {
+            ((self.errors[class] + 2.0 * bound) / (self.counts[class] + 2.0))
+                .min(MOST_ERRORS)
+                .max(bound)
+        } else {
+            let (errors, counts) = (self.errors.iter().sum::<f64>(), self.counts.iter().sum::<f64>());
+            (bound + 0.5 * (errors + 0.2) / (counts + 2.0)).min(MOST_ERRORS)
+        };
+        // A bound at or above the highest rate leaves nothing to bet.
+        let factor = if bound < MOST_ERRORS {
+            (rate / bound).ln() * loss + ((1.0 - rate) / (1.0 - bound)).ln() * (1.0 - loss)
+        } else {
+            0.0
+        };
+        for (count, errors) in self.counts.iter_mut().zip(&mut self.errors) {
+            *count *= CLASS_DECAY;
+            *errors *= CLASS_DECAY;
+        }
+        self.counts[class] += 1.0;
+        self.errors[class] += loss;
+        self.detector.observe_log_factors(&[factor; BETS], step, 0);
+    }
+
+    fn reset(&mut self) {
+        self.counts.fill(0.0);
+        self.errors.fill(0.0);
+        self.detector.reset();
+    }
+}
