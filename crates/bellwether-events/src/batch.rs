@@ -1,5 +1,6 @@
 //! Validated batches: columns side by side, embeddings as one contiguous slice.
 
+use crate::floats::Floats;
 use crate::schema::{ModelSchema, TaskId, TaskKind};
 use arrow::array::{Array, StringArray, StringBuilder};
 
@@ -116,6 +117,11 @@ impl ObservationBatch {
         &self.embeddings
     }
 
+    /// All embeddings, for scaling in place.
+    pub fn embeddings_mut(&mut self) -> &mut [f32] {
+        &mut self.embeddings
+    }
+
     /// One embedding, `[dim]`.
     #[must_use]
     pub fn embedding(&self, row: usize) -> &[f32] {
@@ -165,12 +171,43 @@ impl ObservationBatchBuilder {
     /// # Panics
     /// When the embedding's width is not the schema's: the decoders check it first.
     pub fn push(&mut self, row: &ObservationRow<'_>) {
-        assert_eq!(row.embedding.len(), self.dim, "embedding width was checked when the row was decoded");
+        assert_eq!(
+            row.embedding.len(),
+            self.dim,
+            "embedding width was checked when the row was decoded"
+        );
+        self.embeddings.extend_from_slice(row.embedding);
+        self.push_beside_embedding(row);
+    }
+
+    /// Adds a row whose embedding is still in its wire format; `row.embedding` is not looked at. False, and nothing added,
+    /// when a component is null, NaN or infinite as an `f32`. The caller has checked the width.
+    #[must_use]
+    pub(crate) fn push_with_embedding(&mut self, row: &ObservationRow<'_>, embedding: Floats<'_>) -> bool {
+        debug_assert_eq!(
+            embedding.len(),
+            self.dim,
+            "the width is checked before the row is pushed"
+        );
+        let start = self.embeddings.len();
+        embedding.append_to(&mut self.embeddings);
+        // A fold instead of `all`: without the early exit the comparison runs eight lanes at a time.
+        if !self.embeddings[start..]
+            .iter()
+            .fold(true, |finite, x| finite & x.is_finite())
+        {
+            self.embeddings.truncate(start);
+            return false;
+        }
+        self.push_beside_embedding(row);
+        true
+    }
+
+    fn push_beside_embedding(&mut self, row: &ObservationRow<'_>) {
         self.event_id.append_value(row.event_id);
         self.task.push(row.task);
         self.timestamp_ms.push(row.timestamp_ms);
         self.text.append_option(row.text);
-        self.embeddings.extend_from_slice(row.embedding);
         let (class, value, tags) = match row.prediction {
             Prediction::Class(class) => (class, f64::NAN, None),
             Prediction::Tags(tags) => (u32::MAX, f64::NAN, Some(tags)),
@@ -180,7 +217,11 @@ impl ObservationBatchBuilder {
         self.value.push(value);
         self.tags.append_option(tags);
         let at = row.task.index();
-        self.confidence.push(confidence(self.kinds[at], self.label_counts[at], row.probabilities));
+        self.confidence.push(confidence(
+            self.kinds[at],
+            self.label_counts[at],
+            row.probabilities,
+        ));
     }
 
     /// Rows so far.

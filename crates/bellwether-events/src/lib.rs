@@ -2,12 +2,22 @@
 //!
 //! Owns the columns of the contract, the model's task schema, validation, and the conversion from JSON and
 //! Arrow into batches. Does not know Kafka, Parquet, the reference or any statistics.
-//! Start from [`ObservationBatch`].
+//!
+//! Start from [`ObservationBatch`]. [`JsonDecoder`] fills its builder from JSON, [`arrow::decode_observations`] and
+//! [`arrow::decode_ipc_observations`] from Arrow; all apply the same checks in the same order and say what is wrong in the same
+//! words. A record that cannot be used is a [`Reject`] and never stops the others.
 
+pub mod arrow;
 mod batch;
+mod check;
+mod floats;
+mod json;
 mod reject;
 mod schema;
 
-pub use batch::{LabelBatch, LabelRow, ObservationBatch, ObservationRow, Prediction};
-pub use reject::{Reject, RejectReason};
+pub use batch::{
+    LabelBatch, LabelRow, ObservationBatch, ObservationBatchBuilder, ObservationRow, Prediction,
+};
+pub use json::JsonDecoder;
+pub use reject::{Fault, Reject, RejectReason};
 pub use schema::{ModelSchema, SchemaError, TaskId, TaskKind, TaskSpec};

@@ -15,7 +15,7 @@ pub enum RejectReason {
     UnknownTask,
     /// The embedding's width is not the reference's.
     EmbeddingWidth,
-    /// NaN or infinity in the embedding or the probabilities.
+    /// NaN or infinity in the embedding, the probabilities or a predicted number.
     NonFinite,
     /// The predicted class is not in the task's labels.
     UnknownPrediction,
@@ -57,6 +57,44 @@ impl fmt::Display for RejectReason {
         f.write_str(self.as_str())
     }
 }
+
+/// Why one record, or a whole message, is refused.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Fault {
+    /// The class of the fault.
+    pub reason: RejectReason,
+    /// What was wrong and what to do, in one sentence, without the record's text.
+    pub detail: String,
+}
+
+impl Fault {
+    /// A fault from its parts.
+    #[must_use]
+    pub fn new(reason: RejectReason, detail: impl Into<String>) -> Self {
+        Self {
+            reason,
+            detail: detail.into(),
+        }
+    }
+
+    /// The fault as that of the record at index `row` of its input.
+    #[must_use]
+    pub fn at(self, row: usize) -> Reject {
+        Reject {
+            row,
+            reason: self.reason,
+            detail: self.detail,
+        }
+    }
+}
+
+impl fmt::Display for Fault {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{}: {}", self.reason, self.detail)
+    }
+}
+
+impl std::error::Error for Fault {}
 
 /// One refused record of an input.
 #[derive(Debug, Clone, PartialEq, Eq)]

@@ -43,6 +43,8 @@ pub struct TaskSpec {
 pub struct ModelSchema {
     names: Vec<String>,
     specs: Vec<TaskSpec>,
+    /// Per task, the labels' indices in the order of their names: what makes a look-up a binary search.
+    by_label: Vec<Vec<u32>>,
     dim: usize,
 }
 
@@ -61,6 +63,14 @@ pub enum SchemaError {
     /// A classification or sequence-labelling task without labels.
     #[error("task `{0}` needs labels")]
     NoLabels(String),
+    /// More labels than an index can count.
+    #[error("task `{task}` names {labels} labels, the limit is 4294967295")]
+    TooManyLabels {
+        /// The task.
+        task: String,
+        /// How many it names.
+        labels: usize,
+    },
     /// The same label twice.
     #[error("task `{task}` names the label `{label}` twice")]
     DuplicateLabel {
@@ -91,18 +101,32 @@ impl ModelSchema {
         if tasks.len() > usize::from(u16::MAX) {
             return Err(SchemaError::TooMany(tasks.len()));
         }
+        let mut by_label = Vec::with_capacity(tasks.len());
         for (name, spec) in &tasks {
             if spec.kind != TaskKind::Regression && spec.labels.is_empty() {
                 return Err(SchemaError::NoLabels(name.clone()));
             }
-            for (i, label) in spec.labels.iter().enumerate() {
-                if spec.labels[..i].contains(label) {
-                    return Err(SchemaError::DuplicateLabel { task: name.clone(), label: label.clone() });
-                }
+            let order = sorted_indices(&spec.labels).ok_or_else(|| SchemaError::TooManyLabels {
+                task: name.clone(),
+                labels: spec.labels.len(),
+            })?;
+            let label = |i: u32| &spec.labels[i as usize];
+            if let Some(twice) = order.windows(2).find(|pair| label(pair[0]) == label(pair[1])) {
+                let label = label(twice[0]).clone();
+                return Err(SchemaError::DuplicateLabel {
+                    task: name.clone(),
+                    label,
+                });
             }
+            by_label.push(order);
         }
         let (names, specs) = tasks.into_iter().unzip();
-        Ok(Self { names, specs, dim })
+        Ok(Self {
+            names,
+            specs,
+            by_label,
+            dim,
+        })
     }
 
     /// Embedding width, in components.
@@ -147,10 +171,56 @@ impl ModelSchema {
         (0..u16::try_from(self.names.len()).unwrap_or(u16::MAX)).map(TaskId)
     }
 
-    /// The index of a label within its task.
+    /// The index of a label within its task. Logarithmic in the number of labels, no allocation.
     #[must_use]
     pub fn label_index(&self, task: TaskId, label: &str) -> Option<u32> {
-        let at = self.specs[task.index()].labels.iter().position(|l| l == label)?;
-        u32::try_from(at).ok()
+        let labels = &self.specs[task.index()].labels;
+        let order = &self.by_label[task.index()];
+        let at = order
+            .binary_search_by(|&i| labels[i as usize].as_str().cmp(label))
+            .ok()?;
+        Some(order[at])
+    }
+}
+
+/// The indices of `labels` in the order of their names; none when there are too many to count.
+fn sorted_indices(labels: &[String]) -> Option<Vec<u32>> {
+    let mut order: Vec<u32> = (0..u32::try_from(labels.len()).ok()?).collect();
+    order.sort_unstable_by(|&a, &b| labels[a as usize].cmp(&labels[b as usize]));
+    Some(order)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn label_index_follows_the_order_of_tasks_json() {
+        let schema = ModelSchema::from_json(
+            r#"{"b": {"kind": "classification", "labels": ["z", "a", "m"]}, "a": {"kind": "regression"}}"#,
+            2,
+        )
+        .unwrap();
+        let b = schema.task("b").unwrap();
+        assert_eq!(schema.name(TaskId(0)), "a");
+        assert_eq!(
+            ["z", "a", "m", "q"].map(|l| schema.label_index(b, l)),
+            [Some(0), Some(1), Some(2), None]
+        );
+    }
+
+    #[test]
+    fn unusable_tasks_are_named() {
+        let error = |text: &str| ModelSchema::from_json(text, 2).unwrap_err().to_string();
+        assert_eq!(error("{}"), "tasks.json names no task");
+        assert_eq!(error("[]"), "tasks.json is not an object of tasks");
+        assert_eq!(
+            error(r#"{"t": {"kind": "classification"}}"#),
+            "task `t` needs labels"
+        );
+        assert_eq!(
+            error(r#"{"t": {"kind": "classification", "labels": ["x", "y", "x"]}}"#),
+            "task `t` names the label `x` twice"
+        );
     }
 }
