@@ -1,0 +1,298 @@
+//! The encoder on a BERT of width 8 with random weights, built here: what must hold whatever the weights say.
+
+#![expect(clippy::unwrap_used, reason = "helpers of tests fail the test they are called from")]
+
+use bellwether_encoder::{Encoder, Error};
+use candle_core::{Device, Tensor};
+use serde_json::json;
+use std::collections::HashMap;
+use std::fs;
+use std::path::Path;
+use tempfile::TempDir;
+
+const DIM: usize = 8;
+const WORDS: [&str; 14] = [
+    "[PAD]", "[UNK]", "[CLS]", "[SEP]", "where", "is", "my", "par", "##cel", "##s", "two", "?", "lost",
+    "refund",
+];
+
+/// A linear congruential generator: the weights need to be varied, not random.
+struct Weights(u64, HashMap<String, Tensor>);
+
+impl Weights {
+    fn add(&mut self, name: &str, shape: &[usize]) {
+        let values: Vec<f32> = (0..shape.iter().product())
+            .map(|_| {
+                self.0 = self
+                    .0
+                    .wrapping_mul(6_364_136_223_846_793_005)
+                    .wrapping_add(1_442_695_040_888_963_407);
+                f32::from(u16::try_from(self.0 >> 48).unwrap()) / 65_535.0 - 0.5
+            })
+            .collect();
+        self.1.insert(
+            name.to_owned(),
+            Tensor::from_vec(values, shape, &Device::Cpu).unwrap(),
+        );
+    }
+
+    fn linear(&mut self, name: &str, rows: usize, columns: usize) {
+        self.add(&format!("{name}.weight"), &[rows, columns]);
+        self.add(&format!("{name}.bias"), &[rows]);
+    }
+
+    fn norm(&mut self, name: &str) {
+        self.add(&format!("{name}.weight"), &[DIM]);
+        self.add(&format!("{name}.bias"), &[DIM]);
+    }
+}
+
+fn config(positions: usize) -> serde_json::Value {
+    json!({
+        "model_type": "bert", "vocab_size": WORDS.len(), "hidden_size": DIM, "num_hidden_layers": 2,
+        "num_attention_heads": 2, "intermediate_size": 16, "hidden_act": "gelu", "hidden_dropout_prob": 0.1,
+        "max_position_embeddings": positions, "type_vocab_size": 2, "initializer_range": 0.02,
+        "layer_norm_eps": 1e-12, "pad_token_id": 0
+    })
+}
+
+fn write_json(path: &Path, value: &serde_json::Value) {
+    fs::write(path, serde_json::to_vec(value).unwrap()).unwrap();
+}
+
+/// A complete model directory whose longest input is `positions` tokens.
+fn model(positions: usize) -> TempDir {
+    let dir = tempfile::tempdir().unwrap();
+    write_json(&dir.path().join("config.json"), &config(positions));
+    let vocab: serde_json::Map<_, _> = WORDS
+        .iter()
+        .enumerate()
+        .map(|(id, word)| ((*word).to_owned(), json!(id)))
+        .collect();
+    let special = |id: usize| json!({"id": WORDS[id], "ids": [id], "tokens": [WORDS[id]]});
+    write_json(
+        &dir.path().join("tokenizer.json"),
+        &json!({
+            "version": "1.0",
+            // As published files do: pad every text to a fixed length. The encoder must not.
+            "padding": {"strategy": {"Fixed": 16}, "direction": "Right", "pad_to_multiple_of": null,
+                        "pad_id": 0, "pad_type_id": 0, "pad_token": "[PAD]"},
+            "normalizer": {"type": "BertNormalizer", "clean_text": true, "handle_chinese_chars": true,
+                           "strip_accents": null, "lowercase": true},
+            "pre_tokenizer": {"type": "BertPreTokenizer"},
+            "post_processor": {"type": "TemplateProcessing",
+                "single": [{"SpecialToken": {"id": "[CLS]", "type_id": 0}}, {"Sequence": {"id": "A", "type_id": 0}},
+                           {"SpecialToken": {"id": "[SEP]", "type_id": 0}}],
+                "pair": [{"Sequence": {"id": "A", "type_id": 0}}, {"Sequence": {"id": "B", "type_id": 1}}],
+                "special_tokens": {"[CLS]": special(2), "[SEP]": special(3)}},
+            "model": {"type": "WordPiece", "unk_token": "[UNK]", "continuing_subword_prefix": "##",
+                      "max_input_chars_per_word": 100, "vocab": vocab}
+        }),
+    );
+    let mut weights = Weights(7, HashMap::new());
+    weights.add("embeddings.word_embeddings.weight", &[WORDS.len(), DIM]);
+    weights.add("embeddings.position_embeddings.weight", &[positions, DIM]);
+    weights.add("embeddings.token_type_embeddings.weight", &[2, DIM]);
+    weights.norm("embeddings.LayerNorm");
+    for layer in 0..2 {
+        let at = format!("encoder.layer.{layer}");
+        for part in ["query", "key", "value"] {
+            weights.linear(&format!("{at}.attention.self.{part}"), DIM, DIM);
+        }
+        weights.linear(&format!("{at}.attention.output.dense"), DIM, DIM);
+        weights.norm(&format!("{at}.attention.output.LayerNorm"));
+        weights.linear(&format!("{at}.intermediate.dense"), 16, DIM);
+        weights.linear(&format!("{at}.output.dense"), DIM, 16);
+        weights.norm(&format!("{at}.output.LayerNorm"));
+    }
+    candle_core::safetensors::save(&weights.1, dir.path().join("model.safetensors")).unwrap();
+    dir
+}
+
+fn encoder(positions: usize) -> Encoder {
+    Encoder::load(model(positions).path()).unwrap()
+}
+
+#[track_caller]
+fn assert_close(a: &[f32], b: &[f32]) {
+    assert_eq!(a.len(), b.len());
+    for (a, b) in a.iter().zip(b) {
+        // Single precision through two layers of width 8.
+        assert!((a - b).abs() < 1e-5, "{a} is not {b}");
+    }
+}
+
+#[test]
+fn embeddings_have_unit_length_and_the_models_width() {
+    let out = encoder(32).encode(&["where is my parcel?", "lost", ""]).unwrap();
+    assert_eq!((out.len(), out.dim(), out.as_slice().len()), (3, DIM, 3 * DIM));
+    for row in 0..out.len() {
+        let norm: f32 = out.row(row).iter().map(|v| v * v).sum();
+        assert!((norm - 1.0).abs() < 1e-5, "row {row} has squared length {norm}");
+    }
+}
+
+#[test]
+fn an_embedding_does_not_depend_on_the_other_texts_of_the_call() {
+    let encoder = encoder(64);
+    let texts = [
+        "where is my parcel ?",
+        "refund",
+        "two parcels lost is my refund lost ? where is my refund",
+        "my",
+    ];
+    let together = encoder.encode(&texts).unwrap();
+    for (row, text) in texts.iter().enumerate() {
+        assert_close(together.row(row), encoder.encode(&[text]).unwrap().row(0));
+    }
+}
+
+#[test]
+fn order_is_kept_over_many_batches() {
+    let encoder = encoder(64);
+    let long = "where is my parcel ? ".repeat(8);
+    let texts: Vec<&str> = (0..300)
+        .map(|i| if i % 3 == 0 { long.as_str() } else { "lost refund" })
+        .collect();
+    let out = encoder.encode(&texts).unwrap();
+    let (a, b) = (
+        encoder.encode(&[&long]).unwrap(),
+        encoder.encode(&["lost refund"]).unwrap(),
+    );
+    for row in 0..300 {
+        assert_close(out.row(row), if row % 3 == 0 { a.row(0) } else { b.row(0) });
+    }
+    assert_eq!(
+        out,
+        encoder.encode(&texts).unwrap(),
+        "the same call gives the same bits"
+    );
+}
+
+#[test]
+fn text_beyond_the_models_positions_is_cut() {
+    let encoder = encoder(8);
+    assert_eq!(encoder.max_tokens(), 8);
+    // [CLS] and [SEP] leave six tokens.
+    let out = encoder
+        .encode(&[
+            "where is my lost two refund",
+            "where is my lost two refund parcel my my my",
+        ])
+        .unwrap();
+    assert_close(out.row(0), out.row(1));
+}
+
+#[test]
+fn word_states_follow_the_words_of_the_text() {
+    let encoder = encoder(10);
+    let texts = [
+        "where  is my parcels?",
+        "",
+        "lost \u{0} refund",
+        "my my my my my my my my parcel refund",
+    ];
+    let states = encoder.encode_words(&texts).unwrap();
+    let lengths: Vec<usize> = states.iter().map(bellwether_encoder::WordStates::len).collect();
+    assert_eq!(lengths, [4, 0, 3, 10]);
+    let zero = [0.0; DIM];
+    for word in 0..4 {
+        assert_ne!(states[0].word(word), zero);
+    }
+    // The control character leaves no token; the words around it keep their own.
+    assert_eq!(states[2].word(1), zero);
+    assert_close(
+        states[2].word(2),
+        encoder.encode_words(&["lost refund"]).unwrap()[0].word(1),
+    );
+    // Eight tokens fit beside the two special ones: the ninth word was cut.
+    assert_ne!(states[3].word(7), zero);
+    assert_eq!(states[3].word(8), zero);
+}
+
+#[test]
+fn the_fingerprint_changes_with_the_model() {
+    let (a, b) = (encoder(8), encoder(9));
+    assert_eq!(a.fingerprint().len(), 64);
+    assert_ne!(a.fingerprint(), b.fingerprint());
+    assert_eq!(a.fingerprint(), encoder(8).fingerprint());
+}
+
+#[test]
+fn pooling_of_the_first_token_is_honoured() {
+    let dir = model(32);
+    let mean = Encoder::load(dir.path())
+        .unwrap()
+        .encode(&["my lost parcel"])
+        .unwrap();
+    fs::create_dir(dir.path().join("1_Pooling")).unwrap();
+    let pooling = dir.path().join("1_Pooling/config.json");
+    write_json(
+        &pooling,
+        &json!({"pooling_mode_cls_token": true, "pooling_mode_mean_tokens": false}),
+    );
+    let first = Encoder::load(dir.path())
+        .unwrap()
+        .encode(&["my lost parcel"])
+        .unwrap();
+    assert_ne!(mean, first);
+    write_json(&pooling, &json!({"pooling_mode_max_tokens": true}));
+    assert!(matches!(Encoder::load(dir.path()), Err(Error::UnsupportedPooling { path }) if path == pooling));
+}
+
+#[test]
+fn what_is_not_supported_is_named() {
+    let dir = model(32);
+    write_json(
+        &dir.path().join("modules.json"),
+        &json!([{"path": "2_Dense", "type": "sentence_transformers.models.Dense"}]),
+    );
+    let error = Encoder::load(dir.path()).unwrap_err();
+    assert!(
+        error.to_string().contains("sentence_transformers.models.Dense"),
+        "{error}"
+    );
+
+    let dir = model(32);
+    write_json(
+        &dir.path().join("config.json"),
+        &json!({"model_type": "xlm-roberta"}),
+    );
+    let error = Encoder::load(dir.path()).unwrap_err();
+    assert!(
+        matches!(&error, Error::UnsupportedModel { model_type, .. } if model_type == "xlm-roberta"),
+        "{error}"
+    );
+
+    let dir = model(2);
+    let error = Encoder::load(dir.path()).unwrap_err();
+    assert!(
+        matches!(
+            error,
+            Error::TooFewPositions {
+                max_tokens: 2,
+                special: 2
+            }
+        ),
+        "{error}"
+    );
+}
+
+#[test]
+fn missing_and_broken_files_are_named() {
+    for (file, broken) in [
+        ("config.json", "{"),
+        ("tokenizer.json", "{}"),
+        ("model.safetensors", "no weights"),
+    ] {
+        let dir = model(32);
+        fs::write(dir.path().join(file), broken).unwrap();
+        assert!(Encoder::load(dir.path()).unwrap_err().to_string().contains(file));
+        fs::remove_file(dir.path().join(file)).unwrap();
+        let error = Encoder::load(dir.path()).unwrap_err();
+        assert!(
+            matches!(&error, Error::Read { path, .. } if path.ends_with(file)),
+            "{error}"
+        );
+    }
+}
