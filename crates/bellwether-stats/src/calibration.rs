@@ -77,6 +77,38 @@ impl Isotonic {
         }
         let (x0, x1) = (self.x[right - 1], self.x[right]);
         let (y0, y1) = (self.y[right - 1], self.y[right]);
-        y0 + (y1 - y0) * (x - x0) / (x1 - x0)
+        // Rounding can step past the right end by one unit in the last place, and a probability past one.
+        (y0 + (y1 - y0) * (x - x0) / (x1 - x0)).min(y1)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_cannot_be_fitted_is_an_error() {
+        assert_eq!(Isotonic::fit(&[], &[]), Err(Error::TooFew { have: 0, need: 1 }));
+        assert_eq!(
+            Isotonic::fit(&[0.5], &[]),
+            Err(Error::LengthMismatch { left: 1, right: 0 })
+        );
+        assert_eq!(
+            Isotonic::fit(&[0.5, f64::NAN], &[0.0, 1.0]),
+            Err(Error::NonFinite { index: 1 })
+        );
+        assert_eq!(
+            Isotonic::fit(&[0.5, 0.6], &[f64::INFINITY, 1.0]),
+            Err(Error::NonFinite { index: 0 })
+        );
+    }
+
+    #[test]
+    fn the_fit_pools_violators_and_is_constant_beyond_its_ends() {
+        let model = Isotonic::fit(&[0.1, 0.2, 0.3], &[1.0, 0.0, 1.0]).unwrap();
+        let fitted = [0.0, 0.1, 0.2, 0.25, 0.3, 9.0].map(|x| model.predict(x));
+        for (got, want) in fitted.into_iter().zip([0.5, 0.5, 0.5, 0.75, 1.0, 1.0]) {
+            assert!((got - want).abs() < 1e-12, "{got} instead of {want}");
+        }
     }
 }

@@ -65,3 +65,25 @@ pub fn macro_f1(table: &Confusion) -> f64 {
         sum / classes as f64
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn without_outcomes_there_is_no_answer() {
+        let table = Confusion::new(3);
+        assert!(accuracy(&table).is_nan() && macro_f1(&table).is_nan() && table.total() == 0);
+    }
+
+    #[test]
+    fn what_lies_outside_the_label_set_is_never_right() {
+        let mut table = Confusion::new(2);
+        table.add(Some(0), Some(0));
+        table.add(None, None);
+        table.add(Some(7), Some(7));
+        assert!((accuracy(&table) - 1.0 / 3.0).abs() < 1e-12);
+        // Class 0 is perfect, class 1 never occurs, the outside counts as one class at zero.
+        assert!((macro_f1(&table) - 0.5).abs() < 1e-12);
+    }
+}

@@ -51,3 +51,30 @@ impl ConformalScale {
         self.sorted.is_empty()
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_new_score_counts_itself() {
+        let scale = ConformalScale::new(vec![3.0, 1.0, 2.0, 2.0]).unwrap();
+        for (score, p) in [(0.0, 0.2), (1.0, 0.4), (2.0, 0.8), (2.5, 0.8), (9.0, 1.0)] {
+            assert!((scale.p_value(score) - p).abs() < 1e-12, "{score}");
+        }
+        assert!((scale.rank(2.0) - 0.25).abs() < 1e-12);
+        assert!(scale.len() == 4 && !scale.is_empty());
+    }
+
+    #[test]
+    fn a_scale_needs_finite_scores() {
+        assert_eq!(
+            ConformalScale::new(vec![]),
+            Err(Error::TooFew { have: 0, need: 1 })
+        );
+        assert_eq!(
+            ConformalScale::new(vec![0.0, f64::NEG_INFINITY]),
+            Err(Error::NonFinite { index: 1 })
+        );
+    }
+}

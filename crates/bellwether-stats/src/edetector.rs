@@ -83,8 +83,11 @@ impl EDetector {
     }
 
     /// Adds one step by the logarithms of its factors, one a bet, each of conditional mean at most one under the null.
+    /// NaN is no evidence: that bet stands as with a factor of one.
     pub fn observe_log_factors(&mut self, factors: &[f64; BETS], step: u64, timestamp_ms: i64) {
         for (bet, &factor) in factors.iter().enumerate() {
+            // `f64::min` drops a NaN: without this, one would set the evidence to its cap and raise an alarm.
+            let factor = if factor.is_nan() { 0.0 } else { factor };
             self.log_r[bet] = (log_add_exp(self.log_r[bet], 0.0) + factor).min(LOG_CAP);
             let cusum = self.cusum[bet] + factor;
             if cusum <= 0.0 {
@@ -97,10 +100,13 @@ impl EDetector {
         }
     }
 
-    /// Logarithm of the mixture's value.
+    /// Logarithm of the mixture's value, never NaN; −∞ when each bet just lost all.
     #[must_use]
     pub fn log_e_value(&self) -> f64 {
         let max = self.log_r.iter().copied().fold(f64::NEG_INFINITY, f64::max);
+        if max.is_infinite() {
+            return max;
+        }
         let sum: f64 = self.log_r.iter().map(|r| (r - max).exp()).sum();
         max + (sum / BETS as f64).ln()
     }
@@ -148,6 +154,38 @@ mod tests {
         assert!(detector.log_e_value() > 13.8);
         let onset = detector.onset().expect("evidence stands");
         assert_eq!((onset.step, onset.timestamp_ms), (200, 7));
+    }
+
+    #[test]
+    fn a_factor_that_is_no_number_is_no_evidence() {
+        let mut detector = EDetector::from_factors();
+        detector.observe_log_factors(&[f64::NAN; BETS], 0, 0);
+        assert!(detector.log_e_value().abs() < 1e-9, "{}", detector.log_e_value());
+        assert_eq!(detector.onset(), None);
+    }
+
+    #[test]
+    fn bets_that_lose_all_start_over() {
+        let mut detector = EDetector::bounded(0.1);
+        for step in 0..50 {
+            detector.observe(1.0, step, 0);
+        }
+        detector.observe_log_factors(&[f64::NEG_INFINITY; BETS], 50, 0);
+        assert!(detector.log_e_value().is_infinite() && detector.onset().is_none());
+        detector.observe_log_factors(&[0.0; BETS], 51, 0);
+        assert!(detector.log_e_value().abs() < 1e-9, "one step, one start");
+    }
+
+    #[test]
+    fn reset_forgets_all() {
+        let mut detector = EDetector::bounded(0.1);
+        let fresh = detector.log_e_value();
+        for step in 0..50 {
+            detector.observe(1.0, step, 0);
+        }
+        assert!(detector.onset().is_some());
+        detector.reset();
+        assert!((detector.log_e_value() - fresh).abs() < f64::EPSILON && detector.onset().is_none());
     }
 
     #[test]

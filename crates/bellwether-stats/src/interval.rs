@@ -1,6 +1,6 @@
 //! How sure is a measured quality?
 
-use crate::error::Error;
+use crate::error::{Error, all_finite};
 use crate::spans::SpanCounts;
 use statrs::distribution::{ContinuousCDF, Normal, StudentsT};
 
@@ -31,21 +31,23 @@ pub fn wilson_interval(successes: f64, n: f64) -> Interval95 {
     let p = successes / n;
     let centre = (p + z * z / (2.0 * n)) / (1.0 + z * z / n);
     let half = z / (1.0 + z * z / n) * (p * (1.0 - p) / n + z * z / (4.0 * n * n)).sqrt();
+    // In exact numbers the interval contains the share; at 0 and 1 they meet, and rounding would part them.
     Interval95 {
-        low: (centre - half).max(0.0),
-        high: (centre + half).min(1.0),
+        low: (centre - half).min(p).max(0.0),
+        high: (centre + half).max(p).min(1.0),
     }
 }
 
 /// Student's t interval of a mean of values `[n]`, `n >= 2`.
 ///
 /// # Errors
-/// [`Error::TooFew`] below two values.
+/// [`Error::TooFew`] below two values, [`Error::NonFinite`].
 pub fn mean_interval(values: &[f64]) -> Result<Interval95, Error> {
     let n = values.len();
     if n < 2 {
         return Err(Error::TooFew { have: n, need: 2 });
     }
+    all_finite(values)?;
     let mean = values.iter().sum::<f64>() / n as f64;
     let variance = values.iter().map(|v| (v - mean).powi(2)).sum::<f64>() / (n as f64 - 1.0);
     let t =
@@ -73,16 +75,18 @@ pub fn poisson_binomial_interval(probabilities: &[f64]) -> Interval95 {
     }
 }
 
-/// Delete-one-sentence jackknife interval of micro span F1, clipped to `[0, 1]`; `[0, 1]` below two sentences.
+/// Delete-one-sentence jackknife interval of micro span F1, clipped to `[0, 1]`; `[0, 1]` below two sentences or without
+/// spans.
 ///
-/// Efron and Tibshirani, "An Introduction to the Bootstrap" (1993), chapter 11. Deterministic, O(n).
+/// It has no width while every sentence is right, or every one wrong: the jackknife sees only what varies. Efron and Tibshirani, "An Introduction to the Bootstrap" (1993), chapter 11. Deterministic, O(n).
 #[must_use]
 pub fn span_f1_interval(sentences: &[SpanCounts]) -> Interval95 {
     let n = sentences.len();
-    if n < 2 {
+    let total = sentences.iter().fold(SpanCounts::default(), |a, &b| a.merge(b));
+    let size = total.predicted + total.truth;
+    if n < 2 || size == 0 {
         return Interval95 { low: 0.0, high: 1.0 };
     }
-    let total = sentences.iter().fold(SpanCounts::default(), |a, &b| a.merge(b));
     let f1 = |hits: u32, size: u32| {
         if size == 0 {
             1.0
@@ -90,7 +94,6 @@ pub fn span_f1_interval(sentences: &[SpanCounts]) -> Interval95 {
             2.0 * f64::from(hits) / f64::from(size)
         }
     };
-    let size = total.predicted + total.truth;
     let left_out = |s: &SpanCounts| f1(total.hits - s.hits, size - s.predicted - s.truth);
     let mean = sentences.iter().map(left_out).sum::<f64>() / n as f64;
     let spread = sentences
@@ -102,5 +105,39 @@ pub fn span_f1_interval(sentences: &[SpanCounts]) -> Interval95 {
     Interval95 {
         low: (centre - half).max(0.0),
         high: (centre + half).min(1.0),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn nothing_seen_is_nothing_known() {
+        let unknown = Interval95 { low: 0.0, high: 1.0 };
+        assert_eq!(wilson_interval(0.0, 0.0), unknown);
+        assert_eq!(poisson_binomial_interval(&[]), unknown);
+        assert_eq!(span_f1_interval(&[]), unknown);
+        assert_eq!(span_f1_interval(&[SpanCounts::default(); 5]), unknown);
+    }
+
+    #[test]
+    fn wilson_reaches_the_ends_exactly() {
+        for n in 1..2000 {
+            let n = f64::from(n);
+            assert!(
+                wilson_interval(0.0, n).low <= 0.0 && wilson_interval(n, n).high >= 1.0,
+                "{n}"
+            );
+        }
+    }
+
+    #[test]
+    fn a_mean_needs_two_finite_values() {
+        assert_eq!(mean_interval(&[1.0]), Err(Error::TooFew { have: 1, need: 2 }));
+        assert_eq!(
+            mean_interval(&[1.0, f64::NAN]),
+            Err(Error::NonFinite { index: 1 })
+        );
     }
 }

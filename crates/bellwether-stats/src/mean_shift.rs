@@ -43,3 +43,32 @@ pub fn squared_mean_shift<'a>(rows: impl Iterator<Item = &'a [f32]>, scratch: &m
     let total: f64 = scratch.iter().map(|s| s * s).sum();
     (total - squares) / (n as f64 * (n as f64 - 1.0))
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn fewer_than_two_rows_have_no_squared_shift() {
+        let row = [1.0_f32, 2.0];
+        assert!(squared_mean_shift(std::iter::empty(), &mut Vec::new()).is_nan());
+        assert!(squared_mean_shift([&row[..]].into_iter(), &mut Vec::new()).is_nan());
+    }
+
+    #[test]
+    fn the_squared_shift_can_be_negative_and_the_scratch_is_reused() {
+        let (a, b) = ([1.0_f32, 0.0], [-1.0_f32, 0.0]);
+        let mut scratch = vec![7.0; 9];
+        let shift = squared_mean_shift([&a[..], &b[..]].into_iter(), &mut scratch);
+        assert!((shift + 1.0).abs() < 1e-12, "{shift}");
+        let shift = squared_mean_shift([&a[..], &a[..]].into_iter(), &mut scratch);
+        assert!((shift - 1.0).abs() < 1e-12, "{shift}");
+    }
+
+    #[test]
+    fn the_mean_of_no_rows_is_zero() {
+        let mut out = [f64::NAN; 2];
+        assert_eq!(mean_residual(std::iter::empty(), &mut out), 0);
+        assert!(out.iter().all(|&x| x == 0.0));
+    }
+}

@@ -40,7 +40,13 @@ impl MixBet {
     /// Logarithms of the factors for category `c`, then learns it. `None` for a category outside the reference's.
     pub fn observe(&mut self, c: usize) -> Option<[f64; BETS]> {
         let p0 = *self.null.get(c)?;
-        let q = (self.counts[c] + self.prior * p0) / (self.total + self.prior);
+        let weight = self.total + self.prior;
+        // Before anything was seen and without a prior, the alternative is the null.
+        let q = if weight > 0.0 {
+            (self.counts[c] + self.prior * p0) / weight
+        } else {
+            p0
+        };
         let factors = EPSILON.map(|e| (1.0 - e + e * q / p0).ln() - self.tolerance_nats * e);
         for count in &mut self.counts {
             *count *= self.decay;
@@ -84,4 +90,39 @@ pub fn total_variation_noise(categories: usize, n: f64) -> f64 {
         return 1.0;
     }
     (categories as f64 / (2.0 * std::f64::consts::PI * n)).sqrt()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn an_unknown_category_is_refused_and_not_learnt() {
+        let mut bet = MixBet::new(&[3.0, 1.0], 0.98, 20.0, 0.05);
+        assert_eq!(bet.observe(2), None);
+        assert!(bet.distance() == 0.0 && bet.noise() >= 1.0);
+    }
+
+    #[test]
+    fn distance_follows_a_new_mix_and_forgets_the_old_one() {
+        let mut bet = MixBet::new(&[99.5, 0.0], 0.9, 20.0, 0.0);
+        for _ in 0..100 {
+            bet.observe(0);
+        }
+        assert!(bet.distance() < 0.01, "{}", bet.distance());
+        for _ in 0..100 {
+            bet.observe(1);
+        }
+        assert!(bet.distance() > 0.99, "{}", bet.distance());
+        // The decayed past weighs as much as 1 / (1 − 0.9) observations.
+        assert!((bet.noise() - total_variation_noise(2, 10.0)).abs() < 1e-3);
+    }
+
+    #[test]
+    fn without_a_prior_the_first_category_is_no_evidence() {
+        let factors = MixBet::new(&[3.0, 1.0], 0.98, 0.0, 0.0)
+            .observe(1)
+            .expect("known");
+        assert!(factors.iter().all(|f| f.abs() < 1e-12), "{factors:?}");
+    }
 }

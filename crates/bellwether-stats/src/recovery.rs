@@ -2,7 +2,9 @@
 //!
 //! A CUSUM of the Bernoulli likelihood ratio "the mean is 0.8 of the bound" against "the bound plus half of the excess
 //! that was seen", with bounded statistics counted as fractional successes. Evidence *for* health ends an alarm; the
-//! mere absence of new evidence never does. Page, "Continuous Inspection Schemes" (1954).
+//! mere absence of new evidence never does. The ratio is evidence, not a bound on errors: at a ratio of 100 a fault that
+//! stands is cleared within 1,000 observations in about 3 % of cases when it is four times the bound, in 11 % when twice
+//! (`tests/simulation/recovery.rs`), and must raise again. Page, "Continuous Inspection Schemes" (1954).
 
 use std::collections::VecDeque;
 
@@ -12,6 +14,8 @@ const KEEP: usize = 60;
 const AVERAGE: usize = 40;
 /// Values needed before the excess is estimated.
 const ENOUGH: usize = 20;
+/// Smallest bound that is told from health: below it, the two hypotheses would meet and no evidence could add up.
+const LOWEST_BOUND: f64 = 0.0025;
 /// Largest mean that the alternative takes, so that its likelihood stays finite.
 const HIGHEST: f64 = 0.97;
 
@@ -36,16 +40,18 @@ impl RecoveryTest {
         self.excess_mean = 0.0;
     }
 
-    /// Adds a statistic in `[0, 1]` whose bound on the mean is `bound`; returns the logarithm of the ratio.
+    /// Adds a statistic in `[0, 1]`, clipped to it, whose bound on the mean is `bound`; returns the logarithm of the ratio.
+    /// A bound below 0.0025 counts as that.
     pub fn observe(&mut self, value: f64, bound: f64) -> f64 {
+        let value = value.clamp(0.0, 1.0);
+        let bound = bound.max(LOWEST_BOUND);
         if self.recent.len() == KEEP {
             self.recent.pop_front();
         }
         self.recent.push_back(value);
         let halfway = 0.5 * (bound + self.excess_mean);
         let high = (bound * 1.25).max(halfway.min(HIGHEST)).min(HIGHEST);
-        let low = (bound * 0.8).max(0.002).min(high);
-        let value = value.clamp(0.0, 1.0);
+        let low = (bound * 0.8).min(high);
         let step = value * (low / high).ln() + (1.0 - value) * ((1.0 - low) / (1.0 - high)).ln();
         self.log_ratio = (self.log_ratio + step).max(0.0);
         // The estimate stands still while evidence for health accumulates, else it would chase the recovery.
@@ -83,6 +89,37 @@ mod tests {
             after_large < after_small && after_small < 200,
             "{after_large} {after_small}"
         );
+    }
+
+    #[test]
+    fn health_ends_an_alarm_however_small_the_bound() {
+        for bound in [1e-6, 1e-3, 0.0015, 0.0025, 0.01, 0.5, 1.0] {
+            let mut test = RecoveryTest::default();
+            test.start();
+            let cleared = (0..10_000).any(|_| test.observe(0.0, bound) > 100.0_f64.ln());
+            assert!(cleared, "bound {bound}");
+        }
+    }
+
+    #[test]
+    fn a_value_out_of_range_does_not_spoil_the_estimate() {
+        let mut test = RecoveryTest::default();
+        for i in 0..40 {
+            test.observe(if i == 20 { f64::INFINITY } else { 0.5 }, 0.1);
+        }
+        assert!(test.excess_mean <= 1.0, "{}", test.excess_mean);
+    }
+
+    #[test]
+    fn starting_over_keeps_the_excess_and_clearing_forgets_it() {
+        let mut test = RecoveryTest::default();
+        for _ in 0..40 {
+            test.observe(0.9, 0.1);
+        }
+        test.start();
+        assert!(test.excess_mean > 0.8);
+        test.clear();
+        assert!(test.excess_mean == 0.0 && test.recent.is_empty());
     }
 
     #[test]

@@ -6,7 +6,11 @@ use ndarray::{Array2, ArrayView2};
 /// reference's own repeats do not make it look denser than the stream can be.
 pub const IDENTICAL_COSINE: f32 = 0.9995;
 
-/// Scales rows of `[n, dim]` to unit length in place; rows of length zero stay zero.
+/// Scales rows of `[n, dim]` to unit length in place; rows of length zero stay zero, and shorter than 1e-9, which is
+/// rounding, stay short.
+///
+/// # Panics
+/// When `dim` is zero.
 pub fn normalise(rows: &mut [f32], dim: usize) {
     for row in rows.chunks_exact_mut(dim) {
         let norm = row
@@ -27,6 +31,9 @@ pub fn normalise(rows: &mut [f32], dim: usize) {
     }
 }
 
+/// Most neighbours that are averaged.
+const MOST: usize = 16;
+
 /// Mean cosine to the `k` nearest of a reference sample; identical vectors do not count.
 ///
 /// Sun et al., "Out-of-Distribution Detection with Deep Nearest Neighbors" (2022), with a mean in place of the k-th.
@@ -38,10 +45,10 @@ pub struct NearestSimilarity {
 }
 
 impl NearestSimilarity {
-    /// An index over unit vectors `[rows, dim]`, row-major.
+    /// An index over unit vectors `[rows, dim]`, row-major. `k` is held to `1..=16`, and to `rows`.
     ///
     /// # Panics
-    /// When the slice is not a whole number of rows.
+    /// When the slice is not a whole number of rows, or `dim` is zero.
     #[must_use]
     pub fn new(unit_rows: &[f32], dim: usize, k: usize) -> Self {
         let rows = unit_rows.len() / dim;
@@ -79,10 +86,9 @@ impl NearestSimilarity {
     }
 }
 
-/// Mean of the `k` largest cosines after leaving out identical ones. With fewer than `k`, the rest count as −1: "as far
-/// as can be"; the same when the sample itself is smaller than `k`.
+/// Mean of the `k` largest cosines after leaving out identical ones. A sample smaller than `k` is averaged whole; where
+/// leaving out makes it so, the missing count as −1: "as far as can be".
 fn top_mean(cosines: impl Iterator<Item = f32>, k: usize, available: usize) -> f32 {
-    const MOST: usize = 16;
     let k = k.min(MOST).min(available).max(1);
     let mut top = [-1.0_f32; MOST];
     for cosine in cosines {
@@ -108,4 +114,36 @@ pub fn pairwise_cosines(unit_rows: &[f32], dim: usize) -> Vec<f32> {
     let rows = unit_rows.len() / dim;
     let view = ArrayView2::from_shape((rows, dim), unit_rows).expect("whole rows are given");
     view.dot(&view.t()).into_raw_vec_and_offset().0
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn nearest(sample: &[f32], query: &[f32], k: usize) -> f32 {
+        let mut out = [f32::NAN];
+        NearestSimilarity::new(sample, query.len(), k).query(query, &mut out);
+        out[0]
+    }
+
+    #[test]
+    fn identical_rows_are_left_out_and_the_missing_are_as_far_as_can_be() {
+        let sample = [1.0, 0.0, 0.6, 0.8, 0.0, 1.0];
+        assert!((nearest(&sample, &[1.0, 0.0], 1) - 0.6).abs() < 1e-6);
+        assert!((nearest(&sample, &[1.0, 0.0], 2) - 0.3).abs() < 1e-6);
+        assert!((nearest(&sample, &[1.0, 0.0], 3) - (0.6 - 1.0) / 3.0).abs() < 1e-6);
+        assert!((nearest(&sample[..2], &[1.0, 0.0], 1) + 1.0).abs() < 1e-6);
+    }
+
+    #[test]
+    fn a_sample_smaller_than_k_is_averaged_whole() {
+        assert!((nearest(&[0.6, 0.8, 0.0, 1.0], &[1.0, 0.0], 5) - 0.3).abs() < 1e-6);
+    }
+
+    #[test]
+    fn an_empty_sample_is_as_far_as_can_be() {
+        let index = NearestSimilarity::new(&[], 2, 5);
+        assert!(index.is_empty());
+        assert!((nearest(&[], &[1.0, 0.0], 5) + 1.0).abs() < f32::EPSILON);
+    }
 }

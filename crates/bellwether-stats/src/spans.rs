@@ -155,3 +155,55 @@ impl Iterator for Spans<'_> {
         }
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn count(predicted: &str, truth: &str) -> (u32, u32, u32) {
+        let mut labels: Vec<String> = predicted
+            .split(' ')
+            .chain(truth.split(' '))
+            .map(str::to_owned)
+            .collect();
+        labels.sort();
+        labels.dedup();
+        let scheme = TagScheme::new(&labels);
+        let indices = |text: &str| -> Vec<u16> {
+            let at = |tag: &str| labels.iter().position(|l| l == tag).unwrap();
+            text.split(' ').map(|t| u16::try_from(at(t)).unwrap()).collect()
+        };
+        let counts = span_counts(&scheme, &indices(predicted), &indices(truth));
+        (counts.hits, counts.predicted, counts.truth)
+    }
+
+    #[test]
+    fn bounds_and_type_must_agree() {
+        assert_eq!(count("B-a I-a O", "B-a I-a O"), (1, 1, 1));
+        assert_eq!(count("B-a I-a O", "B-a O O"), (0, 1, 1));
+        assert_eq!(count("B-a I-a O", "B-b I-b O"), (0, 1, 1));
+        assert_eq!(count("B-a B-a O", "B-a I-a O"), (0, 2, 1));
+    }
+
+    #[test]
+    fn a_type_that_changes_begins_a_span() {
+        assert_eq!(count("B-a I-b I-b", "B-a B-b I-b"), (2, 2, 2));
+    }
+
+    #[test]
+    fn the_letters_of_bilou_mean_those_of_bioes() {
+        assert_eq!(count("B-a M-a L-a U-b", "B-a I-a E-a S-b"), (2, 2, 2));
+    }
+
+    #[test]
+    fn any_other_label_is_a_span_of_one_token() {
+        assert_eq!(count("date date O", "date O O"), (1, 2, 1));
+    }
+
+    #[test]
+    fn labels_beyond_the_scheme_are_outside() {
+        let scheme = TagScheme::new(&["O".to_owned(), "B-a".to_owned()]);
+        assert_eq!(scheme.tag(9), Tag::Outside);
+        assert_eq!(span_counts(&scheme, &[1, 9, 9], &[1]).hits, 1);
+    }
+}
