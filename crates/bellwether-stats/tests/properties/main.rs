@@ -1,0 +1,5 @@
+//! Laws that hold for every input.
+
+mod evidence;
+mod quality;
+mod similarity;
