@@ -329,7 +329,8 @@ mod tests {
             for class in task.classes() {
                 let (grammar, intent) = task.source(class);
                 let known = class.0 < task.known_classes();
-                let least = if known { 13 } else { 7 };
+                // What leaks in is a few hundred messages over all its intents: the breadth is in their number.
+                let least = if known { 13 } else { 6 };
                 assert!(
                     grammar.templates(intent) >= least,
                     "{} {}",
