@@ -1,1 +1,29 @@
 //! Parquet in and out: observations, labels and the reference file.
+//!
+//! Owns the files: which format one is in, reading it in bounded batches, and saying what is wrong with it and what to do. It
+//! is the only crate that knows Parquet. What a column means is the business of `bellwether-events`; what a
+//! reference is, of `bellwether-monitor`. Start from [`ObservationReader`].
+//!
+//! ```no_run
+//! use bellwether_events::ModelSchema;
+//! use bellwether_store::{ObservationReader, embedding_width};
+//!
+//! let tasks = std::fs::read_to_string("tasks.json")?;
+//! let schema = ModelSchema::from_json(&tasks, embedding_width("events.parquet")?)?;
+//! for batch in ObservationReader::open("events.parquet", &schema)? {
+//!     let (observations, rejects) = batch?;
+//!     println!("{} observations, {} refused", observations.len(), rejects.len());
+//! }
+//! # Ok::<(), Box<dyn std::error::Error>>(())
+//! ```
+
+mod columnar;
+mod error;
+mod format;
+mod json_lines;
+mod observations;
+mod source;
+
+pub use error::Error;
+pub use format::Format;
+pub use observations::{ObservationReader, embedding_width, read_labels, read_reference_input};
