@@ -1,0 +1,233 @@
+//! A real Apache Kafka, from Maven Central, started by `tests/kafka/start-kafka.sh`.
+
+use crate::topics::Topics;
+use crate::{must_run, profile_directory};
+use nix::sys::signal::{Signal, kill};
+use nix::unistd::Pid;
+use std::fs::{self, File};
+use std::net::TcpListener;
+use std::path::{Path, PathBuf};
+use std::process::Command;
+use std::sync::OnceLock;
+use tempfile::TempDir;
+
+/// The ports between two brokers' first ports, as in the script.
+const STRIDE: u16 = 100;
+/// The oldest Java that the broker runs on.
+const OLDEST_JAVA: u32 = 17;
+
+/// One or more brokers on loopback ports that were free. They end when this is dropped, or with the process.
+#[derive(Debug)]
+pub struct RealKafka {
+    directory: TempDir,
+    brokers: String,
+}
+
+impl RealKafka {
+    /// Starts one broker: about five seconds, and once for all half a minute to fetch the jars.
+    ///
+    /// `None`, with a notice, on a machine without Java 17, Maven or the jars.
+    ///
+    /// # Panics
+    /// In CI (`CI=true`) instead of returning `None`, and when a broker does not start.
+    #[must_use]
+    pub fn start() -> Option<Self> {
+        Self::start_brokers(1)
+    }
+
+    /// Starts a cluster of this many brokers; see [`start`](Self::start).
+    ///
+    /// # Panics
+    /// As [`start`](Self::start) does.
+    #[must_use]
+    pub fn start_brokers(count: u16) -> Option<Self> {
+        match jars() {
+            Ok(jars) => Some(Self::start_with(&jars, count)),
+            Err(missing) => {
+                assert!(!must_run(), "a real Kafka broker is required in CI: {missing}");
+                notice(&missing);
+                None
+            }
+        }
+    }
+
+    /// One broker for all tests of this process; use topics and groups with names of your own.
+    ///
+    /// # Panics
+    /// As [`start`](Self::start) does.
+    #[must_use]
+    pub fn shared() -> Option<&'static Self> {
+        // Never dropped: the script ends the broker when this process ends.
+        static SHARED: OnceLock<Option<RealKafka>> = OnceLock::new();
+        SHARED.get_or_init(Self::start).as_ref()
+    }
+
+    fn start_with(jars: &Path, count: u16) -> Self {
+        let mut story = String::new();
+        // A port may be taken between looking and starting, so a failure is tried again elsewhere.
+        for _ in 0..3 {
+            let directory =
+                TempDir::with_prefix("bellwether-kafka-").expect("the temporary directory is writable");
+            let output = Command::new("bash")
+                .arg(script())
+                .arg(directory.path())
+                .arg(free_ports(count).to_string())
+                .arg(count.to_string())
+                .env("KAFKA_LIBS", jars)
+                .env("OWNER", std::process::id().to_string())
+                .env("HEAP", "256m")
+                .env("TIER", "1")
+                .output()
+                .expect("bash is there");
+            let kafka = Self {
+                brokers: String::from_utf8_lossy(&output.stdout).trim().to_owned(),
+                directory,
+            };
+            if output.status.success() {
+                return kafka;
+            }
+            story = format!("{}\n{}", String::from_utf8_lossy(&output.stderr), kafka.log());
+        }
+        panic!("Kafka does not start:\n{story}");
+    }
+
+    /// Bootstrap brokers, `host:port`, separated by commas.
+    #[must_use]
+    pub fn brokers(&self) -> &str {
+        &self.brokers
+    }
+
+    /// Its topics.
+    #[must_use]
+    pub fn topics(&self) -> Topics {
+        Topics::at(&self.brokers)
+    }
+
+    /// Ends one broker at once, as a crash does; the first is 1.
+    ///
+    /// # Panics
+    /// When there is no such broker.
+    pub fn kill_broker(&self, number: u16) {
+        let file = self.directory.path().join(format!("pid.{number}"));
+        kill_process(&file);
+        assert!(file.exists(), "there is no broker {number}");
+    }
+
+    /// The last lines that the brokers wrote.
+    #[must_use]
+    pub fn log(&self) -> String {
+        let mut log = String::new();
+        for file in files(self.directory.path(), "broker.") {
+            let text = fs::read_to_string(&file).unwrap_or_default();
+            let lines: Vec<&str> = text.lines().collect();
+            log.push_str(&lines[lines.len().saturating_sub(30)..].join("\n"));
+        }
+        log
+    }
+}
+
+impl Drop for RealKafka {
+    fn drop(&mut self) {
+        // Nothing of its data is kept, so there is nothing to end in good order.
+        for file in files(self.directory.path(), "pid.") {
+            kill_process(&file);
+        }
+    }
+}
+
+/// The script, in this package.
+fn script() -> PathBuf {
+    Path::new(env!("CARGO_MANIFEST_DIR"))
+        .join("kafka")
+        .join("start-kafka.sh")
+}
+
+/// The files of a directory whose names begin so.
+fn files(directory: &Path, prefix: &str) -> Vec<PathBuf> {
+    let Ok(entries) = fs::read_dir(directory) else {
+        return Vec::new();
+    };
+    let matching = |entry: &fs::DirEntry| entry.file_name().to_string_lossy().starts_with(prefix);
+    entries
+        .filter_map(Result::ok)
+        .filter(matching)
+        .map(|entry| entry.path())
+        .collect()
+}
+
+/// Kills the process whose id is in the file, if it is still there.
+fn kill_process(file: &Path) {
+    if let Some(id) = fs::read_to_string(file)
+        .ok()
+        .and_then(|text| text.trim().parse().ok())
+    {
+        // An error means that it has ended already.
+        let _ended = kill(Pid::from_raw(id), Signal::SIGKILL);
+    }
+}
+
+/// The directory of the broker's jars in the target directory, filled at the first call on this machine.
+fn jars() -> Result<PathBuf, String> {
+    let java = java_version().ok_or("java is not installed")?;
+    if java < OLDEST_JAVA {
+        return Err(format!("java is version {java}, {OLDEST_JAVA} is needed"));
+    }
+    let target = profile_directory();
+    let directory = target.parent().unwrap_or(&target).join("kafka-libs");
+    let complete = directory.join(".complete");
+    if complete.exists() {
+        return Ok(directory);
+    }
+    fs::create_dir_all(&directory).map_err(|error| format!("{}: {error}", directory.display()))?;
+    // Several test programs may come here at once: one fetches, the others wait.
+    let lock =
+        File::create(directory.join(".lock")).map_err(|error| format!("{}: {error}", directory.display()))?;
+    lock.lock()
+        .map_err(|error| format!("{}: {error}", directory.display()))?;
+    if !complete.exists() {
+        let output = Command::new("mvn")
+            .args(["-q", "-B", "-f"])
+            .arg(script().with_file_name("pom.xml"))
+            .args(["dependency:copy-dependencies", "-DincludeScope=runtime"])
+            .arg(format!("-DoutputDirectory={}", directory.display()))
+            .output()
+            .map_err(|error| format!("mvn cannot be run: {error}"))?;
+        if !output.status.success() {
+            return Err(format!(
+                "mvn cannot fetch Kafka:\n{}",
+                String::from_utf8_lossy(&output.stdout)
+            ));
+        }
+        File::create(&complete).map_err(|error| format!("{}: {error}", complete.display()))?;
+    }
+    Ok(directory)
+}
+
+/// The main version of the installed Java.
+fn java_version() -> Option<u32> {
+    let output = Command::new("java").arg("-version").output().ok()?;
+    // For instance: openjdk version "17.0.15" 2025-04-15
+    let text = String::from_utf8_lossy(&output.stderr).into_owned();
+    text.split('"').nth(1)?.split(['.', '-']).next()?.parse().ok()
+}
+
+/// A port that is free with all others that brokers take relative to it.
+fn free_ports(brokers: u16) -> u16 {
+    let free = |port: u16| TcpListener::bind(("127.0.0.1", port)).is_ok();
+    crate::wait_until("free ports", std::time::Duration::from_secs(10), || {
+        let first = TcpListener::bind(("127.0.0.1", 0))
+            .ok()?
+            .local_addr()
+            .ok()?
+            .port();
+        let mut ports = (0..brokers).map(|broker| first.checked_add(broker * STRIDE + 2));
+        ports
+            .all(|last| last.is_some_and(|last| (last - 2..=last).all(free)))
+            .then_some(first)
+    })
+}
+
+#[expect(clippy::print_stderr, reason = "a test that is skipped has to say so")]
+fn notice(missing: &str) {
+    eprintln!("notice: skipped, as it needs a real Kafka broker: {missing}");
+}
