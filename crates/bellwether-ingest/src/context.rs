@@ -1,0 +1,278 @@
+//! What librdkafka calls back into: rebalances, statistics, faults and log lines.
+
+use crate::config::Config;
+use crate::error::Error;
+use crate::health::{Faults, Health, forward_log, lock};
+use crate::position::{TopicKind, TopicPartition};
+use rdkafka::client::ClientContext;
+use rdkafka::config::RDKafkaLogLevel;
+use rdkafka::consumer::base_consumer::PartitionQueue;
+use rdkafka::consumer::{BaseConsumer, ConsumerContext, Rebalance};
+use rdkafka::error::{KafkaError, KafkaResult, RDKafkaErrorCode};
+use rdkafka::{Statistics, TopicPartitionList};
+use std::collections::BTreeMap;
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::{Arc, Mutex, OnceLock, Weak};
+use tokio::sync::Notify;
+
+/// A client whose callbacks come here.
+pub(crate) type Client = BaseConsumer<Context>;
+
+/// The names of the topics that are read.
+#[derive(Debug, Clone)]
+pub(crate) struct Topics {
+    observations: String,
+    labels: Option<String>,
+}
+
+impl Topics {
+    pub(crate) fn new(config: &Config) -> Result<Self, Error> {
+        if config.labels_topic.as_ref() == Some(&config.observations_topic) {
+            return Err(Error::SameTopic {
+                topic: config.observations_topic.clone(),
+            });
+        }
+        Ok(Self {
+            observations: config.observations_topic.clone(),
+            labels: config.labels_topic.clone(),
+        })
+    }
+
+    pub(crate) fn names(&self) -> Vec<&str> {
+        std::iter::once(self.observations.as_str())
+            .chain(self.labels.as_deref())
+            .collect()
+    }
+
+    pub(crate) fn name(&self, kind: TopicKind) -> Option<&str> {
+        match kind {
+            TopicKind::Observations => Some(&self.observations),
+            TopicKind::Labels => self.labels.as_deref(),
+        }
+    }
+
+    pub(crate) fn kind(&self, name: &str) -> Option<TopicKind> {
+        if name == self.observations {
+            Some(TopicKind::Observations)
+        } else if Some(name) == self.labels.as_deref() {
+            Some(TopicKind::Labels)
+        } else {
+            None
+        }
+    }
+
+    fn partitions(&self, list: &TopicPartitionList) -> Vec<TopicPartition> {
+        let known = |name: &str, partition| self.kind(name).map(|kind| TopicPartition { kind, partition });
+        list.elements()
+            .iter()
+            .filter_map(|element| known(element.topic(), element.partition()))
+            .collect()
+    }
+}
+
+/// A change of the assignment, made inside a callback and applied by the consumer after it.
+pub(crate) enum Change {
+    Assigned(Vec<(TopicPartition, PartitionQueue<Context>)>),
+    Revoked(Vec<TopicPartition>),
+}
+
+/// What callbacks leave for the consumer.
+#[derive(Default)]
+pub(crate) struct Shared {
+    changes: Mutex<Vec<Change>>,
+    statistics: Mutex<Snapshot>,
+    fatal: OnceLock<String>,
+    callbacks: AtomicU64,
+    rebalances: AtomicU64,
+    pub(crate) faults: Faults,
+    /// Woken when a queue that was empty has something.
+    pub(crate) wake: Notify,
+}
+
+/// What is kept of the newest statistics.
+#[derive(Debug, Clone, Default)]
+pub(crate) struct Snapshot {
+    pub(crate) brokers_up: usize,
+    pub(crate) partitions: BTreeMap<TopicPartition, Ends>,
+}
+
+/// Offsets of a partition as the broker last told them; negative where it did not yet.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Ends {
+    pub(crate) low: i64,
+    pub(crate) high: i64,
+    pub(crate) committed: i64,
+}
+
+impl Shared {
+    pub(crate) fn take_changes(&self) -> Vec<Change> {
+        std::mem::take(&mut lock(&self.changes))
+    }
+
+    /// How many callbacks ran so far. A poll that ran one returns nothing although more may be waiting.
+    pub(crate) fn callbacks(&self) -> u64 {
+        self.callbacks.load(Ordering::Relaxed)
+    }
+
+    pub(crate) fn fatal(&self) -> Option<&str> {
+        self.fatal.get().map(String::as_str)
+    }
+
+    pub(crate) fn set_fatal(&self, reason: String) {
+        // Only the first reason counts: later ones follow from it.
+        self.fatal.get_or_init(|| reason);
+    }
+
+    pub(crate) fn statistics(&self) -> Snapshot {
+        lock(&self.statistics).clone()
+    }
+
+    pub(crate) fn health(&self) -> Health {
+        Health {
+            faults_total: self.faults.total(),
+            last_error: self.faults.last(),
+            rebalances_total: self.rebalances.load(Ordering::Relaxed),
+            brokers_up: lock(&self.statistics).brokers_up,
+        }
+    }
+
+    pub(crate) fn push(&self, change: Change) {
+        lock(&self.changes).push(change);
+    }
+
+    fn called(&self) {
+        self.callbacks.fetch_add(1, Ordering::Relaxed);
+    }
+}
+
+/// The receiver of the consumer client's callbacks.
+pub(crate) struct Context {
+    shared: Arc<Shared>,
+    topics: Topics,
+    /// The client itself, weak because it owns this context. Set before the client is first polled.
+    client: OnceLock<Weak<Client>>,
+}
+
+impl Context {
+    pub(crate) fn new(shared: Arc<Shared>, topics: Topics) -> Self {
+        Self {
+            shared,
+            topics,
+            client: OnceLock::new(),
+        }
+    }
+
+    pub(crate) fn bind(&self, client: &Arc<Client>) {
+        self.client.get_or_init(|| Arc::downgrade(client));
+    }
+
+    /// Gives each partition its own queue.
+    ///
+    /// librdkafka's end-of-partition signal, as the bindings pass it on, names the partition but not the topic: with
+    /// two topics it says nothing unless it comes through the partition's own queue. This has to happen before the
+    /// partitions are assigned: what is fetched earlier would go to the common queue. Own queues also allow a partition
+    /// to be held without throwing away what was prefetched, and the others to be read in turn.
+    pub(crate) fn split(&self, list: &TopicPartitionList) -> Vec<(TopicPartition, PartitionQueue<Self>)> {
+        // None while the client is being closed: nothing is read any more.
+        let Some(client) = self.client.get().and_then(Weak::upgrade) else {
+            return Vec::new();
+        };
+        let mut queues = Vec::with_capacity(list.count());
+        for partition in self.topics.partitions(list) {
+            let Some(topic) = self.topics.name(partition.kind) else {
+                continue;
+            };
+            if let Some(mut queue) = client.split_partition_queue(topic, partition.partition) {
+                let shared = Arc::clone(&self.shared);
+                queue.set_nonempty_callback(move || shared.wake.notify_one());
+                queues.push((partition, queue));
+            }
+        }
+        queues
+    }
+}
+
+impl ClientContext for Context {
+    fn log(&self, level: RDKafkaLogLevel, facility: &str, message: &str) {
+        forward_log(level, facility, message);
+    }
+
+    fn error(&self, error: KafkaError, reason: &str) {
+        self.shared.called();
+        let code = error.rdkafka_error_code();
+        // The end of a partition comes this way as well; the consumer takes it from the partition's queue.
+        if code == Some(RDKafkaErrorCode::PartitionEOF) {
+            return;
+        }
+        if code == Some(RDKafkaErrorCode::Fatal) {
+            self.shared.set_fatal(reason.to_owned());
+        }
+        self.shared.faults.report("consumer", name(code), reason);
+    }
+
+    fn stats(&self, statistics: Statistics) {
+        self.shared.called();
+        let mut snapshot = Snapshot {
+            brokers_up: statistics
+                .brokers
+                .values()
+                .filter(|broker| broker.nodeid >= 0 && broker.state == "UP")
+                .count(),
+            partitions: BTreeMap::new(),
+        };
+        for (name, topic) in &statistics.topics {
+            let Some(kind) = self.topics.kind(name) else {
+                continue;
+            };
+            // Partition -1 is librdkafka's place for records without a partition.
+            for (&partition, stats) in topic.partitions.iter().filter(|&(&partition, _)| partition >= 0) {
+                let ends = Ends {
+                    low: stats.lo_offset,
+                    high: stats.hi_offset,
+                    committed: stats.committed_offset,
+                };
+                snapshot
+                    .partitions
+                    .insert(TopicPartition { kind, partition }, ends);
+            }
+        }
+        *lock(&self.shared.statistics) = snapshot;
+    }
+}
+
+impl ConsumerContext for Context {
+    fn pre_rebalance(&self, _: &BaseConsumer<Self>, rebalance: &Rebalance<'_>) {
+        self.shared.called();
+        match rebalance {
+            Rebalance::Assign(list) if list.count() > 0 => {
+                self.shared.rebalances.fetch_add(1, Ordering::Relaxed);
+                let queues = self.split(list);
+                self.shared.push(Change::Assigned(queues));
+            }
+            Rebalance::Revoke(list) if list.count() > 0 => {
+                self.shared.rebalances.fetch_add(1, Ordering::Relaxed);
+                self.shared.push(Change::Revoked(self.topics.partitions(list)));
+            }
+            Rebalance::Assign(_) | Rebalance::Revoke(_) => {}
+            Rebalance::Error(error) => {
+                self.shared
+                    .faults
+                    .report("consumer", name(error.rdkafka_error_code()), &error.to_string());
+            }
+        }
+    }
+
+    fn commit_callback(&self, result: KafkaResult<()>, _: &TopicPartitionList) {
+        self.shared.called();
+        if let Err(error) = result {
+            self.shared
+                .faults
+                .report("consumer", name(error.rdkafka_error_code()), &error.to_string());
+        }
+    }
+}
+
+/// The code's name as it is reported.
+pub(crate) fn name(code: Option<RDKafkaErrorCode>) -> String {
+    code.map_or_else(|| String::from("Other"), |code| format!("{code:?}"))
+}

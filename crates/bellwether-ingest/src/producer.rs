@@ -1,0 +1,253 @@
+//! What we write: verdicts, and records that cannot be used.
+
+use crate::batch::RawMessage;
+use crate::config::{Config, client_error};
+use crate::context::name;
+use crate::error::Error;
+use crate::health::{Faults, Health, forward_log};
+use crate::position::TopicKind;
+use rdkafka::client::ClientContext;
+use rdkafka::config::RDKafkaLogLevel;
+use rdkafka::error::KafkaError;
+use rdkafka::message::{Header, OwnedHeaders};
+use rdkafka::producer::{FutureProducer, FutureRecord};
+use rdkafka::util::Timeout;
+use std::fmt;
+use std::sync::Arc;
+
+/// Headers may grow a record beyond what the broker takes, so a long explanation is cut here.
+const MAX_DETAIL_BYTES: usize = 1024;
+
+/// Publishes verdict lines, each awaited until the brokers have it.
+///
+/// Idempotent: a line that is sent again after a fault is stored once. Cheap to clone.
+#[derive(Clone, Debug)]
+pub struct VerdictProducer {
+    publisher: Publisher,
+}
+
+impl VerdictProducer {
+    /// Creates the client for `verdicts_topic`. Does not wait for a broker.
+    ///
+    /// # Errors
+    /// [`Error::TopicNotConfigured`], [`Error::ReservedProperty`], [`Error::BadProperty`], [`Error::Client`].
+    pub fn new(config: &Config) -> Result<Self, Error> {
+        let topic = config.verdicts_topic.as_deref();
+        let topic = topic.ok_or(Error::TopicNotConfigured {
+            setting: "verdicts_topic",
+        })?;
+        Ok(Self {
+            publisher: Publisher::new(config, topic, "verdict producer")?,
+        })
+    }
+
+    /// Writes one line. Lines with the same key keep their order, when each is awaited before the next is published.
+    ///
+    /// # Errors
+    /// [`Error::Publish`] when the brokers did not take it within `message.timeout.ms` (a minute unless configured), or
+    /// refused it.
+    pub async fn publish(&self, key: Option<&str>, line: &[u8]) -> Result<(), Error> {
+        let headers = OwnedHeaders::new().insert(Header {
+            key: "content-type",
+            value: Some("application/json"),
+        });
+        self.publisher.send(key.map(str::as_bytes), line, headers).await
+    }
+
+    /// The state of the connection.
+    #[must_use]
+    pub fn health(&self) -> Health {
+        self.publisher.health()
+    }
+}
+
+/// Publishes records that cannot be used, as they came, with the reason and their position in headers:
+/// `bellwether-reason`, `bellwether-detail`, `bellwether-topic`, `bellwether-partition`, `bellwether-offset`, and the
+/// original `content-type` if there was one.
+///
+/// Cheap to clone.
+#[derive(Clone, Debug)]
+pub struct DeadLetters {
+    publisher: Publisher,
+    observations_topic: String,
+    labels_topic: Option<String>,
+}
+
+impl DeadLetters {
+    /// Creates the client for `dead_letter_topic`. Does not wait for a broker.
+    ///
+    /// # Errors
+    /// [`Error::TopicNotConfigured`], [`Error::ReservedProperty`], [`Error::BadProperty`], [`Error::Client`].
+    pub fn new(config: &Config) -> Result<Self, Error> {
+        let topic = config.dead_letter_topic.as_deref();
+        let topic = topic.ok_or(Error::TopicNotConfigured {
+            setting: "dead_letter_topic",
+        })?;
+        Ok(Self {
+            publisher: Publisher::new(config, topic, "dead letter producer")?,
+            observations_topic: config.observations_topic.clone(),
+            labels_topic: config.labels_topic.clone(),
+        })
+    }
+
+    /// Writes the record's bytes and key, and waits until the brokers have it. `reason` is one of a closed set,
+    /// `detail` a sentence, of which the first 1,024 bytes are kept.
+    ///
+    /// # Errors
+    /// [`Error::Publish`] when the brokers did not take it within `message.timeout.ms` (a minute unless configured), or
+    /// refused it. The record is then nowhere but in its own topic: do not commit beyond it.
+    pub async fn publish(&self, original: &RawMessage, reason: &str, detail: &str) -> Result<(), Error> {
+        let topic = match original.partition.kind {
+            TopicKind::Observations => &self.observations_topic,
+            TopicKind::Labels => self.labels_topic.as_ref().ok_or(Error::TopicNotConfigured {
+                setting: "labels_topic",
+            })?,
+        };
+        let (partition, offset) = (
+            original.partition.partition.to_string(),
+            original.offset.to_string(),
+        );
+        let mut headers = OwnedHeaders::new_with_capacity(6)
+            .insert(Header {
+                key: "bellwether-reason",
+                value: Some(reason),
+            })
+            .insert(Header {
+                key: "bellwether-detail",
+                value: Some(cut(detail)),
+            })
+            .insert(Header {
+                key: "bellwether-topic",
+                value: Some(topic.as_str()),
+            })
+            .insert(Header {
+                key: "bellwether-partition",
+                value: Some(&partition),
+            })
+            .insert(Header {
+                key: "bellwether-offset",
+                value: Some(&offset),
+            });
+        if let Some(content_type) = original.content_type() {
+            headers = headers.insert(Header {
+                key: "content-type",
+                value: Some(content_type),
+            });
+        }
+        self.publisher
+            .send(original.key.as_deref(), &original.payload, headers)
+            .await
+    }
+
+    /// The state of the connection.
+    #[must_use]
+    pub fn health(&self) -> Health {
+        self.publisher.health()
+    }
+}
+
+/// The first [`MAX_DETAIL_BYTES`] of a text, cut between characters.
+fn cut(text: &str) -> &str {
+    let mut end = text.len().min(MAX_DETAIL_BYTES);
+    while !text.is_char_boundary(end) {
+        end -= 1;
+    }
+    &text[..end]
+}
+
+/// One topic to write to.
+#[derive(Clone)]
+struct Publisher {
+    topic: String,
+    faults: Arc<Faults>,
+    producer: FutureProducer<ProducerEvents>,
+}
+
+impl Publisher {
+    fn new(config: &Config, topic: &str, client: &'static str) -> Result<Self, Error> {
+        let faults = Arc::new(Faults::default());
+        let producer = config
+            .producer()?
+            .create_with_context(ProducerEvents {
+                client,
+                faults: Arc::clone(&faults),
+            })
+            .map_err(|source| client_error("producer", source))?;
+        Ok(Self {
+            topic: topic.to_owned(),
+            faults,
+            producer,
+        })
+    }
+
+    async fn send(&self, key: Option<&[u8]>, payload: &[u8], headers: OwnedHeaders) -> Result<(), Error> {
+        let mut record = FutureRecord::to(&self.topic).payload(payload).headers(headers);
+        if let Some(key) = key {
+            record = record.key(key);
+        }
+        // A full queue is waited for without a limit of its own: it empties, at the latest when its records time out.
+        match self.producer.send(record, Timeout::Never).await {
+            Ok(_) => Ok(()),
+            Err((source, _)) => Err(Error::Publish {
+                topic: self.topic.clone(),
+                source,
+            }),
+        }
+    }
+
+    fn health(&self) -> Health {
+        Health {
+            faults_total: self.faults.total(),
+            last_error: self.faults.last(),
+            ..Health::default()
+        }
+    }
+}
+
+impl fmt::Debug for Publisher {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Publisher")
+            .field("topic", &self.topic)
+            .finish_non_exhaustive()
+    }
+}
+
+/// The receiver of a producer's callbacks.
+struct ProducerEvents {
+    client: &'static str,
+    faults: Arc<Faults>,
+}
+
+impl ClientContext for ProducerEvents {
+    fn log(&self, level: RDKafkaLogLevel, facility: &str, message: &str) {
+        forward_log(level, facility, message);
+    }
+
+    fn error(&self, error: KafkaError, reason: &str) {
+        self.faults
+            .report(self.client, name(error.rdkafka_error_code()), reason);
+    }
+
+    // Statistics are switched on for the consumer only; a user may ask for them, but nobody reads them here.
+    fn stats_raw(&self, _: &[u8]) {}
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn long_detail_is_cut_between_characters() {
+        let text = format!("{}é", "a".repeat(MAX_DETAIL_BYTES - 1));
+        assert_eq!(cut(&text), "a".repeat(MAX_DETAIL_BYTES - 1));
+        assert_eq!(cut("é"), "é");
+    }
+
+    #[test]
+    fn topic_that_is_not_configured_is_named() {
+        let error = VerdictProducer::new(&Config::default()).unwrap_err();
+        assert_eq!(error.to_string(), "`verdicts_topic` is not configured");
+        let error = DeadLetters::new(&Config::default()).unwrap_err();
+        assert_eq!(error.to_string(), "`dead_letter_topic` is not configured");
+    }
+}
