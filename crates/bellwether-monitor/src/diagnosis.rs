@@ -216,11 +216,11 @@ impl LabelEvidence {
         };
         for record in state.labelled.newest(LABELS) {
             let unknown = record.outcome.is_unknown_label();
-            evidence.far_in_scope += usize::from(!unknown && record.p_novelty < FAR_P);
             if record.step.is_some_and(|s| s >= first) {
                 evidence.unknown += usize::from(unknown);
                 if !unknown {
                     evidence.in_scope += 1;
+                    evidence.far_in_scope += usize::from(record.p_novelty < FAR_P);
                     evidence.in_scope_loss += record.loss;
                 }
             }

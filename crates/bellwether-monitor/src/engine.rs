@@ -88,9 +88,12 @@ impl Engine {
         lines
     }
 
-    /// Judges all that is buffered: the stream has ended, or has been silent for long.
+    /// Judges all that is buffered: the stream has ended, or has been silent for long. What comes later than the newest
+    /// of it is not late.
     pub fn drain(&mut self) -> Vec<TimelineLine> {
-        self.advance(i64::MAX)
+        self.sequencer
+            .newest_ms()
+            .map_or_else(Vec::new, |newest| self.advance(newest.saturating_add(1)))
     }
 
     fn observation(&mut self, batch: &ScoredBatch, row: usize, late: bool, lines: &mut Vec<TimelineLine>) {

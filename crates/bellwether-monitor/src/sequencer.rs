@@ -57,6 +57,11 @@ impl Sequencer {
         self.buffered.len()
     }
 
+    /// Newest time in the buffer.
+    pub(crate) fn newest_ms(&self) -> Option<i64> {
+        self.buffered.iter().map(Item::timestamp_ms).max()
+    }
+
     /// Items strictly before `watermark_ms` in order, each with whether it came after its time had been released.
     pub(crate) fn release(&mut self, watermark_ms: i64) -> Vec<(Item, bool)> {
         let (mut due, rest): (Vec<Item>, Vec<Item>) = std::mem::take(&mut self.buffered)

@@ -22,8 +22,12 @@ mod error;
 mod format;
 mod json_lines;
 mod observations;
+mod recording;
+mod reference;
 mod source;
 
 pub use error::Error;
 pub use format::Format;
 pub use observations::{ObservationReader, embedding_width, read_labels, read_reference_input};
+pub use recording::{RecordedEvent, Recording, RecordingError};
+pub use reference::{ReferenceFileError, read_reference, write_reference};

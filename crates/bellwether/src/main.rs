@@ -1,2 +1,70 @@
-//! Bellwether.
-fn main() {}
+//! Bellwether: a production drift and performance monitor for multi-task NLP models.
+//!
+//! The binary is a story: read the command line, start the log, run the command, report. `pipeline` is the walk from
+//! batches to sinks that `demo`, `run` and `replay` share.
+
+mod cli;
+mod commands;
+mod config;
+mod consumer;
+mod failure;
+mod pipeline;
+mod report;
+mod sinks;
+mod wire;
+
+use clap::Parser;
+use cli::{Cli, Command, ReferenceCommand};
+use failure::Failure;
+use std::process::ExitCode;
+
+fn main() -> ExitCode {
+    let cli = Cli::parse();
+    match run(cli) {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(failure) => {
+            report::error(&failure.report());
+            ExitCode::from(failure.exit_code())
+        }
+    }
+}
+
+fn run(cli: Cli) -> Result<(), Failure> {
+    start_log(&cli.log)?;
+    match cli.command {
+        Command::Demo(args) => block_on(commands::demo::demo(args)),
+        Command::Run(args) => block_on(commands::run::run(args)),
+        Command::Reference(ReferenceCommand::Build(args)) => commands::reference::build(&args),
+        Command::Reference(ReferenceCommand::Inspect { reference, output }) => {
+            commands::reference::inspect(&reference, output)
+        }
+        Command::Replay(args) => block_on(commands::replay::replay(args)),
+        Command::Check(args) => commands::check::check(&args),
+    }
+}
+
+fn start_log(level: &str) -> Result<(), Failure> {
+    use tracing_subscriber::EnvFilter;
+    let directives = std::env::var("BELLWETHER_LOG").unwrap_or_else(|_| level.to_owned());
+    let filter = EnvFilter::try_new(&directives).map_err(|error| {
+        Failure::usage(format!("`{directives}` is no log level"))
+            .because(&error)
+            .fix("use error, warn, info, debug or trace")
+    })?;
+    tracing_subscriber::fmt()
+        .with_env_filter(filter)
+        .with_writer(std::io::stderr)
+        .init();
+    Ok(())
+}
+
+fn block_on(work: impl Future<Output = Result<(), Failure>>) -> Result<(), Failure> {
+    let runtime = tokio::runtime::Builder::new_multi_thread()
+        .enable_all()
+        .build()
+        .map_err(|error| Failure::at_work("cannot start the runtime").because(&error))?;
+    let result = runtime.block_on(work);
+    // A blocking call of a client library must not hold the exit.
+    runtime.shutdown_timeout(std::time::Duration::from_secs(2));
+    result
+}

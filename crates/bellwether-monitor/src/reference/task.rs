@@ -110,7 +110,8 @@ impl TaskReference {
         let means = ClassMeans::new(vectors, &class, classes, dim);
         let margin = config.reference_margin_se;
         let doubt: Vec<f64> = confidence.iter().map(|c| 1.0 - c).collect();
-        let bulk: Vec<f64> = p_similarity
+        let bulk: Vec<f64> = scales
+            .p_similarity
             .iter()
             .zip(&confidence)
             .filter(|(p, _)| **p > BULK_P)

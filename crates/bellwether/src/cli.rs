@@ -1,0 +1,149 @@
+//! The command line, as the user writes it.
+
+use clap::{Args, Parser, Subcommand, ValueEnum};
+use std::net::SocketAddr;
+use std::path::PathBuf;
+
+/// A drift and performance monitor for multi-task NLP models.
+#[derive(Debug, Parser)]
+#[command(
+    name = "bellwether",
+    version,
+    about,
+    propagate_version = true,
+    max_term_width = 100
+)]
+pub(crate) struct Cli {
+    /// What to do.
+    #[command(subcommand)]
+    pub(crate) command: Command,
+    /// Least severe message that is logged; the environment's BELLWETHER_LOG says it in more detail.
+    #[arg(long, global = true, value_name = "LEVEL", default_value = "warn")]
+    pub(crate) log: String,
+}
+
+/// How results are printed.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub(crate) enum Output {
+    /// For people.
+    Text,
+    /// For programs: one JSON document, or one line a change.
+    Json,
+}
+
+#[derive(Debug, Subcommand)]
+pub(crate) enum Command {
+    /// Show the whole product on a recorded stream: nothing to install, page at a loopback port
+    #[command(after_help = "Example:\n  bellwether demo --exit")]
+    Demo(DemoArgs),
+    /// Monitor a model from Kafka
+    #[command(after_help = "Example:\n  bellwether run --config bellwether.toml")]
+    Run(ConfigArgs),
+    /// Build or inspect what is normal
+    #[command(subcommand)]
+    Reference(ReferenceCommand),
+    /// Judge recorded observations and labels
+    #[command(
+        after_help = "Example:\n  bellwether replay --reference model.ref --observations events.parquet --labels labels.parquet --timeline timeline.jsonl"
+    )]
+    Replay(ReplayArgs),
+    /// Find every problem of a configuration
+    #[command(after_help = "Example:\n  bellwether check --config bellwether.toml")]
+    Check(ConfigArgs),
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct DemoArgs {
+    /// Stop after the stream and print the final table
+    #[arg(long)]
+    pub(crate) exit: bool,
+    /// Simulated seconds per second; 9600 plays ten days in 90 seconds
+    #[arg(long, value_name = "FACTOR", default_value_t = 9600.0, value_parser = positive)]
+    pub(crate) speed: f64,
+    /// Address of the page; 127.0.0.1:8177 or a free port without
+    #[arg(long, value_name = "ADDRESS")]
+    pub(crate) listen: Option<SocketAddr>,
+    /// Also write the timeline to this file
+    #[arg(long, value_name = "FILE")]
+    pub(crate) timeline: Option<PathBuf>,
+    /// How results are printed
+    #[arg(long, value_enum, default_value_t = Output::Text)]
+    pub(crate) output: Output,
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct ConfigArgs {
+    /// The configuration
+    #[arg(long, value_name = "FILE")]
+    pub(crate) config: PathBuf,
+    /// How results are printed
+    #[arg(long, value_enum, default_value_t = Output::Text)]
+    pub(crate) output: Output,
+}
+
+#[derive(Debug, Subcommand)]
+pub(crate) enum ReferenceCommand {
+    /// Build a reference from labelled observations of a period that you trust
+    #[command(
+        after_help = "Example:\n  bellwether reference build --observations reference.parquet --tasks tasks.json --output model.ref"
+    )]
+    Build(BuildArgs),
+    /// Show what a reference holds
+    #[command(after_help = "Example:\n  bellwether reference inspect model.ref")]
+    Inspect {
+        /// The reference
+        #[arg(value_name = "REF")]
+        reference: PathBuf,
+        /// How results are printed
+        #[arg(long, value_enum, default_value_t = Output::Text)]
+        output: Output,
+    },
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct BuildArgs {
+    /// Observations with their labels: Parquet, Arrow IPC or JSON lines
+    #[arg(long, value_name = "FILE")]
+    pub(crate) observations: PathBuf,
+    /// The model's tasks
+    #[arg(long, value_name = "FILE")]
+    pub(crate) tasks: PathBuf,
+    /// Where to write the reference
+    #[arg(long, value_name = "REF")]
+    pub(crate) output: PathBuf,
+    /// Version of the encoder that made the embeddings
+    #[arg(long, value_name = "VERSION")]
+    pub(crate) encoder_version: Option<String>,
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct ReplayArgs {
+    /// The reference
+    #[arg(long, value_name = "REF")]
+    pub(crate) reference: PathBuf,
+    /// Observations: Parquet, Arrow IPC or JSON lines
+    #[arg(long, value_name = "FILE")]
+    pub(crate) observations: PathBuf,
+    /// Labels, in the same formats
+    #[arg(long, value_name = "FILE")]
+    pub(crate) labels: Option<PathBuf>,
+    /// Where to write the changes of state, one JSON object a line
+    #[arg(long, value_name = "FILE")]
+    pub(crate) timeline: PathBuf,
+    /// Settings of the monitor; the shipped ones without
+    #[arg(long, value_name = "FILE")]
+    pub(crate) config: Option<PathBuf>,
+    /// Threads that score; all cores without
+    #[arg(long, value_name = "N")]
+    pub(crate) threads: Option<usize>,
+    /// How results are printed
+    #[arg(long, value_enum, default_value_t = Output::Text)]
+    pub(crate) output: Output,
+}
+
+fn positive(text: &str) -> Result<f64, String> {
+    match text.parse() {
+        Ok(x) if f64::is_finite(x) && x > 0.0 => Ok(x),
+        _ => Err("a number above zero is needed".to_owned()),
+    }
+}

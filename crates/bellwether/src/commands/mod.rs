@@ -1,0 +1,96 @@
+//! One module a command.
+
+pub(crate) mod check;
+pub(crate) mod demo;
+pub(crate) mod reference;
+pub(crate) mod replay;
+pub(crate) mod run;
+
+use crate::config::{Config, Problem};
+use crate::failure::Failure;
+use crate::report;
+use bellwether_api::ApiState;
+use bellwether_monitor::{MonitorConfig, Reference};
+use std::net::SocketAddr;
+use std::path::Path;
+use tokio::net::TcpListener;
+use tokio::sync::watch;
+use tokio::task::JoinHandle;
+
+/// Reads a configuration or reports all its problems.
+fn read_config(path: &Path) -> Result<Config, Failure> {
+    Config::read(path).map_err(|problems| config_failure(path, &problems))
+}
+
+fn config_failure(path: &Path, problems: &[Problem]) -> Failure {
+    for problem in problems {
+        report::note(&format!("{}: {problem}", path.display()));
+    }
+    Failure::usage(format!("{} has {} problem(s)", path.display(), problems.len()))
+        .fix("correct the keys named above; docs/CONFIG.md lists them all")
+}
+
+/// Loads a reference and makes it ready.
+fn load_reference(path: &Path, config: &MonitorConfig) -> Result<Reference, Failure> {
+    let (manifest, rows) = bellwether_store::read_reference(path).map_err(|error| {
+        Failure::at_work(format!("cannot load the reference {}", path.display()))
+            .because(&error)
+            .fix("build one with `bellwether reference build`, and name it in `reference`")
+    })?;
+    Reference::assemble(manifest, &rows, config).map_err(|error| {
+        Failure::at_work(format!("cannot use the reference {}", path.display()))
+            .because(&error)
+            .fix("build it anew with `bellwether reference build`")
+    })
+}
+
+/// The HTTP server as a task of its own.
+struct Server {
+    address: SocketAddr,
+    stop: watch::Sender<bool>,
+    task: JoinHandle<Result<(), bellwether_api::Error>>,
+}
+
+impl Server {
+    async fn start(address: SocketAddr, state: ApiState) -> Result<Self, Failure> {
+        let busy = |error: &std::io::Error| {
+            Failure::at_work(format!("cannot listen on {address}"))
+                .because(error)
+                .fix("choose another address, or port 0 for a free one")
+        };
+        let listener = TcpListener::bind(address).await.map_err(|error| busy(&error))?;
+        let address = listener.local_addr().map_err(|error| busy(&error))?;
+        let (stop, mut stopped) = watch::channel(false);
+        let task = tokio::spawn(bellwether_api::serve(listener, state, async move {
+            // An error means that the sender is gone: the command is over.
+            let _gone = stopped.wait_for(|stop| *stop).await;
+        }));
+        Ok(Self { address, stop, task })
+    }
+
+    async fn stop(self) -> Result<(), Failure> {
+        self.stop.send_replace(true);
+        match self.task.await {
+            Ok(Ok(())) => Ok(()),
+            Ok(Err(error)) => Err(Failure::at_work("the HTTP server failed").because(&error)),
+            Err(error) => Err(Failure::at_work("the HTTP server failed").because(&error)),
+        }
+    }
+}
+
+/// Completes on Ctrl-C or, on Unix, SIGTERM.
+async fn interrupted() {
+    let interrupt = tokio::signal::ctrl_c();
+    #[cfg(unix)]
+    {
+        use tokio::signal::unix::{SignalKind, signal};
+        if let Ok(mut terminate) = signal(SignalKind::terminate()) {
+            tokio::select! {
+                _ = interrupt => {}
+                _ = terminate.recv() => {}
+            }
+            return;
+        }
+    }
+    let _unavailable = interrupt.await;
+}

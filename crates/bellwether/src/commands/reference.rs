@@ -1,0 +1,110 @@
+//! `bellwether reference build | inspect`.
+
+use crate::cli::{BuildArgs, Output};
+use crate::failure::Failure;
+use crate::report;
+use bellwether_events::ModelSchema;
+use bellwether_monitor::{ReferenceManifest, ReferenceRows, rfc3339};
+use serde_json::json;
+use std::path::Path;
+
+/// Rejected rows that are named one by one.
+const NAMED_REJECTS: usize = 10;
+
+pub(crate) fn build(args: &BuildArgs) -> Result<(), Failure> {
+    let text = std::fs::read_to_string(&args.tasks).map_err(|error| {
+        Failure::at_work(format!("cannot read {}", args.tasks.display()))
+            .because(&error)
+            .fix("name the file that describes the model's tasks with --tasks")
+    })?;
+    let width = bellwether_store::embedding_width(&args.observations)?;
+    let schema = ModelSchema::from_json(&text, width).map_err(|error| {
+        Failure::usage(format!("cannot use {}", args.tasks.display()))
+            .because(&error)
+            .fix(r#"write {"<task>": {"kind": "classification" | "sequence_labelling" | "regression", "labels": [..]}}"#)
+    })?;
+    let (observations, labels, rejects) =
+        bellwether_store::read_reference_input(&args.observations, &schema)?;
+    for reject in rejects.iter().take(NAMED_REJECTS) {
+        report::note(&format!("left out: {}: {reject}", args.observations.display()));
+    }
+    if rejects.len() > NAMED_REJECTS {
+        report::note(&format!("left out: {} more rows", rejects.len() - NAMED_REJECTS));
+    }
+    let (manifest, rows) =
+        bellwether_monitor::build(&schema, &observations, &labels, args.encoder_version.clone()).map_err(
+            |error| {
+                Failure::at_work(format!(
+                    "cannot build a reference from {}",
+                    args.observations.display()
+                ))
+                .because(&error)
+                .fix("give every task of the tasks file enough labelled observations, or leave the task out")
+            },
+        )?;
+    bellwether_store::write_reference(&args.output, &manifest, &rows).map_err(|error| {
+        Failure::at_work(format!("cannot write the reference {}", args.output.display()))
+            .because(&error)
+            .fix("choose a file in a directory that exists and can be written")
+    })?;
+    report::result(&format!(
+        "{}: reference {} of {} observations over {} tasks, {} left out",
+        args.output.display(),
+        manifest.id,
+        rows.len(),
+        manifest.tasks.len(),
+        rejects.len()
+    ));
+    Ok(())
+}
+
+pub(crate) fn inspect(path: &Path, output: Output) -> Result<(), Failure> {
+    let (manifest, rows) = bellwether_store::read_reference(path).map_err(|error| {
+        Failure::at_work(format!("cannot load the reference {}", path.display()))
+            .because(&error)
+            .fix("name a file that `bellwether reference build` wrote")
+    })?;
+    match output {
+        Output::Json => inspect_json(&manifest, &rows),
+        Output::Text => inspect_text(&manifest, &rows),
+    }
+    Ok(())
+}
+
+fn inspect_json(manifest: &ReferenceManifest, rows: &ReferenceRows) {
+    let document = json!({"rows": rows.len(), "manifest": manifest});
+    report::result(&serde_json::to_string_pretty(&document).unwrap_or_default());
+}
+
+fn inspect_text(manifest: &ReferenceManifest, rows: &ReferenceRows) {
+    report::result(&format!("reference        {}", manifest.id));
+    report::result(&format!(
+        "encoder version  {}",
+        manifest.encoder_version.as_deref().unwrap_or("not stated")
+    ));
+    report::result(&format!("embedding width  {}", manifest.dim));
+    report::result(&format!(
+        "period           {} to {}",
+        rfc3339(manifest.from_ms),
+        rfc3339(manifest.to_ms)
+    ));
+    report::result(&format!("observations     {}", rows.len()));
+    report::result("");
+    let width = manifest.tasks.keys().map(String::len).max().unwrap_or(4).max(4);
+    report::result(&format!(
+        "{:<width$}  {:<19} {:>6} {:>6}  {:<15} nearest to itself",
+        "task", "kind", "labels", "rows", "quality"
+    ));
+    for (name, spec) in &manifest.tasks {
+        let kind = serde_json::to_value(spec.kind).unwrap_or_default();
+        let quality = manifest.quality.get(name);
+        report::result(&format!(
+            "{name:<width$}  {:<19} {:>6} {:>6}  {:<15} {:.0} %",
+            kind.as_str().unwrap_or_default(),
+            spec.labels.len(),
+            quality.map_or(0, |q| q.size),
+            quality.map_or_else(String::new, |q| format!("{} {:.3}", q.metric, q.value)),
+            100.0 * manifest.own_nearest_ratio.get(name).copied().unwrap_or(f64::NAN),
+        ));
+    }
+}

@@ -1,0 +1,139 @@
+//! `bellwether replay`: recorded observations and labels, merged by time.
+
+use super::{load_reference, read_config};
+use crate::cli::{Output, ReplayArgs};
+use crate::failure::Failure;
+use crate::pipeline::{Pipeline, Release, Turn};
+use crate::report;
+use crate::sinks::{Sinks, TimelineFile};
+use bellwether_api::TopicKind;
+use bellwether_events::{LabelRow, Reject};
+use bellwether_monitor::{Engine, MonitorConfig};
+use bellwether_store::ObservationReader;
+use std::iter::Peekable;
+use std::path::Path;
+use std::sync::Arc;
+use std::vec::IntoIter;
+
+/// Rejected rows that are named one by one.
+const NAMED_REJECTS: usize = 10;
+
+pub(crate) async fn replay(args: ReplayArgs) -> Result<(), Failure> {
+    if let Some(threads) = args.threads {
+        rayon::ThreadPoolBuilder::new()
+            .num_threads(threads)
+            .build_global()
+            .map_err(|error| Failure::usage("cannot start the scoring threads").because(&error))?;
+    }
+    let config = match &args.config {
+        Some(path) => read_config(path)?.monitor,
+        None => MonitorConfig::default(),
+    };
+    let reference = Arc::new(load_reference(&args.reference, &config)?);
+    let reader = ObservationReader::open(&args.observations, reference.schema())?;
+    let (labels, label_rejects) = match &args.labels {
+        Some(path) => bellwether_store::read_labels(path)?,
+        None => (Vec::new(), Vec::new()),
+    };
+    if let Some(path) = &args.labels {
+        name_rejects(path, &label_rejects);
+    }
+    let sinks = Sinks {
+        timeline: Some(TimelineFile::create(&args.timeline)?),
+        ..Sinks::default()
+    };
+    let mut pipeline = Pipeline::new(Engine::new(reference, config), sinks);
+    let bar = report::progress(reader.total_rows() as u64, "observations");
+
+    let mut labels = LabelsInTime::new(labels);
+    let mut first_rejects = label_rejects
+        .into_iter()
+        .map(|r| (TopicKind::Labels, r))
+        .collect();
+    let lateness_ms = pipeline.engine().allowed_lateness_ms();
+    let mut newest_ms = i64::MIN;
+    for chunk in reader {
+        let (observations, rejects) = chunk?;
+        name_rejects(&args.observations, &rejects);
+        newest_ms = observations
+            .timestamps_ms()
+            .iter()
+            .copied()
+            .fold(newest_ms, i64::max);
+        let watermark_ms = newest_ms.saturating_sub(lateness_ms);
+        bar.inc((observations.len() + rejects.len()) as u64);
+        let mut turn = Turn {
+            observations: Some(observations),
+            labels: labels.take_before(watermark_ms),
+            rejects: std::mem::take(&mut first_rejects),
+            release: Release::Before(watermark_ms),
+        };
+        turn.rejects
+            .extend(rejects.into_iter().map(|r| (TopicKind::Observations, r)));
+        pipeline.turn(turn).await?;
+    }
+    let rest = Turn {
+        observations: None,
+        labels: labels.rest(),
+        rejects: first_rejects,
+        release: Release::All,
+    };
+    pipeline.turn(rest).await?;
+    bar.finish_and_clear();
+    summarise(&pipeline, &args);
+    Ok(())
+}
+
+fn summarise(pipeline: &Pipeline, args: &ReplayArgs) {
+    let status = pipeline.status();
+    report::table(&status, args.output);
+    if args.output == Output::Text {
+        let counts = status.counts;
+        report::note(&format!(
+            "{} observations and {} labels judged; {} rejected, {} late, {} duplicate observations, {} duplicate labels, {} labels without observation; timeline in {}",
+            counts.observations,
+            counts.labels,
+            pipeline.rejected_total(),
+            counts.late_observations,
+            counts.duplicate_observations,
+            counts.duplicate_labels,
+            counts.pending_labels + counts.orphan_labels,
+            args.timeline.display()
+        ));
+    }
+}
+
+fn name_rejects(path: &Path, rejects: &[Reject]) {
+    for reject in rejects.iter().take(NAMED_REJECTS) {
+        report::note(&format!("rejected: {}: {reject}", path.display()));
+    }
+    if rejects.len() > NAMED_REJECTS {
+        report::note(&format!(
+            "rejected: {}: {} more in this part",
+            path.display(),
+            rejects.len() - NAMED_REJECTS
+        ));
+    }
+}
+
+/// Labels in order of the time they became known: they reach the monitor as they would have reached it then.
+struct LabelsInTime {
+    rest: Peekable<IntoIter<LabelRow>>,
+}
+
+impl LabelsInTime {
+    fn new(mut labels: Vec<LabelRow>) -> Self {
+        labels.sort_by_key(|label| label.timestamp_ms);
+        Self {
+            rest: labels.into_iter().peekable(),
+        }
+    }
+
+    fn take_before(&mut self, watermark_ms: i64) -> Vec<LabelRow> {
+        std::iter::from_fn(|| self.rest.next_if(|label| label.timestamp_ms < watermark_ms)).collect()
+    }
+
+    fn rest(self) -> Vec<LabelRow> {
+        self.rest.collect()
+    }
+}

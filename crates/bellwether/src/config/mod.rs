@@ -1,0 +1,233 @@
+//! The configuration: as written, with every problem found, then as typed settings.
+
+mod document;
+
+use bellwether_monitor::MonitorConfig;
+use document::Document;
+pub(crate) use document::Problem;
+use std::net::SocketAddr;
+use std::path::{Path, PathBuf};
+use std::time::Duration;
+
+/// Everything `run` needs.
+#[derive(Debug, Clone)]
+pub(crate) struct Config {
+    pub(crate) reference: Option<PathBuf>,
+    pub(crate) listen: SocketAddr,
+    pub(crate) timeline: Option<PathBuf>,
+    pub(crate) kafka: bellwether_ingest::Config,
+    pub(crate) monitor: MonitorConfig,
+}
+
+impl Default for Config {
+    fn default() -> Self {
+        Self {
+            reference: None,
+            listen: SocketAddr::from(([127, 0, 0, 1], 8177)),
+            timeline: None,
+            kafka: bellwether_ingest::Config::default(),
+            monitor: MonitorConfig::default(),
+        }
+    }
+}
+
+/// Largest average run length that can be asked for: beyond it the detectors' logarithms are capped.
+const MAX_RUN_LENGTH: f64 = 1e12;
+
+impl Config {
+    /// Reads a configuration; relative paths in it start at its own directory.
+    ///
+    /// # Errors
+    /// Every problem, in order of lines.
+    pub(crate) fn read(path: &Path) -> Result<Self, Vec<Problem>> {
+        let text = std::fs::read_to_string(path).map_err(|error| {
+            vec![Problem {
+                line: None,
+                key: String::new(),
+                what: format!("cannot read {}: {error}", path.display()),
+                fix: "correct the path, or write a configuration from docs/CONFIG.md".to_owned(),
+            }]
+        })?;
+        Self::parse(&text, path.parent().unwrap_or(Path::new(".")))
+    }
+
+    /// Parses a configuration whose relative paths start at `base`.
+    ///
+    /// # Errors
+    /// Every problem, in order of lines.
+    pub(crate) fn parse(text: &str, base: &Path) -> Result<Self, Vec<Problem>> {
+        let mut document = Document::parse(text).map_err(|problem| vec![problem])?;
+        let defaults = Self::default();
+        let path = |p: Option<String>| p.map(|p| base.join(p));
+        let reference = path(document.string("reference"));
+        let listen = document
+            .parsed("listen.address", "an address such as \"127.0.0.1:8177\"")
+            .unwrap_or(defaults.listen);
+        if !listen.ip().is_loopback() {
+            document.problem(
+                "listen.address",
+                format!("{listen} can be reached from other machines, and there is no authentication yet"),
+                "listen on 127.0.0.1 or [::1], and put an authenticating proxy before it",
+            );
+        }
+        let timeline = path(document.string("timeline.path"));
+        let kafka = kafka(&mut document, defaults.kafka);
+        let monitor = monitor(&mut document, defaults.monitor);
+        document.unknown_keys();
+        let problems = document.finish();
+        if problems.is_empty() {
+            Ok(Self {
+                reference,
+                listen,
+                timeline,
+                kafka,
+                monitor,
+            })
+        } else {
+            Err(problems)
+        }
+    }
+}
+
+fn kafka(document: &mut Document, defaults: bellwether_ingest::Config) -> bellwether_ingest::Config {
+    let mut config = defaults;
+    config.brokers = document.string("kafka.brokers").unwrap_or(config.brokers);
+    config.group_id = document.string("kafka.group_id").unwrap_or(config.group_id);
+    config.observations_topic = document
+        .string("kafka.observations_topic")
+        .unwrap_or(config.observations_topic);
+    config.labels_topic = document.string("kafka.labels_topic");
+    config.verdicts_topic = document.string("kafka.verdicts_topic");
+    config.dead_letter_topic = document.string("kafka.dead_letter_topic");
+    if let Some(idle) = document.duration_ms("kafka.idle_timeout") {
+        config.idle_timeout = Duration::from_millis(idle.unsigned_abs());
+    }
+    config.properties = document.properties("kafka.properties");
+    for (key, value) in [
+        ("kafka.brokers", &config.brokers),
+        ("kafka.group_id", &config.group_id),
+        ("kafka.observations_topic", &config.observations_topic),
+    ] {
+        if value.trim().is_empty() {
+            document.problem(
+                key,
+                "it is empty".to_owned(),
+                "write a name, or leave the key out for the default",
+            );
+        }
+    }
+    if config.labels_topic.as_ref() == Some(&config.observations_topic) {
+        document.problem(
+            "kafka.labels_topic",
+            format!(
+                "`{}` is also the topic of observations",
+                config.observations_topic
+            ),
+            "give labels a topic of their own: the two are told apart by it",
+        );
+    }
+    config
+}
+
+fn monitor(document: &mut Document, defaults: MonitorConfig) -> MonitorConfig {
+    const HOUR_MS: f64 = 3_600_000.0;
+    let mut config = defaults;
+    let run_length = 100.0..=MAX_RUN_LENGTH;
+    if let Some(x) = document.number("monitor.average_run_length", &run_length) {
+        config.average_run_length = x;
+    }
+    if let Some(x) = document.number("monitor.watch_run_length", &run_length) {
+        config.watch_run_length = x;
+    }
+    if let Some(n) = document.integer("monitor.min_observations", 1..=1_000_000) {
+        config.min_observations = n;
+    }
+    if let Some(ms) = document.duration_ms("monitor.allowed_lateness") {
+        config.allowed_lateness_ms = ms;
+    }
+    if let Some(ms) = document.duration_ms("monitor.label_retention") {
+        config.label_retention_ms = ms;
+    }
+    if let Some(n) = document.integer("monitor.max_pending", 1000..=100_000_000) {
+        config.max_pending = usize::try_from(n).unwrap_or(usize::MAX);
+    }
+    if let Some(ms) = document.duration_ms("monitor.persistence") {
+        config.persistence_hours = ms as f64 / HOUR_MS;
+    }
+    if let Some(ms) = document.duration_ms("monitor.hold") {
+        config.hold_hours = ms as f64 / HOUR_MS;
+    }
+    config
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn problems(text: &str) -> Vec<String> {
+        match Config::parse(text, Path::new("/etc/bellwether")) {
+            Ok(config) => panic!("accepted as {config:?}"),
+            Err(problems) => problems.iter().map(ToString::to_string).collect(),
+        }
+    }
+
+    #[test]
+    fn the_documented_defaults_are_the_defaults() {
+        let documented =
+            Config::parse(include_str!("../../default.toml"), Path::new("")).expect("no problem");
+        let defaults = Config::default();
+        assert_eq!(documented.monitor, defaults.monitor);
+        assert_eq!(documented.kafka, defaults.kafka);
+        assert_eq!(
+            (documented.listen, documented.reference),
+            (defaults.listen, defaults.reference)
+        );
+    }
+
+    #[test]
+    fn every_problem_is_found_with_line_and_fix() {
+        let text = "reference = 3\n[kafka]\nbroker = \"x\"\nidle_timeout = \"soon\"\n[monitor]\nmin_observations = 0\n[listen]\naddress = \"0.0.0.0:80\"\n";
+        assert_eq!(
+            problems(text),
+            [
+                "line 1: reference: a string is needed, not an integer; write it in quotes",
+                "line 3: kafka.broker: there is no such key; did you mean `brokers`?",
+                "line 4: kafka.idle_timeout: \"soon\" is not a duration; write a number and a unit, such as \"30s\", \"5m\", \"12h\" or \"30d\"",
+                "line 6: monitor.min_observations: 0 is out of range; write a whole number from 1 to 1000000",
+                "line 8: listen.address: 0.0.0.0:80 can be reached from other machines, and there is no authentication yet; listen on 127.0.0.1 or [::1], and put an authenticating proxy before it",
+            ]
+        );
+    }
+
+    #[test]
+    fn a_syntax_error_names_its_line() {
+        let found = problems("reference = \"a\"\n[kafka\n");
+        assert_eq!(found.len(), 1);
+        assert!(found[0].starts_with("line 2: "), "{found:?}");
+    }
+
+    #[test]
+    fn secrets_come_from_the_environment_or_a_file_and_are_named_when_missing() {
+        let found = problems(
+            "[kafka.properties]\n\"sasl.password\" = \"env:BELLWETHER_TEST_UNSET\"\n\"ssl.key.password\" = \"file:/does/not/exist\"\n",
+        );
+        assert!(
+            found[0].contains("BELLWETHER_TEST_UNSET") && found[0].starts_with("line 2"),
+            "{found:?}"
+        );
+        assert!(
+            found[1].contains("/does/not/exist") && found[1].starts_with("line 3"),
+            "{found:?}"
+        );
+    }
+
+    #[test]
+    fn relative_paths_start_at_the_configuration() {
+        let config =
+            Config::parse("reference = \"model.ref\"", Path::new("/etc/bellwether")).expect("no problem");
+        assert_eq!(
+            config.reference.as_deref(),
+            Some(Path::new("/etc/bellwether/model.ref"))
+        );
+    }
+}

@@ -1,0 +1,129 @@
+//! The straight walk: what a source delivers in one turn goes in, verdicts go out.
+//!
+//! `demo`, `run` and `replay` differ in where a turn comes from and in which sinks there are; nothing else.
+
+use crate::failure::Failure;
+use crate::sinks::Sinks;
+use bellwether_api::{PipelineMetrics, RejectedRecords, TopicKind};
+use bellwether_events::{LabelBatch, ObservationBatch, Reject, RejectReason};
+use bellwether_monitor::{Engine, ModelStatus};
+use std::collections::BTreeMap;
+
+/// How far event time may be released after a turn.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Release {
+    /// Nothing: a source has not said how far it is.
+    Hold,
+    /// Everything strictly before, in milliseconds since the epoch.
+    Before(i64),
+    /// Everything: the stream is over.
+    All,
+}
+
+/// What a source delivers in one turn.
+#[derive(Debug)]
+pub(crate) struct Turn {
+    pub(crate) observations: Option<ObservationBatch>,
+    pub(crate) labels: LabelBatch,
+    pub(crate) rejects: Vec<(TopicKind, Reject)>,
+    pub(crate) release: Release,
+}
+
+/// The monitor with its sinks and the pipeline's own counters.
+#[derive(Debug)]
+pub(crate) struct Pipeline {
+    engine: Engine,
+    sinks: Sinks,
+    metrics: PipelineMetrics,
+    rejected: BTreeMap<(TopicKind, RejectReason), u64>,
+}
+
+impl Pipeline {
+    pub(crate) fn new(engine: Engine, sinks: Sinks) -> Self {
+        sinks.status(engine.status());
+        Self {
+            engine,
+            sinks,
+            metrics: PipelineMetrics::default(),
+            rejected: BTreeMap::new(),
+        }
+    }
+
+    pub(crate) fn engine(&self) -> &Engine {
+        &self.engine
+    }
+
+    /// Everything that happens to a turn, in order: count, score, put in time order, judge, publish.
+    ///
+    /// # Errors
+    /// [`Failure`] when a sink does not accept; then the source's offsets must not be committed.
+    pub(crate) async fn turn(&mut self, turn: Turn) -> Result<(), Failure> {
+        self.count(&turn);
+        // Scoring and judging take milliseconds: not on a thread that serves sockets.
+        let lines = tokio::task::block_in_place(|| {
+            if let Some(observations) = turn.observations {
+                self.engine.push_observations(observations);
+            }
+            self.engine.push_labels(turn.labels);
+            match turn.release {
+                Release::Hold => Vec::new(),
+                Release::Before(watermark_ms) => self.engine.advance(watermark_ms),
+                Release::All => self.engine.drain(),
+            }
+        });
+        self.sinks.lines(&lines).await
+    }
+
+    fn count(&mut self, turn: &Turn) {
+        let rows = turn.observations.as_ref().map_or(0, ObservationBatch::len);
+        if rows > 0 {
+            self.metrics.batch_sizes.observe(rows);
+        }
+        self.metrics.decoded_observations += rows as u64;
+        self.metrics.decoded_labels += turn.labels.len() as u64;
+        for (kind, reject) in &turn.rejects {
+            *self.rejected.entry((*kind, reject.reason)).or_default() += 1;
+        }
+    }
+
+    /// Rejected records so far.
+    pub(crate) fn rejected_total(&self) -> u64 {
+        self.rejected.values().sum()
+    }
+
+    /// Shows the state at this moment to whoever looks.
+    pub(crate) fn publish_status(&mut self, source: SourceMetrics) {
+        self.metrics.rejected = self
+            .rejected
+            .iter()
+            .map(|(&(kind, reason), &total)| RejectedRecords {
+                kind,
+                reason: reason.as_str(),
+                total,
+            })
+            .collect();
+        self.metrics.dead_letters_published = source.dead_letters_published;
+        self.metrics.dead_letters_failed = source.dead_letters_failed;
+        self.metrics.lag = source.lag;
+        self.metrics.last_poll_ms = source.last_poll_ms;
+        self.metrics.progress_ratio = source.progress_ratio;
+        self.sinks
+            .status(tokio::task::block_in_place(|| self.engine.status()));
+        self.sinks.metrics(self.metrics.clone());
+    }
+
+    /// The state at this moment.
+    pub(crate) fn status(&self) -> ModelStatus {
+        self.engine.status()
+    }
+}
+
+/// What the source says about itself.
+#[derive(Debug, Clone, Default)]
+pub(crate) struct SourceMetrics {
+    pub(crate) dead_letters_published: u64,
+    pub(crate) dead_letters_failed: u64,
+    pub(crate) lag: Vec<bellwether_api::PartitionLag>,
+    pub(crate) last_poll_ms: Option<i64>,
+    pub(crate) progress_ratio: Option<f64>,
+}
