@@ -1,1 +1,39 @@
 //! The HTTP face: the page, the REST API, server-sent events, metrics and health.
+//!
+//! Owns what an operator sees over HTTP, the bounded history behind it, and the words of the metrics. It is told
+//! everything through [`ApiState`] and asks nobody: it knows axum and prometheus, and nothing of Kafka, Parquet or how a
+//! verdict comes about. Start from [`ApiState`], then [`serve`].
+//!
+//! ```no_run
+//! use bellwether_api::{ApiConfig, ApiState, serve};
+//! use bellwether_monitor::ModelStatus;
+//!
+//! # async fn run() -> Result<(), Box<dyn std::error::Error>> {
+//! let state = ApiState::new(ApiConfig::default());
+//! let listener = tokio::net::TcpListener::bind(("127.0.0.1", 0)).await?;
+//! state.publish(ModelStatus::default()); // from the pipeline, a few times a second
+//! serve(listener, state, std::future::pending()).await?;
+//! # Ok(())
+//! # }
+//! ```
+
+mod assets;
+mod error;
+mod events;
+mod exposition;
+mod families;
+mod guard;
+mod history;
+mod pipeline;
+mod problem;
+mod routes;
+mod series;
+mod server;
+mod state;
+mod wire;
+
+pub use error::Error;
+pub use exposition::{MetricDescription, MetricKind, metric_descriptions, metrics_markdown};
+pub use pipeline::{BatchSizes, PartitionLag, PipelineMetrics, RejectedRecords, TopicKind};
+pub use server::serve;
+pub use state::{ApiConfig, ApiState};

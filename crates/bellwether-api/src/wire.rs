@@ -1,0 +1,302 @@
+//! The bodies of the REST API, apart from the domain types so that a refactoring there cannot change a contract here.
+//!
+//! Times are RFC 3339 in UTC; a value that does not exist is `null`, never NaN or 0.
+
+use crate::history::NumberedLine;
+use crate::pipeline::{PipelineMetrics, TopicKind};
+use crate::series::{Band, Point, Series};
+use bellwether_monitor::{
+    Estimate, ModelStatus, PipelineCounts, SignalStatus, TaskStatus, TimelineLine, Verdict, rfc3339,
+};
+use serde::Serialize;
+use std::collections::BTreeMap;
+
+/// `null` for the 0 that stands for "not yet".
+fn time(timestamp_ms: i64) -> Option<String> {
+    (timestamp_ms != 0).then(|| rfc3339(timestamp_ms))
+}
+
+/// The model as a whole.
+#[derive(Debug, Serialize)]
+pub(crate) struct ModelView<'a> {
+    instance: &'a str,
+    event_time: Option<String>,
+    reference: &'a str,
+    shared_encoder: bool,
+    shared_since: Option<String>,
+    common_shift_cosine: f64,
+    moved_task_ratio: f64,
+    summary: &'a str,
+    verdicts: BTreeMap<&'static str, usize>,
+    counts: PipelineCounts,
+    pipeline: PipelineView,
+    tasks: Vec<TaskView<'a>>,
+}
+
+impl<'a> ModelView<'a> {
+    pub(crate) fn new(status: &'a ModelStatus, pipeline: &PipelineMetrics, instance: &'a str) -> Self {
+        let count = |verdict: Verdict| status.tasks.iter().filter(|t| t.verdict == verdict).count();
+        Self {
+            instance,
+            event_time: time(status.event_time_ms),
+            reference: &status.reference,
+            shared_encoder: status.shared_encoder,
+            shared_since: time(status.shared_since_ms),
+            common_shift_cosine: status.common_shift_cosine,
+            moved_task_ratio: status.moved_task_ratio,
+            summary: &status.summary,
+            verdicts: Verdict::ALL.into_iter().map(|v| (v.as_str(), count(v))).collect(),
+            counts: status.counts,
+            pipeline: PipelineView::new(pipeline),
+            tasks: status.tasks.iter().map(TaskView::new).collect(),
+        }
+    }
+}
+
+/// What went through the pipeline.
+#[derive(Debug, Serialize)]
+struct PipelineView {
+    decoded: u64,
+    rejected: u64,
+    rejected_by_reason: BTreeMap<&'static str, u64>,
+    dead_letters_published: u64,
+    dead_letters_failed: u64,
+    lag_records: Option<u64>,
+    last_poll: Option<String>,
+    progress_ratio: Option<f64>,
+}
+
+impl PipelineView {
+    fn new(metrics: &PipelineMetrics) -> Self {
+        let mut rejected_by_reason = BTreeMap::new();
+        for rejected in metrics.rejected.iter().filter(|r| r.total > 0) {
+            *rejected_by_reason.entry(rejected.reason).or_insert(0) += rejected.total;
+        }
+        Self {
+            decoded: TopicKind::ALL.into_iter().map(|kind| metrics.decoded(kind)).sum(),
+            rejected: rejected_by_reason.values().sum(),
+            rejected_by_reason,
+            dead_letters_published: metrics.dead_letters_published,
+            dead_letters_failed: metrics.dead_letters_failed,
+            lag_records: (!metrics.lag.is_empty()).then(|| metrics.lag.iter().map(|l| l.records).sum()),
+            last_poll: metrics.last_poll_ms.map(rfc3339),
+            progress_ratio: metrics.progress_ratio,
+        }
+    }
+}
+
+/// One task.
+#[derive(Debug, Serialize)]
+pub(crate) struct TaskView<'a> {
+    task: &'a str,
+    kind: bellwether_events::TaskKind,
+    verdict: &'static str,
+    changed: Option<String>,
+    since: Option<String>,
+    confidence: f64,
+    summary: &'a str,
+    observations: u64,
+    labels: u64,
+    label_coverage: f64,
+    label_delay_seconds: f64,
+    drift_within_class: f64,
+    drift_mix: f64,
+    quality: QualityView,
+    estimated: Option<EstimateView>,
+    novelty: NoveltyView<'a>,
+    signals: Vec<SignalView>,
+}
+
+impl<'a> TaskView<'a> {
+    pub(crate) fn new(status: &'a TaskStatus) -> Self {
+        Self {
+            task: &status.task,
+            kind: status.kind,
+            verdict: status.verdict.as_str(),
+            changed: time(status.changed_ms),
+            since: time(status.since_ms),
+            confidence: status.confidence,
+            summary: &status.summary,
+            observations: status.observations,
+            labels: status.labels,
+            label_coverage: status.label_coverage,
+            label_delay_seconds: status.label_delay_seconds,
+            drift_within_class: status.drift_within_class,
+            drift_mix: status.drift_mix,
+            quality: QualityView {
+                metric: status.quality.metric,
+                reference: status.quality.reference,
+                current: status.quality.current.as_ref().map(EstimateView::new),
+                macro_f1: status.quality.macro_f1,
+            },
+            estimated: status.estimated.as_ref().map(EstimateView::new),
+            novelty: NoveltyView {
+                far_ratio: status.novelty.far_ratio,
+                group_size: status.novelty.group_size,
+                coherence: status.novelty.coherence,
+                affinity: status.novelty.affinity,
+                misrouted_to: status.novelty.misrouted_to.as_deref(),
+            },
+            signals: status.signals.iter().map(SignalView::new).collect(),
+        }
+    }
+}
+
+#[derive(Debug, Serialize)]
+struct QualityView {
+    metric: &'static str,
+    reference: f64,
+    current: Option<EstimateView>,
+    macro_f1: Option<f64>,
+}
+
+#[derive(Debug, Serialize)]
+struct EstimateView {
+    value: f64,
+    low: f64,
+    high: f64,
+    size: usize,
+}
+
+impl EstimateView {
+    fn new(estimate: &Estimate) -> Self {
+        Self {
+            value: estimate.value,
+            low: estimate.interval.low,
+            high: estimate.interval.high,
+            size: estimate.size,
+        }
+    }
+}
+
+#[derive(Debug, Serialize)]
+struct NoveltyView<'a> {
+    far_ratio: f64,
+    group_size: usize,
+    coherence: f64,
+    affinity: f64,
+    misrouted_to: Option<&'a str>,
+}
+
+#[derive(Debug, Serialize)]
+struct SignalView {
+    signal: &'static str,
+    active: bool,
+    log_e_value: f64,
+    threshold: f64,
+    value: f64,
+    tolerance: f64,
+}
+
+impl SignalView {
+    fn new(signal: &SignalStatus) -> Self {
+        Self {
+            signal: signal.signal,
+            active: signal.active,
+            log_e_value: signal.log_e_value,
+            threshold: signal.threshold,
+            value: signal.value,
+            tolerance: signal.tolerance,
+        }
+    }
+}
+
+/// A timeline line with its number in this run.
+#[derive(Debug, Serialize)]
+pub(crate) struct LineView<'a> {
+    pub(crate) id: u64,
+    #[serde(flatten)]
+    pub(crate) line: &'a TimelineLine,
+}
+
+impl<'a> LineView<'a> {
+    pub(crate) fn new(numbered: &'a NumberedLine) -> Self {
+        Self {
+            id: numbered.id,
+            line: &numbered.line,
+        }
+    }
+}
+
+/// A page of the timeline, newest first.
+#[derive(Debug, Serialize)]
+pub(crate) struct TimelineView<'a> {
+    pub(crate) lines: Vec<LineView<'a>>,
+    /// What to give as `before` for the next page; `null` on the last.
+    pub(crate) next_before: Option<u64>,
+}
+
+/// One task with the last line about it.
+#[derive(Debug, Serialize)]
+pub(crate) struct TaskDetailView<'a> {
+    #[serde(flatten)]
+    pub(crate) task: TaskView<'a>,
+    pub(crate) last_change: Option<LineView<'a>>,
+}
+
+/// All tasks.
+#[derive(Debug, Serialize)]
+pub(crate) struct TasksView<'a> {
+    pub(crate) tasks: Vec<TaskView<'a>>,
+}
+
+/// The course of a task in columns of equal length.
+#[derive(Debug, Serialize)]
+pub(crate) struct SeriesView<'a> {
+    task: &'a str,
+    interval_ms: i64,
+    timestamp_ms: Vec<i64>,
+    verdict: Vec<&'static str>,
+    observations: Vec<u64>,
+    label_coverage: Vec<f64>,
+    drift_within_class: Vec<f64>,
+    drift_mix: Vec<f64>,
+    far_ratio: Vec<f64>,
+    quality: BandView,
+    estimated: BandView,
+    log_e_value: BTreeMap<&'static str, Vec<f64>>,
+}
+
+#[derive(Debug, Serialize)]
+struct BandView {
+    value: Vec<f64>,
+    low: Vec<f64>,
+    high: Vec<f64>,
+}
+
+impl<'a> SeriesView<'a> {
+    pub(crate) fn new(task: &'a str, series: &Series) -> Self {
+        let points = series.points();
+        let column = |f: fn(&Point) -> f64| points.iter().map(f).collect();
+        let band = |f: fn(&Point) -> Band| BandView {
+            value: points.iter().map(|p| f(p).value).collect(),
+            low: points.iter().map(|p| f(p).low).collect(),
+            high: points.iter().map(|p| f(p).high).collect(),
+        };
+        let evidence = |at: usize| {
+            points
+                .iter()
+                .map(|p| p.log_e_values.get(at).copied().unwrap_or(f64::NAN))
+                .collect()
+        };
+        Self {
+            task,
+            interval_ms: series.interval_ms(),
+            timestamp_ms: points.iter().map(|p| p.timestamp_ms).collect(),
+            verdict: points.iter().map(|p| p.verdict.as_str()).collect(),
+            observations: points.iter().map(|p| p.observations).collect(),
+            label_coverage: column(|p| p.label_coverage),
+            drift_within_class: column(|p| p.drift_within_class),
+            drift_mix: column(|p| p.drift_mix),
+            far_ratio: column(|p| p.far_ratio),
+            quality: band(|p| p.quality),
+            estimated: band(|p| p.estimated),
+            log_e_value: series
+                .signals()
+                .iter()
+                .enumerate()
+                .map(|(at, name)| (*name, evidence(at)))
+                .collect(),
+        }
+    }
+}

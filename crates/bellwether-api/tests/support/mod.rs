@@ -1,0 +1,323 @@
+//! A status to publish, a server on a port of its own, and a client that reads plain answers.
+
+#![allow(dead_code, unreachable_pub, reason = "each test binary uses its part")]
+#![allow(clippy::unwrap_used, reason = "a test fails by panicking")]
+
+use bellwether_api::{
+    ApiConfig, ApiState, BatchSizes, PartitionLag, PipelineMetrics, RejectedRecords, TopicKind,
+};
+use bellwether_events::TaskKind;
+use bellwether_monitor::{
+    Estimate, Interval, ModelStatus, NoveltyStatus, PipelineCounts, QualityStatus, SignalStatus, TaskStatus,
+    TimelineLine, Verdict, rfc3339,
+};
+use std::net::SocketAddr;
+use std::time::Duration;
+use tokio::io::{AsyncBufReadExt, AsyncReadExt, AsyncWriteExt, BufReader};
+use tokio::net::{TcpListener, TcpStream};
+use tokio::sync::oneshot;
+use tokio::task::JoinHandle;
+
+/// 2026-03-14T15:00:00Z
+pub const START_MS: i64 = 1_773_500_400_000;
+
+pub fn task(name: &str, verdict: Verdict) -> TaskStatus {
+    let labelled = name != "unlabelled";
+    TaskStatus {
+        task: name.to_owned(),
+        kind: TaskKind::Classification,
+        verdict,
+        changed_ms: START_MS - 60_000,
+        since_ms: START_MS - 120_000,
+        confidence: 0.875,
+        summary: format!("{name} is {verdict}."),
+        observations: 1200,
+        labels: 300,
+        label_coverage: if labelled { 0.25 } else { 0.0 },
+        label_delay_seconds: if labelled { 5400.0 } else { f64::NAN },
+        signals: ["novelty", "loss"]
+            .into_iter()
+            .map(|signal| SignalStatus {
+                signal,
+                active: verdict.is_alarm(),
+                log_e_value: 3.5,
+                threshold: 15.6,
+                value: 0.04,
+                tolerance: 0.06,
+            })
+            .collect(),
+        drift_within_class: -0.001,
+        drift_mix: 0.125,
+        quality: QualityStatus {
+            metric: "accuracy",
+            reference: 0.93,
+            current: labelled.then_some(Estimate {
+                value: 0.75,
+                interval: Interval { low: 0.7, high: 0.8 },
+                size: 300,
+            }),
+            macro_f1: labelled.then_some(0.72),
+        },
+        estimated: None,
+        novelty: NoveltyStatus {
+            far_ratio: 0.0625,
+            group_size: 7,
+            coherence: f64::NAN,
+            affinity: f64::NAN,
+            misrouted_to: None,
+        },
+    }
+}
+
+pub fn status(event_time_ms: i64) -> ModelStatus {
+    ModelStatus {
+        event_time_ms,
+        reference: "reference-7".into(),
+        shared_encoder: false,
+        shared_since_ms: 0,
+        common_shift_cosine: f64::NAN,
+        moved_task_ratio: 0.5,
+        summary: "No shift is common to the tasks.".into(),
+        tasks: vec![
+            task("banking", Verdict::Retrain),
+            task("unlabelled", Verdict::Healthy),
+        ],
+        counts: PipelineCounts {
+            observations: 2400,
+            late_observations: 1,
+            duplicate_observations: 2,
+            labels: 600,
+            duplicate_labels: 3,
+            pending_labels: 4,
+            orphan_labels: 5,
+            pending_observations: 6,
+            buffered: 7,
+        },
+    }
+}
+
+pub fn pipeline() -> PipelineMetrics {
+    let mut batch_sizes = BatchSizes::default();
+    batch_sizes.observe(3);
+    batch_sizes.observe(500);
+    PipelineMetrics {
+        decoded_observations: 2410,
+        decoded_labels: 605,
+        rejected: vec![
+            RejectedRecords {
+                kind: TopicKind::Observations,
+                reason: "embedding_width",
+                total: 9,
+            },
+            RejectedRecords {
+                kind: TopicKind::Labels,
+                reason: "malformed",
+                total: 1,
+            },
+        ],
+        dead_letters_published: 10,
+        dead_letters_failed: 0,
+        lag: vec![PartitionLag {
+            topic: "predictions".into(),
+            partition: 3,
+            records: 42,
+        }],
+        batch_sizes,
+        last_poll_ms: Some(1_800_000_000_500),
+        progress_ratio: None,
+    }
+}
+
+pub fn line(task: Option<&str>, minute: i64, verdict: Verdict) -> TimelineLine {
+    TimelineLine {
+        timestamp: rfc3339(START_MS + minute * 60_000),
+        task: task.map(str::to_owned),
+        verdict: Some(verdict),
+        shared_encoder: false,
+        since: rfc3339(START_MS),
+        confidence: 0.9,
+        summary: format!("change {minute}"),
+        evidence: serde_json::json!({"minute": minute}),
+    }
+}
+
+/// A server in this process.
+pub struct Server {
+    pub address: SocketAddr,
+    stop: oneshot::Sender<()>,
+    served: JoinHandle<Result<(), bellwether_api::Error>>,
+}
+
+impl Server {
+    pub async fn start(state: &ApiState) -> Self {
+        let listener = TcpListener::bind(("127.0.0.1", 0)).await.unwrap();
+        let address = listener.local_addr().unwrap();
+        let (stop, stopped) = oneshot::channel();
+        let state = state.clone();
+        let served = tokio::spawn(async move {
+            bellwether_api::serve(listener, state, async {
+                stopped.await.ok();
+            })
+            .await
+        });
+        Self {
+            address,
+            stop,
+            served,
+        }
+    }
+
+    pub async fn ready() -> (Self, ApiState) {
+        let state = ApiState::new(ApiConfig::default());
+        state.publish(status(START_MS));
+        state.pipeline(pipeline());
+        (Self::start(&state).await, state)
+    }
+
+    pub async fn get(&self, path: &str) -> Answer {
+        self.send("GET", path, &[]).await
+    }
+
+    pub async fn send(&self, method: &str, path: &str, headers: &[(&str, &str)]) -> Answer {
+        let mut stream = self.request(method, path, headers).await;
+        let mut bytes = Vec::new();
+        stream.read_to_end(&mut bytes).await.unwrap();
+        let text = String::from_utf8(bytes).unwrap();
+        let (head, body) = text.split_once("\r\n\r\n").unwrap();
+        Answer {
+            status: head.split(' ').nth(1).unwrap().parse().unwrap(),
+            head: head.to_ascii_lowercase(),
+            body: body.to_owned(),
+        }
+    }
+
+    /// The lines of an answer that does not end, as they come.
+    pub async fn events(&self, last_event_id: Option<&str>) -> Events {
+        let headers: Vec<_> = last_event_id
+            .map(|id| ("last-event-id", id))
+            .into_iter()
+            .collect();
+        Events(BufReader::new(
+            self.request("GET", "/api/v1/events", &headers).await,
+        ))
+    }
+
+    // HTTP/1.0, so that the body comes as it is, without chunks, and ends with the connection.
+    async fn request(&self, method: &str, path: &str, headers: &[(&str, &str)]) -> TcpStream {
+        let mut stream = TcpStream::connect(self.address).await.unwrap();
+        let mut request = format!("{method} {path} HTTP/1.0\r\n");
+        if !headers.iter().any(|(name, _)| *name == "host") {
+            request += "host: localhost\r\n";
+        }
+        for (name, value) in headers {
+            request.extend([name, ": ", value, "\r\n"]);
+        }
+        stream
+            .write_all(format!("{request}\r\n").as_bytes())
+            .await
+            .unwrap();
+        stream
+    }
+
+    /// Asks the server to end and waits for it.
+    pub async fn stop(self) {
+        self.stop.send(()).unwrap();
+        tokio::time::timeout(Duration::from_secs(10), self.served)
+            .await
+            .unwrap()
+            .unwrap()
+            .unwrap();
+    }
+}
+
+pub struct Answer {
+    pub status: u16,
+    pub head: String,
+    pub body: String,
+}
+
+impl Answer {
+    pub fn header(&self, name: &str) -> Option<&str> {
+        self.head
+            .lines()
+            .find_map(|line| line.strip_prefix(name)?.strip_prefix(": "))
+    }
+
+    pub fn json(&self) -> serde_json::Value {
+        assert_eq!(
+            self.header("content-type"),
+            Some("application/json"),
+            "{}",
+            self.body
+        );
+        serde_json::from_str(&self.body).unwrap()
+    }
+
+    /// Checks that this is an error in the one shape of errors.
+    pub fn assert_problem(&self, status: u16, code: &str) {
+        let body = self.json();
+        assert_eq!(
+            (self.status, body["code"].as_str()),
+            (status, Some(code)),
+            "{}",
+            self.body
+        );
+        for field in ["message", "hint"] {
+            assert!(
+                body[field].as_str().is_some_and(|text| !text.is_empty()),
+                "{field} in {}",
+                self.body
+            );
+        }
+    }
+}
+
+pub struct Events(BufReader<TcpStream>);
+
+/// One event: its name, number and data.
+#[derive(Debug)]
+pub struct Event {
+    pub name: String,
+    pub id: Option<String>,
+    pub data: serde_json::Value,
+}
+
+impl Events {
+    /// The next event; `None` when the server closed the stream.
+    pub async fn next(&mut self) -> Option<Event> {
+        tokio::time::timeout(Duration::from_secs(10), self.read())
+            .await
+            .expect("an event within the deadline")
+    }
+
+    /// The next event of that name.
+    pub async fn next_named(&mut self, name: &str) -> Event {
+        loop {
+            let event = self.next().await.expect("the stream goes on");
+            if event.name == name {
+                return event;
+            }
+        }
+    }
+
+    async fn read(&mut self) -> Option<Event> {
+        let (mut name, mut id, mut data) = (None, None, None);
+        loop {
+            let mut line = String::new();
+            if self.0.read_line(&mut line).await.unwrap() == 0 {
+                return None;
+            }
+            match line.trim_end().split_once(": ") {
+                Some(("event", text)) => name = Some(text.to_owned()),
+                Some(("id", text)) => id = Some(text.to_owned()),
+                Some(("data", text)) => data = Some(serde_json::from_str(text).unwrap()),
+                _ => {}
+            }
+            if line == "\n"
+                && let (Some(name), Some(data)) = (name.take(), data.take())
+            {
+                return Some(Event { name, id, data });
+            }
+        }
+    }
+}
