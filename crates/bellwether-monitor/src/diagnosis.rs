@@ -8,6 +8,7 @@ use crate::group::Group;
 use crate::recent::RecentRow;
 use crate::reference::{BULK_P, Reference};
 use crate::score::FAR_P;
+use crate::shared::Eclipse;
 use crate::signal::Signal;
 use crate::task::TaskState;
 use crate::verdict::Verdict;
@@ -92,18 +93,24 @@ impl Diagnosis {
     }
 }
 
-/// Diagnoses a task whose `signals` stand; `before` is the last diagnosis.
+/// Diagnoses a task whose `signals` stand; `before` is the last diagnosis, `eclipse` a time whose rows do not count.
 pub(crate) fn diagnose(
     state: &TaskState,
     reference: &Reference,
     config: &MonitorConfig,
     before: &Diagnosis,
+    eclipse: Option<Eclipse>,
 ) -> Diagnosis {
     let mut out = Diagnosis {
         verdict: Verdict::Watch,
         ..Diagnosis::healthy()
     };
-    let window: Vec<(u64, &RecentRow)> = state.recent.since(window_start(state, config)).collect();
+    let own_time = |at_ms: i64| !eclipse.is_some_and(|e| e.covers(at_ms));
+    let window: Vec<(u64, &RecentRow)> = state
+        .recent
+        .since(window_start(state, config))
+        .filter(|(_, row)| own_time(row.timestamp_ms))
+        .collect();
     out.window = window.len();
     if window.len() >= WINDOW_MINIMUM {
         examine(&mut out, &window, state, reference, config, before);
@@ -207,7 +214,7 @@ struct LabelEvidence {
 
 impl LabelEvidence {
     fn gather(state: &TaskState, window: &[(u64, &RecentRow)]) -> Self {
-        let first = window[0].0;
+        let in_window = |step: u64| window.binary_search_by_key(&step, |(s, _)| *s).is_ok();
         let mut evidence = Self {
             in_scope: 0,
             in_scope_loss: 0.0,
@@ -216,7 +223,7 @@ impl LabelEvidence {
         };
         for record in state.labelled.newest(LABELS) {
             let unknown = record.outcome.is_unknown_label();
-            if record.step.is_some_and(|s| s >= first) {
+            if record.step.is_some_and(in_window) {
                 evidence.unknown += usize::from(unknown);
                 if !unknown {
                     evidence.in_scope += 1;

@@ -9,6 +9,9 @@ use crate::timeline::{TimelineLine, rfc3339};
 use crate::verdict::Verdict;
 use serde_json::{Value, json};
 
+/// Fewest labels whose quality is worth a clause.
+const SPEAKING_LABELS: usize = 20;
+
 /// What is said about a task when its verdict changes.
 pub(crate) struct Explained {
     pub(crate) since_ms: i64,
@@ -128,7 +131,7 @@ fn summary(judge: &Judge, at: usize) -> String {
 
 fn quality_clause(judge: &Judge, at: usize) -> String {
     match quality(judge, at).current {
-        Some(now) => format!(
+        Some(now) if now.size >= SPEAKING_LABELS => format!(
             ", {} {:.2} [{:.2}, {:.2}] by {} labels",
             metric_words(judge, at),
             now.value,
@@ -136,7 +139,7 @@ fn quality_clause(judge: &Judge, at: usize) -> String {
             now.interval.high,
             now.size
         ),
-        None => String::new(),
+        _ => String::new(),
     }
 }
 

@@ -6,7 +6,7 @@ use crate::explain;
 use crate::quality::LabelRecord;
 use crate::reference::Reference;
 use crate::score::ScoredBatch;
-use crate::shared::CommonShift;
+use crate::shared::{CommonShift, Eclipse};
 use crate::task::TaskState;
 use crate::timeline::TimelineLine;
 use crate::verdict::Verdict;
@@ -43,6 +43,8 @@ pub(crate) struct ModelStanding {
     pub(crate) changed_ms: i64,
     pub(crate) shared_since_ms: i64,
     pub(crate) summary: String,
+    /// The last common shift that has ended.
+    pub(crate) eclipse: Option<Eclipse>,
 }
 
 /// The judge of one model: deterministic, one observation or label at a time, in order.
@@ -82,6 +84,7 @@ impl Judge {
             changed_ms: 0,
             shared_since_ms: 0,
             summary: "Waiting for the first observations.".to_owned(),
+            eclipse: None,
         };
         Self {
             reference,
@@ -140,7 +143,13 @@ impl Judge {
             state.labelled.total() / 5,
         );
         if standing.diagnosed != Some(key) {
-            standing.own = diagnose(state, &self.reference, &self.config, &standing.own);
+            // While the shift stands, its rows tell whether it harms; afterwards they would be taken for the task's own.
+            let eclipse = if self.model.shift.stands {
+                None
+            } else {
+                self.model.eclipse
+            };
+            standing.own = diagnose(state, &self.reference, &self.config, &standing.own, eclipse);
             standing.diagnosed = Some(key);
         }
     }
@@ -169,6 +178,10 @@ impl Judge {
         if shift.stands && !self.model.shift.stands {
             self.model.shared_since_ms = self.shift_onset();
         } else if !shift.stands && self.model.shift.stands {
+            self.model.eclipse = Some(Eclipse {
+                from_ms: self.model.shared_since_ms,
+                to_ms: self.now_ms,
+            });
             self.model.shared_since_ms = self.now_ms;
         }
         self.model.shift = shift;

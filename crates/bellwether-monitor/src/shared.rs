@@ -11,6 +11,20 @@ const MINIMUM_TASKS: usize = 3;
 /// A standing flag falls at half of what raised it.
 const RELEASE: f64 = 0.5;
 
+/// A time in which a common shift stood, in milliseconds of event time, both ends included.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) struct Eclipse {
+    pub(crate) from_ms: i64,
+    pub(crate) to_ms: i64,
+}
+
+impl Eclipse {
+    /// Whether an observation of that time says nothing about its task alone.
+    pub(crate) fn covers(self, timestamp_ms: i64) -> bool {
+        (self.from_ms..=self.to_ms).contains(&timestamp_ms)
+    }
+}
+
 /// The state of the common shift.
 #[derive(Debug, Clone, Copy, PartialEq)]
 pub(crate) struct CommonShift {

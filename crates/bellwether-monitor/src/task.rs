@@ -66,6 +66,11 @@ impl Signals {
         ]
     }
 
+    /// Whether any signal of the inputs, mix aside, stands.
+    fn inputs_active(&self) -> bool {
+        self.novelty.is_active() || self.movement.is_active() || self.confidence.is_active()
+    }
+
     pub(crate) fn any_active(&self) -> bool {
         self.all().iter().any(|s| s.is_active())
     }
@@ -98,8 +103,9 @@ pub(crate) struct TaskState {
     stride: u64,
     witness: Option<Witness>,
     residual: Vec<f32>,
-    loss_labels: u64,
     class_loss: ClassLoss,
+    /// Labels of observations before this time speak of inputs that are no more.
+    quality_since_ms: i64,
 }
 
 impl TaskState {
@@ -124,8 +130,8 @@ impl TaskState {
             stride: config.stride,
             witness: None,
             residual: vec![0.0; dim],
-            loss_labels: 0,
             class_loss: ClassLoss::new(&task_reference.class_loss_bounds),
+            quality_since_ms: i64::MIN,
         }
     }
 
@@ -144,6 +150,7 @@ impl TaskState {
             _ => f64::NAN,
         };
         self.recent.push(batch, row, expected);
+        let inputs_were_active = self.signals.inputs_active();
 
         let far = crate::reference::far_statistic(batch.p_novelty[row]);
         self.signals.novelty.observe(far, step, timestamp_ms);
@@ -176,6 +183,9 @@ impl TaskState {
                 .get_or_insert_default()
                 .renew(&self.drift, &reference.residuals);
         }
+        if inputs_were_active && !self.signals.inputs_active() {
+            self.forget_quality(timestamp_ms);
+        }
         if reference.kind == TaskKind::Classification
             && let Some(factors) = self.mix.observe(class)
         {
@@ -189,10 +199,19 @@ impl TaskState {
         }
     }
 
-    /// Takes one joined label. `predicted` is the class index of its observation.
+    /// The inputs are as in the reference again: what labels said of the inputs before is no evidence for the present. A
+    /// fall of quality that has another cause raises anew, by labels of observations from now on.
+    fn forget_quality(&mut self, now_ms: i64) {
+        self.quality_since_ms = now_ms;
+        self.signals.loss.lift();
+        self.signals.unknown_label.lift();
+        self.class_loss.reset();
+    }
+
+    /// Takes one joined label.
     pub(crate) fn label(&mut self, reference: &TaskReference, record: LabelRecord) {
         self.labelled.push(record);
-        if record.outcome == Outcome::Unreadable {
+        if record.outcome == Outcome::Unreadable || record.observed_ms < self.quality_since_ms {
             return;
         }
         let step = self.labelled.total();
@@ -206,7 +225,6 @@ impl TaskState {
         if unknown {
             return;
         }
-        self.loss_labels += 1;
         match (record.outcome, &reference.regression) {
             (Outcome::Number { absolute_error }, Some(bet)) => {
                 self.signals
