@@ -227,8 +227,9 @@ fn retrain_clause(judge: &Judge, at: usize) -> String {
     }
     if signals.confidence.is_active() {
         parts.push(format!(
-            "confidence down by {}",
-            percent(own.confidence_drop.max(0.0))
+            "mean confidence {:.2} where {:.2} is the least that is normal",
+            1.0 - signals.confidence.recent_mean(),
+            1.0 - signals.confidence.bound()
         ));
     }
     if parts.is_empty() {
@@ -415,7 +416,7 @@ pub(crate) fn quality(judge: &Judge, at: usize) -> QualityStatus {
         Some(q) => ("accuracy", q.value),
         None => ("accuracy", f64::NAN),
     };
-    state.labelled.quality(task.kind, task.classes, metric, reference)
+    state.quality(task, metric, reference)
 }
 
 fn estimate(e: Estimate) -> Value {

@@ -178,10 +178,14 @@ impl Judge {
         if shift.stands && !self.model.shift.stands {
             self.model.shared_since_ms = self.shift_onset();
         } else if !shift.stands && self.model.shift.stands {
-            self.model.eclipse = Some(Eclipse {
+            let eclipse = Eclipse {
                 from_ms: self.model.shared_since_ms,
                 to_ms: self.now_ms,
-            });
+            };
+            self.model.eclipse = Some(eclipse);
+            for task in &mut self.tasks {
+                task.end_common_shift(eclipse);
+            }
             self.model.shared_since_ms = self.now_ms;
         }
         self.model.shift = shift;

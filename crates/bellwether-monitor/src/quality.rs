@@ -2,6 +2,7 @@
 
 use crate::outcome::Outcome;
 use crate::recent::RecentObservations;
+use crate::reference::TaskReference;
 use crate::status::{Estimate, Interval, QualityStatus};
 use bellwether_events::TaskKind;
 use bellwether_stats::{
@@ -82,73 +83,65 @@ impl Labelled {
             labelled as f64 / observed as f64
         }
     }
+}
 
-    /// Quality of the window beside the reference's.
-    pub(crate) fn quality(
-        &self,
-        kind: TaskKind,
-        classes: usize,
-        metric: &'static str,
-        reference: f64,
-    ) -> QualityStatus {
-        let window = || {
-            self.newest(QUALITY_WINDOW)
-                .filter(|r| r.outcome != Outcome::Unreadable)
-        };
-        let size = window().count();
-        let mut status = QualityStatus {
-            metric,
-            reference,
-            current: None,
-            macro_f1: None,
-        };
-        if size == 0 {
-            return status;
-        }
-        let (value, interval) = match kind {
-            TaskKind::Classification => {
-                let mut table = Confusion::new(classes);
-                for record in window() {
-                    if let Outcome::Class { predicted, truth } = record.outcome {
-                        table.add(truth.map(|t| t as usize), Some(predicted as usize));
-                    }
-                }
-                status.macro_f1 = Some(macro_f1(&table));
-                let value = accuracy(&table);
-                (value, wilson_interval(value * size as f64, size as f64))
-            }
-            TaskKind::SequenceLabelling => {
-                let sentences: Vec<SpanCounts> = window()
-                    .filter_map(|r| {
-                        if let Outcome::Tags { spans, .. } = r.outcome {
-                            Some(spans)
-                        } else {
-                            None
-                        }
-                    })
-                    .collect();
-                let total = sentences.iter().fold(SpanCounts::default(), |a, &b| a.merge(b));
-                (total.f1(), span_f1_interval(&sentences))
-            }
-            TaskKind::Regression => {
-                let errors: Vec<f64> = window().map(|r| r.outcome.loss()).collect();
-                let value = errors.iter().sum::<f64>() / size as f64;
-                let whole = Interval95 {
-                    low: 0.0,
-                    high: f64::INFINITY,
-                };
-                (value, mean_interval(&errors).unwrap_or(whole))
-            }
-        };
-        if value.is_finite() {
-            status.current = Some(Estimate {
-                value,
-                interval: interval.into(),
-                size,
-            });
-        }
-        status
+/// Quality of joined labels beside the reference's.
+pub(crate) fn quality(
+    records: &[&LabelRecord],
+    task: &TaskReference,
+    metric: &'static str,
+    reference: f64,
+) -> QualityStatus {
+    let window = || records.iter().filter(|r| r.outcome != Outcome::Unreadable);
+    let size = window().count();
+    let mut status = QualityStatus {
+        metric,
+        reference,
+        current: None,
+        macro_f1: None,
+    };
+    if size == 0 {
+        return status;
     }
+    let (value, interval) = match task.kind {
+        TaskKind::Classification => {
+            let mut table = Confusion::new(task.classes);
+            for record in window() {
+                if let Outcome::Class { predicted, truth } = record.outcome {
+                    table.add(truth.map(|t| t as usize), Some(predicted as usize));
+                }
+            }
+            status.macro_f1 = Some(macro_f1(&table));
+            let value = accuracy(&table);
+            (value, wilson_interval(value * size as f64, size as f64))
+        }
+        TaskKind::SequenceLabelling => {
+            let spans = |r: &&LabelRecord| match r.outcome {
+                Outcome::Tags { spans, .. } => Some(spans),
+                _ => None,
+            };
+            let sentences: Vec<SpanCounts> = window().filter_map(spans).collect();
+            let total = sentences.iter().fold(SpanCounts::default(), |a, &b| a.merge(b));
+            (total.f1(), span_f1_interval(&sentences))
+        }
+        TaskKind::Regression => {
+            let errors: Vec<f64> = window().map(|r| r.outcome.loss()).collect();
+            let value = errors.iter().sum::<f64>() / size as f64;
+            let whole = Interval95 {
+                low: 0.0,
+                high: f64::INFINITY,
+            };
+            (value, mean_interval(&errors).unwrap_or(whole))
+        }
+    };
+    if value.is_finite() {
+        status.current = Some(Estimate {
+            value,
+            interval: interval.into(),
+            size,
+        });
+    }
+    status
 }
 
 impl From<Interval95> for Interval {

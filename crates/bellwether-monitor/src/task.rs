@@ -2,11 +2,13 @@
 
 use crate::config::MonitorConfig;
 use crate::outcome::Outcome;
-use crate::quality::{LabelRecord, Labelled};
+use crate::quality::{LabelRecord, Labelled, QUALITY_WINDOW, quality};
 use crate::recent::RecentObservations;
 use crate::reference::{Reference, TaskReference};
 use crate::score::ScoredBatch;
+use crate::shared::Eclipse;
 use crate::signal::Signal;
+use crate::status::QualityStatus;
 use bellwether_events::{TaskId, TaskKind};
 use bellwether_stats::{BETS, EDetector, MixBet};
 
@@ -106,6 +108,8 @@ pub(crate) struct TaskState {
     class_loss: ClassLoss,
     /// Labels of observations before this time speak of inputs that are no more.
     quality_since_ms: i64,
+    /// Nor do labels of observations in this time speak of the task.
+    eclipse: Option<Eclipse>,
 }
 
 impl TaskState {
@@ -132,6 +136,7 @@ impl TaskState {
             residual: vec![0.0; dim],
             class_loss: ClassLoss::new(&task_reference.class_loss_bounds),
             quality_since_ms: i64::MIN,
+            eclipse: None,
         }
     }
 
@@ -208,10 +213,48 @@ impl TaskState {
         self.class_loss.reset();
     }
 
+    /// A common shift is over: what labels raised in it was its doing, and labels of its observations no longer count.
+    pub(crate) fn end_common_shift(&mut self, eclipse: Eclipse) {
+        let raised_in_it = |signal: &Signal| {
+            signal
+                .active()
+                .is_some_and(|onset| eclipse.covers(onset.timestamp_ms))
+        };
+        if raised_in_it(&self.signals.loss) {
+            self.signals.loss.lift();
+            self.class_loss.reset();
+        }
+        if raised_in_it(&self.signals.unknown_label) {
+            self.signals.unknown_label.lift();
+        }
+        self.eclipse = Some(eclipse);
+    }
+
+    /// Whether a label tells how good the task is now.
+    pub(crate) fn speaks_of_the_present(&self, record: &LabelRecord) -> bool {
+        record.observed_ms >= self.quality_since_ms
+            && !self.eclipse.is_some_and(|e| e.covers(record.observed_ms))
+    }
+
+    /// Labelled quality of the present beside the reference's.
+    pub(crate) fn quality(
+        &self,
+        reference: &TaskReference,
+        metric: &'static str,
+        in_reference: f64,
+    ) -> QualityStatus {
+        let present: Vec<&LabelRecord> = self
+            .labelled
+            .newest(QUALITY_WINDOW)
+            .filter(|r| self.speaks_of_the_present(r))
+            .collect();
+        quality(&present, reference, metric, in_reference)
+    }
+
     /// Takes one joined label.
     pub(crate) fn label(&mut self, reference: &TaskReference, record: LabelRecord) {
         self.labelled.push(record);
-        if record.outcome == Outcome::Unreadable || record.observed_ms < self.quality_since_ms {
+        if record.outcome == Outcome::Unreadable || !self.speaks_of_the_present(&record) {
             return;
         }
         let step = self.labelled.total();
