@@ -7,7 +7,7 @@ use base64::engine::general_purpose::STANDARD;
 use bellwether_events::arrow::decode_reference;
 use bellwether_events::{ModelSchema, ObservationBatch, SchemaError};
 use parquet::arrow::arrow_reader::ParquetRecordBatchReaderBuilder;
-use serde_json::json;
+use serde_json::{Value, json};
 
 /// Why a recording cannot be used.
 #[derive(Debug, thiserror::Error)]
@@ -71,7 +71,19 @@ impl RecordedEvent {
     /// The message of the observations topic.
     #[must_use]
     pub fn observation_json(&self) -> Vec<u8> {
-        let message = json!({
+        self.observation().to_string().into_bytes()
+    }
+
+    /// The line of a reference's input: the observation with its label.
+    #[must_use]
+    pub fn reference_json(&self) -> Vec<u8> {
+        let mut line = self.observation();
+        line["label"] = json!(self.label);
+        line.to_string().into_bytes()
+    }
+
+    fn observation(&self) -> Value {
+        json!({
             "event_id": self.event_id,
             "task": self.task,
             "timestamp": self.timestamp_ms,
@@ -79,8 +91,7 @@ impl RecordedEvent {
             "embedding": STANDARD.encode(&self.embedding),
             "prediction": self.prediction,
             "probabilities": self.probabilities,
-        });
-        message.to_string().into_bytes()
+        })
     }
 
     /// The message of the labels topic, if a label ever comes.
@@ -115,10 +126,7 @@ impl Recording {
         let (mut labels, mut rejects, mut events) = (Vec::new(), Vec::new(), Vec::new());
         for batch in builder.build()? {
             let batch = batch?;
-            let part = strings(&batch, "part")?;
-            let split = (0..batch.num_rows())
-                .take_while(|&row| part.value(row) == "reference")
-                .count();
+            let split = reference_rows(&batch)?;
             decode_reference(
                 &schema,
                 &batch.slice(0, split),
@@ -127,7 +135,7 @@ impl Recording {
                 &mut rejects,
             )
             .map_err(|error| RecordingError::Reference(error.to_string()))?;
-            append_events(&batch.slice(split, batch.num_rows() - split), width, &mut events)?;
+            append_events(&batch.slice(split, batch.num_rows() - split), &mut events)?;
         }
         match rejects.first() {
             Some(reject) => Err(RecordingError::Reference(reject.to_string())),
@@ -140,6 +148,28 @@ impl Recording {
             }),
         }
     }
+
+    /// The reference's rows of a recording one by one, for a program that writes them elsewhere.
+    ///
+    /// # Errors
+    /// [`RecordingError`] when the bytes are not a recording.
+    pub fn reference_events(file: &'static [u8]) -> Result<Vec<RecordedEvent>, RecordingError> {
+        let builder = ParquetRecordBatchReaderBuilder::try_new(bytes::Bytes::from_static(file))?;
+        let mut events = Vec::new();
+        for batch in builder.build()? {
+            let batch = batch?;
+            append_events(&batch.slice(0, reference_rows(&batch)?), &mut events)?;
+        }
+        Ok(events)
+    }
+}
+
+/// How many rows of a batch belong to the reference, which comes before the stream.
+fn reference_rows(batch: &RecordBatch) -> Result<usize, RecordingError> {
+    let part = strings(batch, "part")?;
+    Ok((0..batch.num_rows())
+        .take_while(|&row| part.value(row) == "reference")
+        .count())
 }
 
 fn strings<'a>(batch: &'a RecordBatch, name: &'static str) -> Result<&'a StringArray, RecordingError> {
@@ -149,11 +179,7 @@ fn strings<'a>(batch: &'a RecordBatch, name: &'static str) -> Result<&'a StringA
         .ok_or(RecordingError::Column(name))
 }
 
-fn append_events(
-    batch: &RecordBatch,
-    width: usize,
-    events: &mut Vec<RecordedEvent>,
-) -> Result<(), RecordingError> {
+fn append_events(batch: &RecordBatch, events: &mut Vec<RecordedEvent>) -> Result<(), RecordingError> {
     let column = |name: &'static str| batch.column_by_name(name).ok_or(RecordingError::Column(name));
     let times = |name: &'static str| {
         column(name)?
@@ -178,7 +204,7 @@ fn append_events(
         let vector = vector
             .as_primitive_opt::<Float16Type>()
             .ok_or(RecordingError::Column("embedding"))?;
-        let mut bytes = Vec::with_capacity(width * 2);
+        let mut bytes = Vec::with_capacity(vector.len() * 2);
         for x in vector.values() {
             bytes.extend_from_slice(&x.to_le_bytes());
         }
