@@ -1,0 +1,103 @@
+//! What the documents and the design say about the crates is so.
+
+use serde_json::Value;
+use std::collections::{BTreeMap, BTreeSet};
+use std::path::Path;
+use std::process::Command;
+
+fn root() -> &'static Path {
+    Path::new(env!("CARGO_MANIFEST_DIR"))
+        .parent()
+        .expect("the tests are in the workspace")
+}
+
+/// A crate's dependencies outside its tests.
+type Dependencies = BTreeMap<String, BTreeSet<String>>;
+
+fn dependencies() -> Dependencies {
+    let output = Command::new(env!("CARGO"))
+        .args(["metadata", "--no-deps", "--format-version", "1", "--offline"])
+        .current_dir(root())
+        .output()
+        .expect("cargo can be run");
+    assert!(
+        output.status.success(),
+        "{}",
+        String::from_utf8_lossy(&output.stderr)
+    );
+    let metadata: Value = serde_json::from_slice(&output.stdout).expect("cargo writes JSON");
+    let packages = metadata["packages"].as_array().expect("an array").iter();
+    let name = |value: &Value| value["name"].as_str().expect("a name").to_owned();
+    packages
+        .map(|package| {
+            let all = package["dependencies"].as_array().expect("an array").iter();
+            let shipped = all.filter(|dependency| dependency["kind"] != "dev");
+            (name(package), shipped.map(name).collect())
+        })
+        .collect()
+}
+
+/// The crates that depend on one whose name starts so.
+fn users<'a>(dependencies: &'a Dependencies, prefix: &str) -> Vec<&'a str> {
+    let uses = |names: &BTreeSet<String>| names.iter().any(|name| name.starts_with(prefix));
+    dependencies
+        .iter()
+        .filter(|(_, names)| uses(names))
+        .map(|(name, _)| name.as_str())
+        .collect()
+}
+
+/// What of the workspace a crate depends on.
+fn own<'a>(dependencies: &'a Dependencies, name: &str) -> Vec<&'a str> {
+    let names = dependencies[name].iter().map(String::as_str);
+    names.filter(|name| dependencies.contains_key(*name)).collect()
+}
+
+#[test]
+fn the_crate_map_names_the_crates_that_there_are() {
+    let text = std::fs::read_to_string(root().join("docs/ARCHITECTURE.md")).expect("it is there");
+    let (_, rest) = text.split_once("\n## Crates\n").expect("a section on crates");
+    let section = rest.split("\n## ").next().unwrap_or_default();
+    let named: BTreeSet<String> = section
+        .lines()
+        .filter_map(|line| line.strip_prefix("| `")?.split('`').next().map(str::to_owned))
+        .collect();
+    let there: BTreeSet<String> = dependencies().into_keys().collect();
+    assert_eq!(named, there);
+    for entry in std::fs::read_dir(root().join("crates")).expect("it is there") {
+        let entry = entry.expect("it can be read");
+        if entry.path().join("Cargo.toml").exists() {
+            let name = entry.file_name().into_string().expect("UTF-8");
+            assert!(named.contains(&name), "crates/{name} is not on the map");
+        }
+    }
+}
+
+#[test]
+fn statistics_and_monitor_know_no_input_and_output() {
+    let dependencies = dependencies();
+    assert_eq!(own(&dependencies, "bellwether-stats"), [""; 0]);
+    assert_eq!(own(&dependencies, "bellwether-events"), [""; 0]);
+    assert_eq!(
+        own(&dependencies, "bellwether-monitor"),
+        ["bellwether-events", "bellwether-stats"]
+    );
+    for name in ["bellwether-stats", "bellwether-monitor"] {
+        for foreign in ["tokio", "rdkafka", "axum", "parquet", "arrow"] {
+            let all = &dependencies[name];
+            assert!(!all.contains(foreign), "{name} depends on {foreign}: {all:?}");
+        }
+    }
+}
+
+#[test]
+fn each_library_of_the_edge_has_one_home() {
+    let dependencies = dependencies();
+    assert_eq!(
+        users(&dependencies, "rdkafka"),
+        ["bellwether-ingest", "bellwether-tests"]
+    );
+    assert_eq!(users(&dependencies, "parquet"), ["bellwether-store", "xtask"]);
+    assert_eq!(users(&dependencies, "axum"), ["bellwether-api"]);
+    assert_eq!(users(&dependencies, "candle"), ["bellwether-encoder"]);
+}
