@@ -150,3 +150,75 @@ impl JoinTable {
         )
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use bellwether_events::{ObservationRow, TaskKind, TaskSpec};
+    use std::collections::BTreeMap;
+
+    fn observation(event_id: &str, timestamp_ms: i64) -> PendingObservation {
+        let spec = TaskSpec {
+            kind: TaskKind::Regression,
+            labels: Vec::new(),
+        };
+        let schema =
+            ModelSchema::new(BTreeMap::from([("size".to_owned(), spec)]), 1).expect("a sound schema");
+        let mut builder = ObservationBatch::builder(&schema, 1);
+        builder.push(&ObservationRow {
+            event_id,
+            task: TaskId(0),
+            timestamp_ms,
+            text: None,
+            embedding: &[1.0],
+            prediction: Prediction::Value(2.0),
+            probabilities: &[],
+        });
+        PendingObservation::new(&builder.finish(), 0, Some(0), 0.5)
+    }
+
+    #[test]
+    fn a_label_finds_its_observation_in_either_order_and_once() {
+        let mut table = JoinTable::default();
+        assert!(matches!(table.add_label("late", "3", 10), Joined::Waits));
+        assert!(
+            matches!(table.add_label("late", "4", 11), Joined::Duplicate),
+            "the first counts"
+        );
+        assert_eq!(
+            table.add_observation("late", observation("late", 5)),
+            Some((10, "3".to_owned()))
+        );
+        assert!(matches!(table.add_label("late", "5", 12), Joined::Duplicate));
+
+        assert_eq!(table.add_observation("early", observation("early", 6)), None);
+        assert!(matches!(table.add_label("early", "3", 13), Joined::Observation(o) if o.timestamp_ms == 6));
+        assert!(matches!(table.add_label("early", "3", 14), Joined::Duplicate));
+        assert_eq!(table.sizes(), (2, 0, 0));
+    }
+
+    #[test]
+    fn what_waits_is_bounded_by_age_and_number_and_what_is_given_up_is_counted() {
+        let mut table = JoinTable::default();
+        for i in 0..10 {
+            table.add_observation(&format!("o{i}"), observation("o", i));
+            table.add_label(&format!("l{i}"), "1", i);
+        }
+        let by_age = MonitorConfig {
+            label_retention_ms: 100,
+            ..MonitorConfig::default()
+        };
+        table.evict(104, &by_age);
+        assert_eq!(table.sizes(), (6, 6, 4));
+        let by_number = MonitorConfig {
+            max_pending: 2,
+            ..by_age
+        };
+        table.evict(104, &by_number);
+        assert_eq!(table.sizes(), (2, 2, 8));
+        assert!(
+            !table.contains("o7") && table.contains("o8"),
+            "the oldest go first"
+        );
+    }
+}

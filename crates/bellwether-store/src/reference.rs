@@ -200,3 +200,80 @@ fn append(rows: &mut ReferenceRows, batch: &RecordBatch, dim: usize) -> Option<(
     );
     Some(())
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use bellwether_events::{TaskKind, TaskSpec};
+    use bellwether_monitor::{Score, SelfPlay};
+    use half::f16;
+    use std::collections::BTreeMap;
+
+    fn score() -> Score {
+        Score {
+            mean: vec![0.1],
+            scale: vec![2.0],
+            weights: vec![0.5, -1.0 / 3.0],
+            training_accuracy: None,
+        }
+    }
+
+    fn manifest() -> ReferenceManifest {
+        let spec = TaskSpec {
+            kind: TaskKind::Regression,
+            labels: Vec::new(),
+        };
+        ReferenceManifest {
+            format_version: 1,
+            id: "0123".to_owned(),
+            dim: 2,
+            encoder_version: Some("v1".to_owned()),
+            from_ms: 1,
+            to_ms: 2,
+            tasks: BTreeMap::from([("size".to_owned(), spec)]),
+            quality: BTreeMap::new(),
+            own_nearest_ratio: BTreeMap::from([("size".to_owned(), 0.875)]),
+            self_play: SelfPlay {
+                affinity: score(),
+                coherence: score(),
+            },
+        }
+    }
+
+    #[test]
+    fn a_reference_is_read_as_it_was_written() {
+        let rows = ReferenceRows {
+            task: vec![TaskId(0); 3],
+            embedding: [0.1, 0.2, -0.3, 0.4, 0.5, 0.6].map(f16::from_f64).to_vec(),
+            class: vec![0, 1, 2],
+            truth: vec![u32::MAX, 1, 2],
+            confidence: vec![0.5, 0.25, 1.0],
+            loss: vec![0.0, 1.0 / 3.0, 1e-9],
+            own_similarity: vec![0.9, 0.8, 0.7],
+        };
+        let folder = tempfile::tempdir().expect("a folder");
+        let path = folder.path().join("model.ref");
+        write_reference(&path, &manifest(), &rows).expect("written");
+        assert_eq!(read_reference(&path).expect("read"), (manifest(), rows));
+        assert_eq!(
+            std::fs::read_dir(folder.path()).expect("listed").count(),
+            1,
+            "nothing partial is left"
+        );
+    }
+
+    #[test]
+    fn other_files_are_no_references() {
+        let folder = tempfile::tempdir().expect("a folder");
+        let path = folder.path().join("model.ref");
+        assert!(matches!(
+            read_reference(&path),
+            Err(ReferenceFileError::Io { .. })
+        ));
+        std::fs::write(&path, b"PAR1 and nothing else").expect("written");
+        assert!(matches!(
+            read_reference(&path),
+            Err(ReferenceFileError::NotAReference { .. })
+        ));
+    }
+}

@@ -17,7 +17,7 @@ pub(crate) struct Cli {
     /// What to do.
     #[command(subcommand)]
     pub(crate) command: Command,
-    /// Least severe message that is logged; the environment's BELLWETHER_LOG says it in more detail.
+    /// Least severe message that is logged; the environment's `BELLWETHER_LOG` says it in more detail.
     #[arg(long, global = true, value_name = "LEVEL", default_value = "warn")]
     pub(crate) log: String,
 }

@@ -128,6 +128,7 @@ fn span(events: &[RecordedEvent]) -> (i64, i64) {
     (times().min().unwrap_or(0), times().max().unwrap_or(0))
 }
 
+#[expect(clippy::needless_pass_by_value, reason = "the form that map_err asks for")]
 fn damaged(error: bellwether_store::RecordingError) -> Failure {
     Failure::at_work("the demo's recording is damaged")
         .because(&error)
