@@ -31,6 +31,41 @@ fn embedding(change: impl Fn(&mut Vec<u8>)) -> impl Fn(&Value) -> Value {
     }
 }
 
+/// Reasons, each with a record that is refused for it.
+fn bad(good: &[RecordedEvent]) -> [(&'static str, Vec<u8>); 5] {
+    // NaN as little-endian float16.
+    let not_a_number = embedding(|bytes| bytes[..2].copy_from_slice(&[0x00, 0x7e]));
+    [
+        ("malformed", b"{\"event_id\": \"cut off".to_vec()),
+        ("malformed", vec![0xff, 0xff, 0xff, 0xff, 1, 2, 3]),
+        (
+            "embedding_width",
+            with(&good[0], "embedding", embedding(|b| b.truncate(b.len() / 4))),
+        ),
+        ("non_finite", with(&good[1], "embedding", not_a_number)),
+        ("unknown_task", with(&good[2], "task", |_| json!("astrology"))),
+    ]
+}
+
+fn assert_counts_by_reason(url: &str) {
+    for (kind, reason, count) in [
+        ("observations", "malformed", 2.0),
+        ("observations", "embedding_width", 1.0),
+        ("observations", "non_finite", 1.0),
+        ("observations", "unknown_task", 1.0),
+        ("observations", "missing_field", 0.0),
+        ("labels", "missing_field", 1.0),
+        ("labels", "malformed", 0.0),
+    ] {
+        let series = format!("bellwether_rejected_records_total{{kind=\"{kind}\",reason=\"{reason}\"}}");
+        assert_eq!(
+            metric(url, &series).to_string(),
+            f64::to_string(&count),
+            "{series}"
+        );
+    }
+}
+
 #[test]
 fn bad_records_go_to_the_dead_letter_topic_with_their_reason_and_the_stream_goes_on() {
     let Some(kafka) = RealKafka::shared() else { return };
@@ -42,18 +77,7 @@ fn bad_records_go_to_the_dead_letter_topic_with_their_reason_and_the_stream_goes
         topics.create(topic, 1);
     }
     let good = &events()[..GOOD];
-    // NaN as little-endian float16.
-    let not_a_number = embedding(|bytes| bytes[..2].copy_from_slice(&[0x00, 0x7e]));
-    let bad: [(&str, Vec<u8>); 5] = [
-        ("malformed", b"{\"event_id\": \"cut off".to_vec()),
-        ("malformed", vec![0xff, 0xff, 0xff, 0xff, 1, 2, 3]),
-        (
-            "embedding_width",
-            with(&good[0], "embedding", embedding(|b| b.truncate(b.len() / 4))),
-        ),
-        ("non_finite", with(&good[1], "embedding", not_a_number)),
-        ("unknown_task", with(&good[2], "task", |_| json!("astrology"))),
-    ];
+    let bad = bad(good);
     let mut produced: Vec<Message> = good
         .iter()
         .map(|e| Message::new(e.observation_json()).key(&e.event_id))
@@ -94,22 +118,7 @@ fn bad_records_go_to_the_dead_letter_topic_with_their_reason_and_the_stream_goes
         PATIENCE,
     );
     wait_for_count(&url, "/counts/labels", 1, PATIENCE);
-    for (kind, reason, count) in [
-        ("observations", "malformed", 2.0),
-        ("observations", "embedding_width", 1.0),
-        ("observations", "non_finite", 1.0),
-        ("observations", "unknown_task", 1.0),
-        ("observations", "missing_field", 0.0),
-        ("labels", "missing_field", 1.0),
-        ("labels", "malformed", 0.0),
-    ] {
-        let series = format!("bellwether_rejected_records_total{{kind=\"{kind}\",reason=\"{reason}\"}}");
-        assert_eq!(
-            metric(&url, &series).to_string(),
-            f64::to_string(&count),
-            "{series}"
-        );
-    }
+    assert_counts_by_reason(&url);
     let published = metric(&url, "bellwether_dead_letters_total{outcome=\"published\"}");
     assert_eq!(published.to_string(), "6");
 

@@ -88,7 +88,6 @@ fn timeline() -> Vec<Value> {
 }
 
 #[test]
-#[expect(clippy::print_stderr, reason = "the table is the measured result of the demo")]
 fn demo_gives_the_intended_verdicts() {
     let story: Vec<Interval> = serde_json::from_str(&recording().story).expect("the story is JSON");
     let lines = timeline();

@@ -169,7 +169,7 @@ pub(crate) fn arrow_ipc(events: &[RecordedEvent]) -> Vec<u8> {
         .map(|event| serde_json::from_slice(&event.observation_json()).expect("a record is JSON"))
         .collect();
     let strings = |name: &str| -> ArrayRef {
-        Arc::new(StringArray::from_iter(rows.iter().map(|row| row[name].as_str())))
+        Arc::new(rows.iter().map(|row| row[name].as_str()).collect::<StringArray>())
     };
     let floats: Vec<_> = rows
         .iter()
