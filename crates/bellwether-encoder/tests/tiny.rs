@@ -1,6 +1,9 @@
 //! The encoder on a BERT of width 8 with random weights, built here: what must hold whatever the weights say.
 
-#![expect(clippy::unwrap_used, reason = "helpers of tests fail the test they are called from")]
+#![expect(
+    clippy::unwrap_used,
+    reason = "helpers of tests fail the test they are called from"
+)]
 
 use bellwether_encoder::{Encoder, Error};
 use candle_core::{Device, Tensor};

@@ -111,6 +111,9 @@ pub(crate) struct BuildArgs {
     /// Where to write the reference
     #[arg(long, value_name = "REF")]
     pub(crate) output: PathBuf,
+    /// Width of the embeddings; taken from the file without, which base64 in JSON does not tell
+    #[arg(long, value_name = "N", value_parser = clap::value_parser!(u32).range(1..=65_536))]
+    pub(crate) embedding_width: Option<u32>,
     /// Version of the encoder that made the embeddings
     #[arg(long, value_name = "VERSION")]
     pub(crate) encoder_version: Option<String>,

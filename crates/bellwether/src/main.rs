@@ -45,12 +45,19 @@ fn run(cli: Cli) -> Result<(), Failure> {
 
 fn start_log(level: &str) -> Result<(), Failure> {
     use tracing_subscriber::EnvFilter;
-    let directives = std::env::var("BELLWETHER_LOG").unwrap_or_else(|_| level.to_owned());
-    let filter = EnvFilter::try_new(&directives).map_err(|error| {
-        Failure::usage(format!("`{directives}` is no log level"))
-            .because(&error)
-            .fix("use error, warn, info, debug or trace")
-    })?;
+    use tracing_subscriber::filter::LevelFilter;
+    let unknown = |said: &str| {
+        Failure::usage(format!("`{said}` is no log level")).fix("use off, error, warn, info, debug or trace")
+    };
+    let filter = match std::env::var("BELLWETHER_LOG") {
+        Ok(directives) => {
+            EnvFilter::try_new(&directives).map_err(|error| unknown(&directives).because(&error))?
+        }
+        Err(_) => {
+            let level: LevelFilter = level.parse().map_err(|error| unknown(level).because(&error))?;
+            EnvFilter::default().add_directive(level.into())
+        }
+    };
     tracing_subscriber::fmt()
         .with_env_filter(filter)
         .with_writer(std::io::stderr)

@@ -31,6 +31,7 @@ const IDLE: Duration = Duration::from_millis(400);
 const FLUSH: Duration = Duration::from_secs(10);
 
 pub(crate) async fn demo(args: DemoArgs) -> Result<(), Failure> {
+    let stop = tokio::spawn(interrupted());
     let api = ApiState::new(ApiConfig::default());
     let server = start_server(args.listen, api.clone()).await?;
     report::note(&format!("listening on http://{}", server.address));
@@ -68,7 +69,6 @@ pub(crate) async fn demo(args: DemoArgs) -> Result<(), Failure> {
 
     let total = events.len() as u64;
     let player = Player::start(broker.producer(), events, args.speed);
-    let stop = tokio::spawn(interrupted());
     let mut read = 0;
     while !stop.is_finished() {
         let turn = source.turn(&mut pipeline).await?;

@@ -17,7 +17,7 @@ pub(crate) fn build(args: &BuildArgs) -> Result<(), Failure> {
             .because(&error)
             .fix("name the file that describes the model's tasks with --tasks")
     })?;
-    let width = bellwether_store::embedding_width(&args.observations)?;
+    let width = embedding_width(args)?;
     let schema = ModelSchema::from_json(&text, width).map_err(|error| {
         Failure::usage(format!("cannot use {}", args.tasks.display()))
             .because(&error)
@@ -57,6 +57,23 @@ pub(crate) fn build(args: &BuildArgs) -> Result<(), Failure> {
     ));
     Ok(())
 }
+
+fn embedding_width(args: &BuildArgs) -> Result<usize, Failure> {
+    if let Some(width) = args.embedding_width {
+        return Ok(width as usize);
+    }
+    bellwether_store::embedding_width(&args.observations).map_err(|error| match error {
+        bellwether_store::Error::NoEmbedding { .. } => Failure::usage(error.to_string())
+            .because(&Base64TellsNoWidth)
+            .fix("say how many numbers an embedding has with --embedding-width"),
+        other => other.into(),
+    })
+}
+
+/// Why a file of base64 embeddings has no width.
+#[derive(Debug, thiserror::Error)]
+#[error("base64 may hold float16 or float32, and null holds nothing")]
+struct Base64TellsNoWidth;
 
 pub(crate) fn inspect(path: &Path, output: Output) -> Result<(), Failure> {
     let (manifest, rows) = bellwether_store::read_reference(path).map_err(|error| {

@@ -12,6 +12,7 @@ use bellwether_monitor::Engine;
 use std::sync::Arc;
 
 pub(crate) async fn run(args: ConfigArgs) -> Result<(), Failure> {
+    let stop = tokio::spawn(interrupted());
     let config = read_config(&args.config)?;
     let Some(path) = &config.reference else {
         return Err(
@@ -33,7 +34,6 @@ pub(crate) async fn run(args: ConfigArgs) -> Result<(), Failure> {
     let mut source = KafkaSource::start(&config.kafka).await?;
 
     // A turn is never cut short: what it recorded as read must reach the monitor before it can be committed.
-    let stop = tokio::spawn(interrupted());
     while !stop.is_finished() {
         source.turn(&mut pipeline).await?;
     }
