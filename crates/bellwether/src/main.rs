@@ -49,14 +49,11 @@ fn start_log(level: &str) -> Result<(), Failure> {
     let unknown = |said: &str| {
         Failure::usage(format!("`{said}` is no log level")).fix("use off, error, warn, info, debug or trace")
     };
-    let filter = match std::env::var("BELLWETHER_LOG") {
-        Ok(directives) => {
-            EnvFilter::try_new(&directives).map_err(|error| unknown(&directives).because(&error))?
-        }
-        Err(_) => {
-            let level: LevelFilter = level.parse().map_err(|error| unknown(level).because(&error))?;
-            EnvFilter::default().add_directive(level.into())
-        }
+    let filter = if let Ok(directives) = std::env::var("BELLWETHER_LOG") {
+        EnvFilter::try_new(&directives).map_err(|error| unknown(&directives).because(&error))?
+    } else {
+        let level: LevelFilter = level.parse().map_err(|error| unknown(level).because(&error))?;
+        EnvFilter::default().add_directive(level.into())
     };
     tracing_subscriber::fmt()
         .with_env_filter(filter)
