@@ -2,7 +2,7 @@
 
 mod synthetic;
 
-use bellwether_monitor::{Engine, MonitorConfig};
+use bellwether_monitor::{Engine, MonitorConfig, Verdict};
 use rand::seq::SliceRandom;
 use std::sync::Arc;
 use synthetic::{Input, World, batch, labels, play, reference};
@@ -27,7 +27,7 @@ fn batches_may_be_cut_anywhere() {
     let (reference, inputs) = (reference(), history());
     let (_, whole) = play(&reference, &inputs, 1000, true);
     assert!(
-        whole.iter().any(|l| l.verdict.is_some_and(|v| v.is_alarm())),
+        whole.iter().any(|l| l.verdict.is_some_and(Verdict::is_alarm)),
         "something happens in it"
     );
     for cut in [1, 7, 250, 3000] {

@@ -80,7 +80,7 @@ fn quiet_streams_stay_healthy() {
 fn a_change_of_mix_alone_is_watched() {
     let inputs = stream(3, 2000, 3000, |w| {
         ordinary_but(0, w, |w| {
-            let class = if w.rng.random_bool(0.8) { 0 } else { 1 };
+            let class = u32::from(w.rng.random_bool(0.2));
             w.of_class(0, class)
         })
     });

@@ -17,7 +17,11 @@ const TASK_PULL: f32 = 1.0;
 const CLASS_PULL: f32 = 0.7;
 const SPREAD: f32 = 0.9;
 pub(crate) const TASKS: [&str; 4] = ["alpha", "beta", "delta", "gamma"];
-const MINUTE_MS: i64 = 60_000;
+
+/// The start of a minute, in milliseconds.
+fn minute(n: usize) -> i64 {
+    60_000 * i64::try_from(n).expect("a short stream")
+}
 
 /// One input of the model.
 #[derive(Debug, Clone)]
@@ -134,7 +138,7 @@ pub(crate) fn batch(schema: &ModelSchema, inputs: &[Input], start: usize) -> Obs
         builder.push(&ObservationRow {
             event_id: &format!("e{at:06}"),
             task: TaskId(input.task),
-            timestamp_ms: at as i64 * MINUTE_MS,
+            timestamp_ms: minute(at),
             text: None,
             embedding: &input.embedding,
             prediction: Prediction::Class(input.predicted),
@@ -153,7 +157,7 @@ pub(crate) fn labels(inputs: &[Input], start: usize) -> Vec<LabelRow> {
     every_third
         .map(|(i, input)| LabelRow {
             event_id: format!("e{:06}", start + i),
-            timestamp_ms: (start + i) as i64 * MINUTE_MS + 60 * MINUTE_MS,
+            timestamp_ms: minute(start + i + 60),
             label: input.label.clone(),
         })
         .collect()
@@ -187,7 +191,7 @@ pub(crate) fn play(
         if with_labels {
             engine.push_labels(labels(chunk, n * cut));
         }
-        lines.extend(engine.advance(((n + 1) * cut) as i64 * MINUTE_MS - 10 * MINUTE_MS));
+        lines.extend(engine.advance(minute((n + 1) * cut) - minute(10)));
     }
     lines.extend(engine.drain());
     (engine, lines)
