@@ -130,10 +130,11 @@ fn summary(judge: &Judge, at: usize) -> String {
 }
 
 fn quality_clause(judge: &Judge, at: usize) -> String {
-    match quality(judge, at).current {
+    let status = quality(judge, at);
+    match status.current {
         Some(now) if now.size >= SPEAKING_LABELS => format!(
             ", {} {:.2} [{:.2}, {:.2}] by {} labels",
-            metric_words(judge, at),
+            metric_words(status.metric),
             now.value,
             now.interval.low,
             now.interval.high,
@@ -143,8 +144,8 @@ fn quality_clause(judge: &Judge, at: usize) -> String {
     }
 }
 
-fn metric_words(judge: &Judge, at: usize) -> &'static str {
-    match quality(judge, at).metric {
+fn metric_words(metric: &str) -> &'static str {
+    match metric {
         "span_f1" => "span F1",
         "mae" => "mean absolute error",
         _ => "accuracy",
@@ -214,7 +215,7 @@ fn retrain_clause(judge: &Judge, at: usize) -> String {
         if let Some(now) = status.current {
             parts.push(format!(
                 "{} {:.2} [{:.2}, {:.2}] by labels, {:.2} in the reference",
-                metric_words(judge, at),
+                metric_words(status.metric),
                 now.value,
                 now.interval.low,
                 now.interval.high,

@@ -55,11 +55,25 @@ impl Failure {
         if self.usage { 2 } else { 1 }
     }
 
+    /// The cause, from the nearest to the deepest; what failed where there is none.
+    pub(crate) fn cause(&self) -> String {
+        if self.causes.is_empty() {
+            self.what.clone()
+        } else {
+            self.causes.join(": ")
+        }
+    }
+
+    /// What to do about it, if anything is known.
+    pub(crate) fn remedy(&self) -> Option<&str> {
+        self.fix.as_deref()
+    }
+
     /// The report: `error:`, `cause:`, `fix:`.
     pub(crate) fn report(&self) -> String {
         let mut out = format!("error: {}\n", self.what);
         if !self.causes.is_empty() {
-            let _infallible = writeln!(out, "cause: {}", self.causes.join(": "));
+            let _infallible = writeln!(out, "cause: {}", self.cause());
         }
         if let Some(fix) = &self.fix {
             let _infallible = writeln!(out, "fix:   {fix}");

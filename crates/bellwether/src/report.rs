@@ -43,7 +43,7 @@ pub(crate) struct LineReporter {
 
 impl LineReporter {
     pub(crate) fn new(output: Output, start_ms: Option<i64>, bar: Option<ProgressBar>) -> Self {
-        let colour = std::io::stdout().is_terminal() && std::env::var_os("NO_COLOR").is_none();
+        let colour = wants_colour();
         Self {
             output,
             start_ms,
@@ -87,14 +87,15 @@ impl LineReporter {
         };
         format!(
             "{time}  {who:<22} {}{flag}  {}",
-            self.paint(verdict),
+            paint(verdict, self.colour),
             line.summary
         )
     }
+}
 
-    fn paint(&self, verdict: Verdict) -> String {
-        paint(verdict, self.colour)
-    }
+/// Whether results go to a terminal that may be coloured.
+fn wants_colour() -> bool {
+    std::io::stdout().is_terminal() && std::env::var_os("NO_COLOR").is_none()
 }
 
 fn paint(verdict: Verdict, colour: bool) -> String {
@@ -119,7 +120,7 @@ pub(crate) fn table(status: &ModelStatus, output: Output) {
         result(&serde_json::to_string_pretty(status).unwrap_or_default());
         return;
     }
-    let colour = std::io::stdout().is_terminal() && std::env::var_os("NO_COLOR").is_none();
+    let colour = wants_colour();
     let width = status
         .tasks
         .iter()

@@ -42,17 +42,10 @@ fn reference_problem(config: &Config) -> Option<Problem> {
         });
     };
     let failure = load_reference(path, &config.monitor).err()?;
-    let report = failure.report();
-    let line = |prefix: &str| {
-        report
-            .lines()
-            .find_map(|l| l.strip_prefix(prefix))
-            .map(|l| l.trim().to_owned())
-    };
     Some(Problem {
         line: None,
         key: "reference".to_owned(),
-        what: line("cause:").or_else(|| line("error:")).unwrap_or_default(),
-        fix: line("fix:").unwrap_or_default(),
+        what: failure.cause(),
+        fix: failure.remedy().unwrap_or_default().to_owned(),
     })
 }
