@@ -25,6 +25,53 @@ pub enum Error {
         /// Position of the first such value.
         index: usize,
     },
+    /// A weight that is negative, NaN or infinite.
+    #[error("weight {index} is not a number of at least zero")]
+    InvalidWeight {
+        /// Position of the first such weight.
+        index: usize,
+    },
+    /// Weights that are all zero, or too large to add.
+    #[error("the weights have no finite sum above zero")]
+    NoWeight,
+    /// A value outside the range that its meaning allows, such as a probability above one.
+    #[error("value {index} is out of range")]
+    OutOfRange {
+        /// Position of the first such value.
+        index: usize,
+    },
+    /// Probabilities of one observation that do not add up to one.
+    #[error("the probabilities of row {row} add up to {sum}, not to one")]
+    NotADistribution {
+        /// The first such row.
+        row: usize,
+        /// What they add up to.
+        sum: f64,
+    },
+    /// A class or stratum index that is not below the number of classes or strata.
+    #[error("index {class} of observation {index} is not below {classes}")]
+    UnknownClass {
+        /// Position of the first such observation.
+        index: usize,
+        /// Its index.
+        class: usize,
+        /// Number of classes.
+        classes: usize,
+    },
+    /// A statistic that compares positives with negatives, given only one of them.
+    #[error("all observations with weight are of one class")]
+    OneClass,
+    /// A parameter outside the range in which the statistic is defined.
+    #[error("{name} is {value}, outside its range")]
+    Parameter {
+        /// The parameter's name in the documentation.
+        name: &'static str,
+        /// Its value.
+        value: f64,
+    },
+    /// A matrix that has to be positive definite is not.
+    #[error("the matrix is not positive definite")]
+    NotPositiveDefinite,
 }
 
 /// Checks that all values are finite.

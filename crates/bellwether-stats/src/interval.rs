@@ -15,7 +15,7 @@ pub struct Interval95 {
 
 const LEVEL: f64 = 0.975;
 
-fn normal_quantile() -> f64 {
+pub(crate) fn normal_quantile() -> f64 {
     Normal::standard().inverse_cdf(LEVEL)
 }
 

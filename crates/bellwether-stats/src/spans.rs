@@ -21,6 +21,7 @@ pub enum Tag {
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct TagScheme {
     tags: Vec<Tag>,
+    types: Vec<String>,
 }
 
 impl TagScheme {
@@ -43,7 +44,18 @@ impl TagScheme {
                 _ => Tag::Single(id(label.as_str())),
             })
             .collect();
-        Self { tags }
+        // Their numbers, which count up from zero in order of appearance, are the positions; past the last number all share one.
+        let mut named = vec![String::new(); types.values().max().map_or(0, |&last| usize::from(last) + 1)];
+        for (name, id) in types {
+            name.clone_into(&mut named[usize::from(id)]);
+        }
+        Self { tags, types: named }
+    }
+
+    /// Names of the span types; a type's number in a [`Tag`] is its position.
+    #[must_use]
+    pub fn types(&self) -> &[String] {
+        &self.types
     }
 
     /// The tag of a label index; outside for an index the scheme does not know.
@@ -75,6 +87,18 @@ impl SpanCounts {
         }
     }
 
+    /// Share of the predicted spans that are right; NaN when none is predicted.
+    #[must_use]
+    pub fn precision(self) -> f64 {
+        f64::from(self.hits) / f64::from(self.predicted)
+    }
+
+    /// Share of the true spans that are found; NaN when there is none.
+    #[must_use]
+    pub fn recall(self) -> f64 {
+        f64::from(self.hits) / f64::from(self.truth)
+    }
+
     /// `2·hits / (predicted + truth)`; NaN without spans. Equals seqeval's micro-averaged `f1_score`.
     #[must_use]
     pub fn f1(self) -> f64 {
@@ -87,25 +111,59 @@ impl SpanCounts {
 /// Spans are read as conlleval reads them: a further token of another type, or without a beginning, begins a span.
 #[must_use]
 pub fn span_counts(scheme: &TagScheme, predicted: &[u16], truth: &[u16]) -> SpanCounts {
+    let mut counts = SpanCounts::default();
+    compare(scheme, predicted, truth, |_, found| counts = counts.merge(found));
+    counts
+}
+
+/// As [`span_counts`], added to `by_type[kind]`, one entry a type of the scheme: summed over sentences they give each type's precision, recall
+/// and F1. A type past the end of `by_type` is left out.
+pub fn add_span_counts_by_type(
+    scheme: &TagScheme,
+    predicted: &[u16],
+    truth: &[u16],
+    by_type: &mut [SpanCounts],
+) {
+    compare(scheme, predicted, truth, |kind, found| {
+        if let Some(counts) = by_type.get_mut(usize::from(kind)) {
+            *counts = counts.merge(found);
+        }
+    });
+}
+
+/// Calls `add` for every span with its type: found, invented or missed.
+fn compare(scheme: &TagScheme, predicted: &[u16], truth: &[u16], mut add: impl FnMut(u16, SpanCounts)) {
+    const FOUND: SpanCounts = SpanCounts {
+        hits: 1,
+        predicted: 1,
+        truth: 1,
+    };
+    const INVENTED: SpanCounts = SpanCounts {
+        hits: 0,
+        predicted: 1,
+        truth: 0,
+    };
+    const MISSED: SpanCounts = SpanCounts {
+        hits: 0,
+        predicted: 0,
+        truth: 1,
+    };
     let (mut p, mut t) = (Spans::new(scheme, predicted), Spans::new(scheme, truth));
     let (mut next_p, mut next_t) = (p.next(), t.next());
-    let mut counts = SpanCounts::default();
     // Both come in order of their first token: a merge.
     loop {
         match (next_p, next_t) {
-            (None, None) => return counts,
+            (None, None) => return,
             (Some(a), Some(b)) if a == b => {
-                counts.hits += 1;
-                counts.predicted += 1;
-                counts.truth += 1;
+                add(a.2, FOUND);
                 (next_p, next_t) = (p.next(), t.next());
             }
             (Some(a), b) if b.is_none_or(|b| a.0 <= b.0) => {
-                counts.predicted += 1;
+                add(a.2, INVENTED);
                 next_p = p.next();
             }
-            (_, _) => {
-                counts.truth += 1;
+            (_, b) => {
+                add(b.map_or(u16::MAX, |b| b.2), MISSED);
                 next_t = t.next();
             }
         }
