@@ -1,6 +1,6 @@
 //! Pure numbers: conformal scales, sequential detectors, similarity, quality metrics and their intervals.
 //!
-//! Nothing here does I/O, reads a clock, logs, spawns or keeps global state; randomness never enters. What a number
+//! Nothing here does I/O, reads a clock, logs, spawns or keeps global state; randomness enters as a seed only. What a number
 //! means in the product is the monitor's business. Start from [`EDetector`] for evidence over time and from
 //! [`ConformalScale`] for one observation against a reference.
 //!
@@ -29,6 +29,26 @@ mod regression;
 mod similarity;
 mod spans;
 
+mod atc;
+mod cbpe;
+mod cholesky;
+mod class_interval;
+mod importance;
+mod label_shift;
+mod mahalanobis;
+mod measured;
+mod probability;
+mod random_features;
+mod ranking;
+mod regression_quality;
+mod reliability;
+mod selective;
+mod span_quality;
+mod temperature;
+mod tokens;
+mod two_sample;
+mod weights;
+
 pub use calibration::Isotonic;
 pub use classification::{Confusion, accuracy, macro_f1};
 pub use conformal::ConformalScale;
@@ -42,3 +62,26 @@ pub use recovery::RecoveryTest;
 pub use regression::{RegressionBet, mean_absolute_error};
 pub use similarity::{IDENTICAL_COSINE, NearestSimilarity, normalise, pairwise_cosines};
 pub use spans::{SpanCounts, Tag, TagScheme, span_counts};
+
+pub use atc::ThresholdedConfidence;
+pub use cbpe::{Unlabelled, expected_auroc};
+pub use class_interval::ClassMetric;
+pub use classification::{
+    ClassScores, balanced_accuracy, class_scores, matthews_correlation, micro_f1, weighted_f1,
+};
+pub use importance::{ImportanceWeighted, density_ratios, importance_weighted_accuracy};
+pub use label_shift::label_shift_ratios;
+pub use mahalanobis::Mahalanobis;
+pub use measured::Measured;
+pub use probability::{ClassProbabilities, most_likely, negative_entropy};
+pub use random_features::{FeatureMean, OrthogonalFeatures};
+pub use ranking::BinaryScores;
+pub use regression_quality::{PredictedNumbers, interval_coverage};
+pub use reliability::{Binning, Reliability, ReliabilityBin, reliability};
+pub use selective::{SelectionWeights, stratified_weights};
+pub use span_quality::{SpanQuality, span_quality};
+pub use spans::add_span_counts_by_type;
+pub use temperature::TemperatureScaling;
+pub use tokens::{TokenCounts, token_accuracy, token_counts};
+pub use two_sample::{Estimator, median_distance, squared_energy_distance, squared_mmd};
+pub use weights::Weights;
