@@ -1,10 +1,12 @@
 //! Our numbers equal those of numpy, scipy, scikit-learn, seqeval and statsmodels.
 //!
-//! The JSON files beside this one hold the cases and where they come from; `make_golden.py` made them.
+//! The JSON files beside this one hold the cases and where they come from; the scripts named in them made them.
 
 mod evidence;
 mod quality;
+mod unlabelled;
 mod vectors;
+mod weighted;
 
 use serde_json::Value;
 
@@ -37,6 +39,20 @@ fn integer(value: &Value) -> usize {
 
 fn numbers(value: &Value) -> Vec<f64> {
     value.as_array().expect("a list").iter().map(number).collect()
+}
+
+fn integers(value: &Value) -> Vec<usize> {
+    value.as_array().expect("a list").iter().map(integer).collect()
+}
+
+fn booleans(value: &Value) -> Vec<bool> {
+    let values = value.as_array().expect("a list").iter();
+    values.map(|b| b.as_bool().expect("true or false")).collect()
+}
+
+/// The weights of a case; null for equal ones.
+fn weights(value: &Value) -> Option<Vec<f64>> {
+    (!value.is_null()).then(|| numbers(value))
 }
 
 #[expect(

@@ -20,13 +20,13 @@ The same versions give the same bytes. Each JSON holds `provenance` (versions, s
 A difference between our code and these numbers is a finding: never run this only to make a test pass.
 """
 
-import json
-import pathlib
 import warnings
 from importlib.metadata import version
 
+import golden_file
 import numpy as np
 import scipy
+from golden_file import rng
 from scipy import stats
 from seqeval.metrics import f1_score as span_f1_score
 from seqeval.metrics.sequence_labeling import get_entities
@@ -35,9 +35,6 @@ from sklearn.linear_model import LogisticRegression
 from sklearn.metrics import accuracy_score, f1_score, mean_absolute_error
 from statsmodels.stats.proportion import proportion_confint
 
-SEED = 20261123
-DATE = "2026-11-23"
-HERE = pathlib.Path(__file__).parent
 PINNED = {
     "numpy": "2.4.6",
     "scipy": "1.17.1",
@@ -48,38 +45,8 @@ PINNED = {
 BETS = np.array([0.02, 0.05, 0.12, 0.3, 0.6])
 
 
-def plain(value):
-    """Arrays and numpy scalars as JSON has them; NaN as null."""
-    if isinstance(value, dict):
-        return {k: plain(v) for k, v in value.items()}
-    if isinstance(value, (list, tuple)):
-        return [plain(v) for v in value]
-    if isinstance(value, np.ndarray):
-        return plain(value.tolist())
-    if isinstance(value, np.generic):
-        return plain(value.item())
-    if isinstance(value, float) and not np.isfinite(value):
-        return None
-    return value
-
-
 def write(name, call, cases, tools):
-    provenance = {
-        "script": "make_golden.py",
-        "versions": {t: PINNED[t] for t in tools},
-        "seed": SEED,
-        "date": DATE,
-        "call": call,
-    }
-    lines = ",\n".join("    " + json.dumps(plain(c), allow_nan=False) for c in cases)
-    head = json.dumps(provenance, indent=2).replace("\n", "\n  ")
-    text = '{\n  "provenance": ' + head + ',\n  "cases": [\n' + lines + "\n  ]\n}\n"
-    (HERE / f"{name}.json").write_text(text)
-
-
-def rng(offset):
-    """Every file has its own stream, so that a new case in one leaves the others alone."""
-    return np.random.default_rng(SEED + offset)
+    golden_file.write(name, call, cases, {t: PINNED[t] for t in tools}, "make_golden.py")
 
 
 def isotonic():
