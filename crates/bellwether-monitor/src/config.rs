@@ -13,6 +13,8 @@ pub struct MonitorConfig {
     pub loss_tolerance: f64,
     /// Share of far observations that is tolerated beyond the reference's.
     pub novelty_tolerance: f64,
+    /// Growth of the far statistic of the texts' form that is tolerated: new subjects bring new words.
+    pub text_form_tolerance: f64,
     /// Fall of mean confidence that is tolerated.
     pub confidence_tolerance: f64,
     /// Shift of the projection's mean rank from one half that is tolerated.
@@ -63,8 +65,8 @@ pub struct MonitorConfig {
 
 /// Signals that can by themselves lead to an alarm and share its budget: novelty, confidence, loss, unknown labels.
 const ALARM_SIGNALS: f64 = 4.0;
-/// Signals that by themselves can only lead to `watch`: within-class movement and mix.
-const WATCH_SIGNALS: f64 = 2.0;
+/// Signals that by themselves can only lead to `watch`: within-class movement, mix, and the texts' form.
+const WATCH_SIGNALS: f64 = 3.0;
 
 impl MonitorConfig {
     /// Logarithm at which an alarm signal raises. A task's detectors step only with its own observations, so the rate of
@@ -90,6 +92,7 @@ impl Default for MonitorConfig {
             min_observations: 30,
             loss_tolerance: 0.03,
             novelty_tolerance: 0.02,
+            text_form_tolerance: 0.05,
             confidence_tolerance: 0.03,
             movement_tolerance: 0.10,
             unknown_label_tolerance: 0.03,

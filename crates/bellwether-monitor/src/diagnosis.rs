@@ -31,6 +31,12 @@ const MISROUTED_SHARE: f64 = 0.6;
 const MISROUTED_P: f64 = 0.25;
 /// Share of a group nearer to its own task above which it is not misrouted.
 const MISROUTED_OWN: f64 = 0.3;
+/// Share of a group that must be malformed for known text that arrives damaged: some seven times what sound text has.
+const MALFORMED_SHARE: f64 = 1.0 / 3.0;
+/// p-value of a text's form below which it is malformed.
+const MALFORMED_P: f64 = 0.05;
+/// Share of a group nearer to its own task below which it is not that task's text, damaged or not.
+const STRANGER_OWN: f64 = 0.3;
 /// Log-odds within which the kind of novelty that was said stands.
 const AFFINITY_HYSTERESIS: f64 = 1.0;
 /// Observations of a group that are named as examples.
@@ -67,7 +73,26 @@ pub(crate) struct NovelGroup {
     pub(crate) affinity: f64,
     /// Share nearer to the own task than to any other.
     pub(crate) own_share: f64,
+    /// Share of it that is spelt unlike the reference or cut short; NaN without texts.
+    pub(crate) malformed_share: f64,
     pub(crate) misrouted_to: Option<TaskId>,
+}
+
+impl NovelGroup {
+    /// Known text that arrives damaged.
+    fn is_malformed(&self) -> bool {
+        self.malformed_share > MALFORMED_SHARE
+    }
+
+    /// A coherent, lasting novelty that no other task knows.
+    fn is_novelty(&self, config: &MonitorConfig) -> bool {
+        self.misrouted_to.is_none() && self.coherence > 0.0 && self.hours >= config.persistence_hours
+    }
+
+    /// Neither one thing nor the task's own: out-of-scope noise, or another task's traffic.
+    fn is_foreign(&self) -> bool {
+        self.coherence < 0.0 && self.own_share < STRANGER_OWN
+    }
 }
 
 impl Diagnosis {
@@ -168,7 +193,14 @@ fn examine(
     let shifted = (moved || far) && out.altered_share > config.damage_share;
     let span = window[window.len() - 1].1.timestamp_ms - window[0].1.timestamp_ms;
     let lasts = hours(span) >= config.persistence_hours;
-    out.damaged = shifted && (moved || lasts) || moved && out.bulk_shift > config.damage_shift;
+    if far || unknown_labels || shifted {
+        examine_group(out, window, state, reference, config);
+    }
+    let foreign = out.group.as_ref().is_some_and(NovelGroup::is_foreign);
+    let malformed = out.group.as_ref().is_some_and(NovelGroup::is_malformed);
+    out.damaged = shifted && !foreign && (moved || lasts)
+        || moved && out.bulk_shift > config.damage_shift && !foreign
+        || malformed;
 
     let labels = LabelEvidence::gather(state, window);
     out.in_scope = (labels.in_scope > 0).then_some((labels.in_scope, labels.in_scope_loss));
@@ -178,10 +210,11 @@ fn examine(
     let cleared = out.cleared_by_labels(signals.loss.bound(), config);
     let confidence_of_bulk_falls =
         confidence_falls && out.confidence_drop > config.confidence_tolerance && !unknown_labels;
-    let mut novel = false;
-    if (far || unknown_labels) && !out.damaged && !shifted && !confidence_of_bulk_falls {
-        novel = examine_group(out, window, state, reference, config);
-    }
+    let novel = (far || unknown_labels)
+        && !out.damaged
+        && !shifted
+        && !confidence_of_bulk_falls
+        && out.group.as_ref().is_some_and(|g| g.is_novelty(config));
     let bulk_suffers =
         out.confidence_drop > config.confidence_tolerance && (signals.mix.is_active() || moved || far);
     if novel {
@@ -265,17 +298,17 @@ pub(crate) fn bulk_shift(state: &TaskState, reference: &Reference, window: &[(u6
         / task.residual_variance
 }
 
-/// Examines what is far; true when it is a coherent, lasting novelty that no other task knows.
+/// Examines what is far, when there is enough of it.
 fn examine_group(
     out: &mut Diagnosis,
     window: &[(u64, &RecentRow)],
     state: &TaskState,
     reference: &Reference,
     config: &MonitorConfig,
-) -> bool {
+) {
     let steps = group_steps(window, state, config);
     if steps.len() < config.group_minimum {
-        return false;
+        return;
     }
     let (dim, tasks) = (reference.schema().dim(), reference.schema().len());
     let (mut unit, mut similarities) = (Vec::new(), Vec::new());
@@ -311,7 +344,15 @@ fn examine_group(
     let coherence = play
         .coherence
         .log_odds(&group.coherence_features(reference.homes()), None);
+    let forms: Vec<f64> = steps
+        .iter()
+        .filter_map(|&step| state.recent.get(step))
+        .map(|row| row.p_text_form)
+        .filter(|p| p.is_finite())
+        .collect();
+    let malformed = forms.iter().filter(|&&p| p < MALFORMED_P).count();
     let found = NovelGroup {
+        malformed_share: malformed as f64 / forms.len() as f64,
         size: steps.len(),
         hours: hours(span),
         coherence,
@@ -319,11 +360,8 @@ fn examine_group(
         own_share: features[0],
         misrouted_to: misrouted_to(&group, &others, reference).filter(|_| features[0] < MISROUTED_OWN),
     };
-    let novel =
-        found.misrouted_to.is_none() && found.coherence > 0.0 && found.hours >= config.persistence_hours;
     out.group = Some(found);
     out.examples = most_central(&group, &steps, state);
-    novel
 }
 
 /// Steps of the newest far observations of the window, and of the newest ones that annotators call unknown.

@@ -25,6 +25,8 @@ pub(crate) struct RecentRow {
     pub(crate) confidence: f64,
     pub(crate) p_similarity: f64,
     pub(crate) p_novelty: f64,
+    /// NaN without a text.
+    pub(crate) p_text_form: f64,
     /// Calibrated probability that the prediction is right; NaN without.
     pub(crate) expected_quality: f64,
     /// Similarities to every task, where known; empty otherwise.
@@ -68,6 +70,7 @@ impl RecentObservations {
         kept.confidence = f64::from(batch.observations.confidences()[row]);
         kept.p_similarity = batch.p_similarity[row];
         kept.p_novelty = batch.p_novelty[row];
+        kept.p_text_form = batch.p_text_form[row];
         kept.expected_quality = expected_quality;
         kept.similarities.clear();
         kept.similarities

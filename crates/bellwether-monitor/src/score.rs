@@ -1,7 +1,7 @@
 //! Stage one: one observation against the reference. Stateless, parallel, and the only stage that touches full vectors
 //! of every observation.
 
-use crate::reference::{Reference, TaskReference};
+use crate::reference::{Form, Reference, TaskReference};
 use bellwether_events::{ObservationBatch, Prediction, TaskId, TaskKind};
 use rayon::prelude::*;
 
@@ -19,6 +19,8 @@ pub(crate) struct ScoredBatch {
     pub(crate) p_similarity: Vec<f64>,
     /// Conformal p-value of similarity and confidence together, `[n]`.
     pub(crate) p_novelty: Vec<f64>,
+    /// Conformal p-value of the text's form, NaN without, `[n]`.
+    pub(crate) p_text_form: Vec<f64>,
     /// Row in `similarities` of each far observation, [`NEAR`] for the others, `[n]`.
     far_row: Vec<u32>,
     /// Similarities of the far observations to every task, `[far, tasks]`.
@@ -53,7 +55,9 @@ impl ScoredBatch {
             }
         }
         let similarities = reference.similarities(&far);
+        let p_text_form = (0..n).into_par_iter().map(|row| p_text_form(&observations, row, reference));
         Self {
+            p_text_form: p_text_form.collect(),
             observations,
             p_similarity,
             p_novelty,
@@ -80,6 +84,14 @@ impl ScoredBatch {
             Prediction::Class(class) => class as usize,
             Prediction::Tags(_) | Prediction::Value(_) => 0,
         }
+    }
+}
+
+fn p_text_form(observations: &ObservationBatch, row: usize, reference: &Reference) -> f64 {
+    let scale = &reference.task(observations.tasks()[row]).text_form;
+    match (scale, reference.trigrams()) {
+        (Some(scale), Some(trigrams)) => scale.p_value(Form::of(observations.text(row), trigrams)),
+        _ => f64::NAN,
     }
 }
 

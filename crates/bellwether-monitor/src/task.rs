@@ -32,6 +32,8 @@ pub(crate) struct Signals {
     pub(crate) movement: Signal,
     /// Proportions of predicted classes.
     pub(crate) mix: Signal,
+    /// Texts formed unlike the reference's.
+    pub(crate) text_form: Signal,
     /// One minus confidence.
     pub(crate) confidence: Signal,
     /// Labelled loss inside the label set.
@@ -51,17 +53,19 @@ impl Signals {
             novelty: signal("novelty", bounds.novelty, alarm),
             movement: signal("within_class", bounds.movement, watch),
             mix: signal("mix", 1.0, watch),
+            text_form: signal("text_form", bounds.text_form.unwrap_or(1.0), watch),
             confidence: signal("confidence", bounds.confidence.unwrap_or(1.0), alarm),
             loss: signal("loss", bounds.loss, alarm),
             unknown_label: signal("unknown_label", bounds.unknown_label, alarm),
         }
     }
 
-    pub(crate) fn all(&self) -> [&Signal; 6] {
+    pub(crate) fn all(&self) -> [&Signal; 7] {
         [
             &self.novelty,
             &self.movement,
             &self.mix,
+            &self.text_form,
             &self.confidence,
             &self.loss,
             &self.unknown_label,
@@ -70,7 +74,8 @@ impl Signals {
 
     /// Whether any signal of the inputs, mix aside, stands.
     fn inputs_active(&self) -> bool {
-        self.novelty.is_active() || self.movement.is_active() || self.confidence.is_active()
+        let of_inputs = [&self.novelty, &self.movement, &self.confidence, &self.text_form];
+        of_inputs.iter().any(|s| s.is_active())
     }
 
     pub(crate) fn any_active(&self) -> bool {
@@ -159,6 +164,11 @@ impl TaskState {
 
         let far = crate::reference::far_statistic(batch.p_novelty[row]);
         self.signals.novelty.observe(far, step, timestamp_ms);
+        let p_text_form = batch.p_text_form[row];
+        if p_text_form.is_finite() {
+            let malformed = crate::reference::far_statistic(p_text_form);
+            self.signals.text_form.observe(malformed, step, timestamp_ms);
+        }
         if reference.bounds.confidence.is_some() && confidence.is_finite() {
             self.signals
                 .confidence

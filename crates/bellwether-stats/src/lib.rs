@@ -28,6 +28,7 @@ mod recovery;
 mod regression;
 mod similarity;
 mod spans;
+mod trigrams;
 
 mod atc;
 mod cbpe;
@@ -83,5 +84,6 @@ pub use span_quality::{SpanQuality, span_quality};
 pub use spans::add_span_counts_by_type;
 pub use temperature::TemperatureScaling;
 pub use tokens::{TokenCounts, token_accuracy, token_counts};
+pub use trigrams::Trigrams;
 pub use two_sample::{Estimator, median_distance, squared_energy_distance, squared_mmd};
 pub use weights::Weights;

@@ -1,11 +1,12 @@
 //! From labelled observations to a reference.
 
 use super::manifest::{FORMAT_VERSION, ReferenceManifest, ReferenceQuality, ReferenceRows};
+use super::text_form::Form;
 use super::{NEIGHBOURS, Reference, ReferenceError, self_play, unit_rows};
 use crate::config::MonitorConfig;
 use crate::outcome::{Outcome, TagIndex, outcome, parse_number};
 use bellwether_events::{ModelSchema, ObservationBatch, Prediction, TaskId, TaskKind};
-use bellwether_stats::{NearestSimilarity, SpanCounts};
+use bellwether_stats::{NearestSimilarity, SpanCounts, Trigrams};
 use half::f16;
 use std::collections::BTreeMap;
 use std::hash::Hasher;
@@ -33,6 +34,7 @@ pub fn build(
     };
     order.sort_by(|&a, &b| key(a).cmp(&key(b)));
 
+    let trigrams = Trigrams::fit(order.iter().filter_map(|&row| observations.text(row)));
     let mut rows = ReferenceRows::default();
     let mut tally: Vec<QualityTally> = vec![QualityTally::default(); schema.len()];
     let tag_indices: Vec<TagIndex> = schema.tasks().map(|t| TagIndex::new(schema.spec(t))).collect();
@@ -60,6 +62,9 @@ pub fn build(
             .push(schema.label_index(task, label).unwrap_or(u32::MAX));
         rows.confidence.push(observations.confidences()[row]);
         rows.loss.push(outcome.loss());
+        let form = Form::of_own(observations.text(row), &trigrams);
+        rows.surprise.push(form.surprise);
+        rows.text_length.push(form.length);
     }
     let ranges = super::task_ranges(&rows, schema)?;
     let dim = schema.dim();
@@ -113,6 +118,7 @@ pub fn build(
             .collect::<BTreeMap<_, _>>(),
         quality,
         own_nearest_ratio,
+        trigrams: trigrams.counts().collect(),
         self_play: self_play::untrained(),
     };
     let reference = Reference::assemble(manifest.clone(), &rows, &MonitorConfig::default())?;
@@ -159,6 +165,8 @@ fn identity(schema: &ModelSchema, rows: &ReferenceRows) -> String {
         hash.write_u32(rows.truth[row]);
         hash.write_u32(rows.confidence[row].to_bits());
         hash.write_u64(rows.loss[row].to_bits());
+        hash.write_u32(rows.surprise[row].to_bits());
+        hash.write_u32(rows.text_length[row].to_bits());
     }
     for x in &rows.embedding {
         hash.write_u16(x.to_bits());

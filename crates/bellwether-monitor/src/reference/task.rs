@@ -1,5 +1,6 @@
 //! One task's share of the reference: scales, means, residuals and the bounds of its detectors.
 
+use super::text_form::TextForm;
 use super::{NEIGHBOURS, ReferenceError, ReferenceRows};
 use crate::config::MonitorConfig;
 use bellwether_events::{ModelSchema, TaskId, TaskKind};
@@ -13,6 +14,8 @@ const CLASS_PRIOR: f64 = 5.0;
 pub(crate) const BULK_P: f64 = 0.2;
 /// Mean of `(1[p < .05] + 1[p < .01]) / 2` for uniform p-values.
 const FAR_RATE: f64 = 0.03;
+/// Its standard deviation: `sqrt((.05 + 3 · .01) / 4 - .03²)`.
+const FAR_DEVIATION: f64 = 0.138_203;
 /// Widens a class's error rate by its own uncertainty: one-sided 95 %.
 const CLASS_MARGIN_SE: f64 = 1.64;
 /// Extra tolerance on the mean rank of a regression task's residuals, whose bound serves recovery only.
@@ -25,6 +28,8 @@ pub struct Bounds {
     pub novelty: f64,
     /// Of the witness's rank.
     pub movement: f64,
+    /// Of the far statistic of the texts' form; `None` without texts.
+    pub text_form: Option<f64>,
     /// Of one minus confidence; `None` without probabilities.
     pub confidence: Option<f64>,
     /// Of the labelled loss.
@@ -46,6 +51,8 @@ pub struct TaskReference {
     pub similarity: ConformalScale,
     /// Confidences of its own rows; `None` without probabilities.
     pub confidence: Option<ConformalScale>,
+    /// Forms of its texts; `None` unless every row has one.
+    pub text_form: Option<TextForm>,
     /// Combined log p-values of its own rows.
     pub novelty: ConformalScale,
     /// Mean of each predicted class, `[classes, dim]`.
@@ -103,6 +110,7 @@ impl TaskReference {
             .map(|&c| f64::from(c))
             .collect();
         let has_confidence = confidence.iter().all(|c| c.is_finite());
+        let text_form = TextForm::new(rows, range.clone()).map_err(failed)?;
         let own: Vec<f64> = rows.own_similarity[range].iter().map(|&s| f64::from(s)).collect();
 
         let scales = Scales::new(&own, &confidence, has_confidence).map_err(failed)?;
@@ -141,9 +149,16 @@ impl TaskReference {
             nearest: NearestSimilarity::new(&distinct_rows(vectors, dim), dim, NEIGHBOURS),
             similarity: scales.similarity,
             confidence: scales.confidence,
+            text_form: text_form.clone(),
             novelty: scales.novelty,
             bounds: Bounds {
                 novelty: FAR_RATE + margin * standard_error(&scales.far) + config.novelty_tolerance,
+                text_form: text_form.as_ref().map(|_| {
+                    // Ranks of one sample on its own scale: their far statistic varies as that of uniform p-values.
+                    FAR_RATE
+                        + margin * FAR_DEVIATION / (loss.len() as f64).sqrt()
+                        + config.text_form_tolerance
+                }),
                 movement: 0.5 + config.movement_tolerance,
                 confidence: has_confidence
                     .then(|| mean(&doubt) + margin * standard_error(&doubt) + config.confidence_tolerance),
