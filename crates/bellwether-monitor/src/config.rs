@@ -11,7 +11,7 @@ pub struct MonitorConfig {
     pub min_observations: u64,
     /// Growth of a loss (error rate) that is tolerated.
     pub loss_tolerance: f64,
-    /// Share of far observations that is tolerated beyond the reference's.
+    /// Share of novel observations that is tolerated.
     pub novelty_tolerance: f64,
     /// Growth of the far statistic of the texts' form that is tolerated: new subjects bring new words.
     pub text_form_tolerance: f64,
@@ -49,6 +49,8 @@ pub struct MonitorConfig {
     pub clearing_labels: usize,
     /// Likelihood ratio for health that ends an alarm.
     pub recovery_ratio: f64,
+    /// Hours that a class mix must be back before its alarm ends: half a day, so that a daily season is one alarm.
+    pub mix_hold_hours: f64,
     /// Hours that a change away from an alarm must hold.
     pub hold_hours: f64,
     /// Share of the active tasks that must have moved for a common shift.
@@ -91,7 +93,7 @@ impl Default for MonitorConfig {
             watch_run_length: 1e5,
             min_observations: 30,
             loss_tolerance: 0.03,
-            novelty_tolerance: 0.02,
+            novelty_tolerance: 0.01,
             text_form_tolerance: 0.05,
             confidence_tolerance: 0.03,
             movement_tolerance: 0.10,
@@ -105,11 +107,12 @@ impl Default for MonitorConfig {
             default_window: 100,
             group_size: 80,
             group_minimum: 12,
-            persistence_hours: 10.0,
+            persistence_hours: 6.0,
             damage_share: 0.5,
             damage_shift: 0.015,
             clearing_labels: 30,
             recovery_ratio: 100.0,
+            mix_hold_hours: 12.0,
             hold_hours: 2.0,
             shared_ratio: 0.6,
             shared_cosine: 0.3,

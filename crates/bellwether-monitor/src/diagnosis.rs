@@ -33,6 +33,12 @@ const MISROUTED_P: f64 = 0.25;
 const MISROUTED_OWN: f64 = 0.3;
 /// Share of a group that must be malformed for known text that arrives damaged: some seven times what sound text has.
 const MALFORMED_SHARE: f64 = 1.0 / 3.0;
+/// The same while it is said to be damaged, and where labels call the far observations known.
+const MALFORMED_STILL: f64 = 0.2;
+/// Share of a group that must be unlike any text the encoder ever gave for a fault of the encoder's.
+const ALIEN_SHARE: f64 = 0.5;
+/// Log-odds from which a group is one thing: about three to one.
+const COHERENT: f64 = 1.0;
 /// p-value of a text's form below which it is malformed.
 const MALFORMED_P: f64 = 0.05;
 /// Share of a group nearer to its own task below which it is not that task's text, damaged or not.
@@ -76,22 +82,33 @@ pub(crate) struct NovelGroup {
     /// Share of it that is spelt unlike the reference or cut short; NaN without texts.
     pub(crate) malformed_share: f64,
     pub(crate) misrouted_to: Option<TaskId>,
+    /// Share of it that lies further from all tasks than texts of one task lie from the others.
+    pub(crate) alien_share: f64,
+    /// Its mean direction, unit, `[dim]`.
+    pub(crate) direction: Vec<f64>,
 }
 
 impl NovelGroup {
-    /// Known text that arrives damaged.
-    fn is_malformed(&self) -> bool {
-        self.malformed_share > MALFORMED_SHARE
+    /// Known text that arrives damaged; `doubted` when something else says so too.
+    fn is_malformed(&self, doubted: bool) -> bool {
+        self.malformed_share > if doubted { MALFORMED_STILL } else { MALFORMED_SHARE }
+    }
+
+    /// Vectors that no text of the reference's kind has: the encoder's doing, or its input's.
+    fn is_alien(&self) -> bool {
+        self.alien_share > ALIEN_SHARE
     }
 
     /// A coherent, lasting novelty that no other task knows.
-    fn is_novelty(&self, config: &MonitorConfig) -> bool {
-        self.misrouted_to.is_none() && self.coherence > 0.0 && self.hours >= config.persistence_hours
+    fn is_novelty(&self, said: bool, config: &MonitorConfig) -> bool {
+        self.misrouted_to.is_none()
+            && self.coherence > if said { 0.0 } else { COHERENT }
+            && self.hours >= config.persistence_hours
     }
 
     /// Neither one thing nor the task's own: out-of-scope noise, or another task's traffic.
     fn is_foreign(&self) -> bool {
-        self.coherence < 0.0 && self.own_share < STRANGER_OWN
+        self.coherence < COHERENT && self.own_share < STRANGER_OWN
     }
 }
 
@@ -113,8 +130,10 @@ impl Diagnosis {
 
     /// Whether enough labels inside the label set clear the task of a fall in quality.
     pub(crate) fn cleared_by_labels(&self, loss_bound: f64, config: &MonitorConfig) -> bool {
-        self.in_scope
-            .is_some_and(|(n, loss)| n >= config.clearing_labels && loss <= loss_bound)
+        self.in_scope.is_some_and(|(n, loss)| {
+            let se = (loss * (1.0 - loss) / n as f64).sqrt();
+            n >= config.clearing_labels && loss + se <= loss_bound
+        })
     }
 }
 
@@ -134,7 +153,7 @@ pub(crate) fn diagnose(
     let window: Vec<(u64, &RecentRow)> = state
         .recent
         .since(window_start(state, config))
-        .filter(|(_, row)| own_time(row.timestamp_ms))
+        .filter(|(_, row)| own_time(row.timestamp_ms) && !row.repeated)
         .collect();
     out.window = window.len();
     if window.len() >= WINDOW_MINIMUM {
@@ -197,16 +216,18 @@ fn examine(
         examine_group(out, window, state, reference, config);
     }
     let foreign = out.group.as_ref().is_some_and(NovelGroup::is_foreign);
-    let malformed = out.group.as_ref().is_some_and(NovelGroup::is_malformed);
+    let labels = LabelEvidence::gather(state, window);
+    out.in_scope = (labels.in_scope > 0).then_some((labels.in_scope, labels.in_scope_loss));
+    let known = labels.tail_is_known();
+    let malformed = out.group.as_ref().is_some_and(|g| {
+        // Annotators who lack the right class take the nearest: where the letters are sound, they are believed.
+        let by_labels = known && g.malformed_share.is_nan();
+        !foreign && (g.is_malformed(known || before.damaged) || by_labels || g.is_alien())
+    });
     out.damaged = shifted && !foreign && (moved || lasts)
         || moved && out.bulk_shift > config.damage_shift && !foreign
         || malformed;
 
-    let labels = LabelEvidence::gather(state, window);
-    out.in_scope = (labels.in_scope > 0).then_some((labels.in_scope, labels.in_scope_loss));
-    if labels.tail_is_known() {
-        out.damaged = true;
-    }
     let cleared = out.cleared_by_labels(signals.loss.bound(), config);
     let confidence_of_bulk_falls =
         confidence_falls && out.confidence_drop > config.confidence_tolerance && !unknown_labels;
@@ -214,11 +235,19 @@ fn examine(
         && !out.damaged
         && !shifted
         && !confidence_of_bulk_falls
-        && out.group.as_ref().is_some_and(|g| g.is_novelty(config));
+        && out.group.as_ref().is_some_and(|g| g.is_novelty(is_novelty(before.verdict), config));
     let bulk_suffers =
         out.confidence_drop > config.confidence_tolerance && (signals.mix.is_active() || moved || far);
     if novel {
-        out.verdict = kind_of_novelty(out, before);
+        out.verdict = if task.kind == TaskKind::Classification {
+            kind_of_novelty(out, before)
+        } else {
+            // Without classes there is nothing to extend: what is not a task of its own is looked at.
+            match kind_of_novelty(out, before) {
+                Verdict::NewTask => Verdict::NewTask,
+                _ => Verdict::Watch,
+            }
+        };
     } else if confidence_falls && !cleared && (out.damaged || bulk_suffers) {
         out.verdict = Verdict::Retrain;
     }
@@ -228,13 +257,17 @@ fn examine(
 fn kind_of_novelty(out: &Diagnosis, before: &Diagnosis) -> Verdict {
     let affinity = out.group.as_ref().map_or(0.0, |g| g.affinity);
     let said = before.verdict;
-    if affinity.abs() < AFFINITY_HYSTERESIS && matches!(said, Verdict::NewTask | Verdict::ContinualUpdate) {
+    if affinity.abs() < AFFINITY_HYSTERESIS && is_novelty(said) {
         said
     } else if affinity > 0.0 {
         Verdict::NewTask
     } else {
         Verdict::ContinualUpdate
     }
+}
+
+fn is_novelty(verdict: Verdict) -> bool {
+    matches!(verdict, Verdict::NewTask | Verdict::ContinualUpdate)
 }
 
 /// What labels say about the window and about the far tail.
@@ -358,6 +391,8 @@ fn examine_group(
         coherence,
         affinity: play.affinity.log_odds(&features, Some(state.task)),
         own_share: features[0],
+        alien_share: group.alien_share(reference.manifest().alien_similarity),
+        direction: group.mean_direction(),
         misrouted_to: misrouted_to(&group, &others, reference).filter(|_| features[0] < MISROUTED_OWN),
     };
     out.group = Some(found);

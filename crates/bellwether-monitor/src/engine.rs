@@ -103,14 +103,14 @@ impl Engine {
             return;
         }
         // The detectors take observations in order only; a late one still counts for labelled quality.
-        let step = if late {
+        let place = if late {
             self.counts.late_observations += 1;
             None
         } else {
             self.counts.observations += 1;
             Some(self.judge.observe(batch, row, lines))
         };
-        let pending = PendingObservation::new(&batch.observations, row, step, batch.p_novelty[row]);
+        let pending = PendingObservation::new(&batch.observations, row, place, batch.p_novelty[row]);
         if let Some((labelled_ms, label)) = self.joins.add_observation(event_id, pending.clone()) {
             self.joined(&pending, labelled_ms, &label, lines);
         }
@@ -143,10 +143,12 @@ impl Engine {
             (outcome, _) => outcome.loss(),
         };
         let record = LabelRecord {
-            step: observation.step,
+            step: observation.place.map(|p| p.step),
             observed_ms: observation.timestamp_ms,
             labelled_ms,
             p_novelty: observation.p_novelty,
+            stratum: observation.place.and_then(|p| p.stratum),
+            repeated: observation.place.is_some_and(|p| p.repeated),
             outcome,
             loss,
         };

@@ -83,7 +83,14 @@ impl Group<'_> {
         [margin / n as f64, nearer / n as f64, (n as f64).ln()]
     }
 
-    fn mean_direction(&self) -> Vec<f64> {
+    /// Share of rows less similar to every task than `least`.
+    pub(crate) fn alien_share(&self, least: f64) -> f64 {
+        let alien = |row: &[f32]| row.iter().all(|&s| f64::from(s) < least);
+        let count = self.similarities.chunks_exact(self.tasks).filter(|row| alien(row)).count();
+        count as f64 / self.len() as f64
+    }
+
+    pub(crate) fn mean_direction(&self) -> Vec<f64> {
         let mut mean = vec![0.0; self.dim];
         bellwether_stats::mean_residual(self.unit.chunks_exact(self.dim), &mut mean);
         let norm = mean.iter().map(|x| x * x).sum::<f64>().sqrt().max(1e-9);

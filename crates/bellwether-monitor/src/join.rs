@@ -1,6 +1,7 @@
 //! Labels find their observation, in any order, once, within bounds.
 
 use crate::config::MonitorConfig;
+use crate::recent::Place;
 use crate::outcome::{Outcome, TagIndex, outcome};
 use bellwether_events::{ModelSchema, ObservationBatch, Prediction, TaskId};
 use std::collections::{HashMap, VecDeque};
@@ -12,8 +13,8 @@ type Key = u128;
 #[derive(Debug, Clone)]
 pub(crate) struct PendingObservation {
     pub(crate) task: TaskId,
-    /// Step within the task; `None` when it came late and the detectors did not see it.
-    pub(crate) step: Option<u64>,
+    /// Place within the task; `None` when it came late and the detectors did not see it.
+    pub(crate) place: Option<Place>,
     pub(crate) timestamp_ms: i64,
     pub(crate) p_novelty: f64,
     prediction: StoredPrediction,
@@ -29,10 +30,10 @@ enum StoredPrediction {
 }
 
 impl PendingObservation {
-    pub(crate) fn new(batch: &ObservationBatch, row: usize, step: Option<u64>, p_novelty: f64) -> Self {
+    pub(crate) fn new(batch: &ObservationBatch, row: usize, place: Option<Place>, p_novelty: f64) -> Self {
         Self {
             task: batch.tasks()[row],
-            step,
+            place,
             timestamp_ms: batch.timestamps_ms()[row],
             p_novelty,
             prediction: match batch.prediction(row) {
@@ -174,7 +175,7 @@ mod tests {
             prediction: Prediction::Value(2.0),
             probabilities: &[],
         });
-        PendingObservation::new(&builder.finish(), 0, Some(0), 0.5)
+        PendingObservation::new(&builder.finish(), 0, None, 0.5)
     }
 
     #[test]

@@ -1,8 +1,8 @@
 //! Stage one: one observation against the reference. Stateless, parallel, and the only stage that touches full vectors
 //! of every observation.
 
-use crate::reference::{Form, Reference, TaskReference};
-use bellwether_events::{ObservationBatch, Prediction, TaskId, TaskKind};
+use crate::reference::{Form, Reference};
+use bellwether_events::{ObservationBatch, Prediction, TaskId};
 use rayon::prelude::*;
 
 /// p-values of novelty below this make an observation far: it may belong to a novel group.
@@ -116,7 +116,7 @@ fn score_task(task: TaskId, batch: &ObservationBatch, reference: &Reference) -> 
     let mut similarity = vec![0.0; rows.len()];
     task.nearest.query(&vectors, &mut similarity);
     let score = |(row, similarity): (usize, f32)| {
-        let (p_similarity, p_novelty) = p_values(task, similarity, batch.confidences()[row]);
+        let (p_similarity, p_novelty) = task.p_values(similarity, batch.confidences()[row]);
         ScoredRow {
             row,
             p_similarity,
@@ -124,19 +124,4 @@ fn score_task(task: TaskId, batch: &ObservationBatch, reference: &Reference) -> 
         }
     };
     rows.into_iter().zip(similarity).map(score).collect()
-}
-
-fn p_values(task: &TaskReference, similarity: f32, confidence: f32) -> (f64, f64) {
-    let p_similarity = task.similarity.p_value(f64::from(similarity));
-    // Without a confidence the observation counts as wholly confident: novelty can only be understated.
-    let p_confidence = match &task.confidence {
-        Some(scale) if confidence.is_finite() && task.kind != TaskKind::Regression => {
-            scale.p_value(f64::from(confidence))
-        }
-        _ => 1.0,
-    };
-    (
-        p_similarity,
-        task.novelty.p_value(p_similarity.ln() + p_confidence.ln()),
-    )
 }

@@ -18,6 +18,7 @@
 mod calibration;
 mod classification;
 mod conformal;
+mod contamination;
 mod edetector;
 mod error;
 mod interval;
@@ -53,6 +54,7 @@ mod weights;
 pub use calibration::Isotonic;
 pub use classification::{Confusion, accuracy, macro_f1};
 pub use conformal::ConformalScale;
+pub use contamination::{ContaminationBet, foreign_share_below};
 pub use edetector::{BETS, EDetector, KAPPA, Onset, ln_threshold};
 pub use error::Error;
 pub use interval::{Interval95, mean_interval, poisson_binomial_interval, span_f1_interval, wilson_interval};

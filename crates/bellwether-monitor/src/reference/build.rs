@@ -118,6 +118,7 @@ pub fn build(
             .collect::<BTreeMap<_, _>>(),
         quality,
         own_nearest_ratio,
+        alien_similarity: alien_similarity(&similarities, &rows.task, schema.len()),
         trigrams: trigrams.counts().collect(),
         self_play: self_play::untrained(),
     };
@@ -147,6 +148,20 @@ fn own_nearest(similarities: &[f32], tasks: usize, range: &std::ops::Range<usize
         })
         .count();
     own as f64 / range.len() as f64
+}
+
+/// The lowest hundredth of the similarities to the nearest other task; −1 with a single task.
+fn alien_similarity(similarities: &[f32], task: &[TaskId], tasks: usize) -> f64 {
+    let mut best: Vec<f32> = similarities
+        .chunks_exact(tasks)
+        .zip(task)
+        .map(|(row, own)| {
+            let others = row.iter().enumerate().filter(|(t, _)| *t != own.index());
+            others.map(|(_, &s)| s).fold(-1.0, f32::max)
+        })
+        .collect();
+    best.sort_unstable_by(f32::total_cmp);
+    best.get(best.len() / 100).map_or(-1.0, |&s| f64::from(s))
 }
 
 /// A content hash, so that two builds of one input are one reference.

@@ -29,6 +29,9 @@ pub struct ReferenceManifest {
     pub quality: BTreeMap<String, ReferenceQuality>,
     /// By task: share of its observations that lie nearest to their own task. Below 0.8 a task cannot claim novelty.
     pub own_nearest_ratio: BTreeMap<String, f64>,
+    /// Similarity to the nearest other task that only a hundredth of the observations fall below; what lies further from
+    /// every task has no place in this encoder's space.
+    pub alien_similarity: f64,
     /// Counts of the texts' hashed letter trigrams, slot and count; empty without texts. No text can be read from them.
     #[serde(default)]
     pub trigrams: Vec<(u16, u32)>,

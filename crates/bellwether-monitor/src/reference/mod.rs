@@ -11,7 +11,6 @@ pub use manifest::{FORMAT_VERSION, ReferenceManifest, ReferenceQuality, Referenc
 pub use task::TaskReference;
 pub(crate) use task::{BULK_P, far_statistic};
 pub(crate) use text_form::Form;
-pub use text_form::TextForm;
 
 use crate::config::MonitorConfig;
 use bellwether_events::{ModelSchema, SchemaError, TaskId};

@@ -5,7 +5,7 @@ use super::{NEIGHBOURS, ReferenceError, ReferenceRows};
 use crate::config::MonitorConfig;
 use bellwether_events::{ModelSchema, TaskId, TaskKind};
 use bellwether_stats::{ConformalScale, Isotonic, NearestSimilarity, RegressionBet};
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 use std::ops::Range;
 
 /// Pseudo-observations of the task's mean in each class mean: a class with few rows leans on the task.
@@ -52,7 +52,7 @@ pub struct TaskReference {
     /// Confidences of its own rows; `None` without probabilities.
     pub confidence: Option<ConformalScale>,
     /// Forms of its texts; `None` unless every row has one.
-    pub text_form: Option<TextForm>,
+    pub(crate) text_form: Option<TextForm>,
     /// Combined log p-values of its own rows.
     pub novelty: ConformalScale,
     /// Mean of each predicted class, `[classes, dim]`.
@@ -65,6 +65,8 @@ pub struct TaskReference {
     pub class_counts: Vec<f64>,
     /// Direction of the task's mean, unit, `[dim]`.
     pub mean_direction: Vec<f32>,
+    /// Share of its most frequent message; 0 when each came once.
+    pub most_frequent: f64,
     /// Mean confidence of the bulk; NaN without probabilities.
     pub bulk_confidence: f64,
     /// Bounds of the detectors.
@@ -175,10 +177,25 @@ impl TaskReference {
             residual_variance: means.residual_variance,
             class_counts: means.counts,
             mean_direction: means.direction,
+            most_frequent: most_frequent(vectors, dim),
             bulk_confidence: mean(&bulk),
             calibration,
             regression,
         })
+    }
+
+    /// Conformal p-values of an observation's similarity to the task's reference, and of similarity and confidence together.
+    pub(crate) fn p_values(&self, similarity: f32, confidence: f32) -> (f64, f64) {
+        let p_similarity = self.similarity.p_value(f64::from(similarity));
+        // Without a confidence the observation counts as wholly confident: novelty can only be understated.
+        let p_confidence = match &self.confidence {
+            Some(scale) if confidence.is_finite() && self.kind != TaskKind::Regression => {
+                scale.p_value(f64::from(confidence))
+            }
+            _ => 1.0,
+        };
+        let p_novelty = self.novelty.p_value(p_similarity.ln() + p_confidence.ln());
+        (p_similarity, p_novelty)
     }
 
     /// The mean of a predicted class, `[dim]`.
@@ -322,6 +339,20 @@ pub(super) fn distinct_rows(vectors: &[f32], dim: usize) -> Vec<f32> {
         }
     }
     out
+}
+
+/// Share of the row that is repeated most; 0 when none is.
+fn most_frequent(vectors: &[f32], dim: usize) -> f64 {
+    let mut counts: BTreeMap<Vec<u32>, u32> = BTreeMap::new();
+    for row in vectors.chunks_exact(dim) {
+        *counts.entry(row.iter().map(|x| x.to_bits()).collect()).or_default() += 1;
+    }
+    let most = counts.values().copied().max().unwrap_or(0);
+    if most > 1 {
+        f64::from(most) * dim as f64 / vectors.len() as f64
+    } else {
+        0.0
+    }
 }
 
 fn mean(values: &[f64]) -> f64 {

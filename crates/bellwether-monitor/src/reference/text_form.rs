@@ -47,7 +47,7 @@ impl Form {
 
 /// The forms of one task's texts.
 #[derive(Debug, Clone)]
-pub struct TextForm {
+pub(crate) struct TextForm {
     /// Surprises, turned so that low is strange.
     familiarity: ConformalScale,
     length: ConformalScale,
