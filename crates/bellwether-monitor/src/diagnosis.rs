@@ -235,7 +235,10 @@ fn examine(
         && !out.damaged
         && !shifted
         && !confidence_of_bulk_falls
-        && out.group.as_ref().is_some_and(|g| g.is_novelty(is_novelty(before.verdict), config));
+        && out
+            .group
+            .as_ref()
+            .is_some_and(|g| g.is_novelty(is_novelty(before.verdict), config));
     let bulk_suffers =
         out.confidence_drop > config.confidence_tolerance && (signals.mix.is_active() || moved || far);
     if novel {
@@ -365,13 +368,10 @@ fn examine_group(
         .copied()
         .filter(|&t| t != state.task)
         .collect();
-    let directions: Vec<&[f32]> = others
-        .iter()
-        .map(|&t| reference.task(t).mean_direction.as_slice())
-        .collect();
-    let own = &reference.task(state.task).mean_direction;
-    let features = group.affinity_features(state.task, &others, own, &directions);
+    let centres: Vec<_> = others.iter().map(|&t| &reference.task(t).centre).collect();
     let play = &reference.manifest().self_play;
+    let centre = &reference.task(state.task).centre;
+    let features = group.affinity_features(state.task, &others, centre, &centres, play.class_cosine);
     let time = |step: &u64| state.recent.get(*step).map_or(0, |row| row.timestamp_ms);
     let span = steps.last().map_or(0, time) - steps.first().map_or(0, time);
     let coherence = play

@@ -1,8 +1,8 @@
 //! Labels find their observation, in any order, once, within bounds.
 
 use crate::config::MonitorConfig;
-use crate::recent::Place;
 use crate::outcome::{Outcome, TagIndex, outcome};
+use crate::recent::Place;
 use bellwether_events::{ModelSchema, ObservationBatch, Prediction, TaskId};
 use std::collections::{HashMap, VecDeque};
 

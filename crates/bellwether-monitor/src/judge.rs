@@ -4,8 +4,8 @@ use crate::config::MonitorConfig;
 use crate::diagnosis::{Diagnosis, diagnose};
 use crate::explain;
 use crate::quality::LabelRecord;
-use crate::reference::Reference;
 use crate::recent::Place;
+use crate::reference::Reference;
 use crate::score::ScoredBatch;
 use crate::shared::{CommonShift, Eclipse};
 use crate::task::TaskState;
@@ -101,7 +101,12 @@ impl Judge {
     }
 
     /// Takes one observation, in order of time; returns its place within the task.
-    pub(crate) fn observe(&mut self, batch: &ScoredBatch, row: usize, lines: &mut Vec<TimelineLine>) -> Place {
+    pub(crate) fn observe(
+        &mut self,
+        batch: &ScoredBatch,
+        row: usize,
+        lines: &mut Vec<TimelineLine>,
+    ) -> Place {
         let task = batch.observations.tasks()[row];
         self.now_ms = self.now_ms.max(batch.observations.timestamps_ms()[row]);
         let state = &mut self.tasks[task.index()];
@@ -260,7 +265,9 @@ impl Judge {
             return self.decide_under_common_shift(at);
         }
         match own.verdict {
-            Verdict::ContinualUpdate if self.others_with_same_novelty(at) >= LEAKING_TASKS => Verdict::NewTask,
+            Verdict::ContinualUpdate if self.others_with_same_novelty(at) >= LEAKING_TASKS => {
+                Verdict::NewTask
+            }
             Verdict::Healthy if state.seen() < self.config.min_observations => Verdict::Unknown,
             verdict => verdict,
         }
@@ -293,7 +300,12 @@ impl Judge {
             .filter(|(_, s)| s.own.verdict == Verdict::NewTask)
             .filter_map(|(_, s)| s.own.group.as_ref())
             .filter(|other| {
-                let cosine: f64 = own.direction.iter().zip(&other.direction).map(|(a, b)| a * b).sum();
+                let cosine: f64 = own
+                    .direction
+                    .iter()
+                    .zip(&other.direction)
+                    .map(|(a, b)| a * b)
+                    .sum();
                 cosine > SAME_NOVELTY
             })
             .count()

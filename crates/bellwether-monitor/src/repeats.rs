@@ -80,7 +80,10 @@ mod tests {
         let mut repeats = Repeats::new(0.0);
         let other = |i: usize| [0.6, 0.001 * i as f32];
         assert!(!repeats.observe(&[0.6, 0.8]));
-        assert!(repeats.observe(&[0.6, 0.800_000_1]), "rounding makes no new message");
+        assert!(
+            repeats.observe(&[0.6, 0.800_000_1]),
+            "rounding makes no new message"
+        );
         for i in 0..WINDOW {
             assert!(!repeats.observe(&other(i)), "{i}");
         }

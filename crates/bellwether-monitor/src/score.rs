@@ -55,7 +55,9 @@ impl ScoredBatch {
             }
         }
         let similarities = reference.similarities(&far);
-        let p_text_form = (0..n).into_par_iter().map(|row| p_text_form(&observations, row, reference));
+        let p_text_form = (0..n)
+            .into_par_iter()
+            .map(|row| p_text_form(&observations, row, reference));
         Self {
             p_text_form: p_text_form.collect(),
             observations,

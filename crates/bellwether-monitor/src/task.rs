@@ -4,10 +4,10 @@ use crate::config::MonitorConfig;
 use crate::outcome::Outcome;
 use crate::quality::{LabelRecord, Labelled, QUALITY_WINDOW, quality};
 use crate::recent::{Place, RecentObservations};
-use crate::repeats::Repeats;
-use crate::selection::{LabelSelection, stratum};
 use crate::reference::{Reference, TaskReference};
+use crate::repeats::Repeats;
 use crate::score::ScoredBatch;
+use crate::selection::{LabelSelection, stratum};
 use crate::shared::Eclipse;
 use crate::signal::Signal;
 use crate::status::QualityStatus;
@@ -342,7 +342,8 @@ impl TaskState {
                     .observe_factors(&bet.log_factors(absolute_error), record.loss, step, at);
             }
             (Outcome::Class { predicted, .. }, _) => {
-                self.class_loss.observe(predicted as usize, record.loss, weight, step);
+                self.class_loss
+                    .observe(predicted as usize, record.loss, weight, step);
                 if self
                     .signals
                     .loss
@@ -448,7 +449,8 @@ impl ClassLoss {
         }
         self.counts[class] += 1.0;
         self.errors[class] += loss;
-        self.detector.observe_log_factors(&[weight * factor; BETS], step, 0);
+        self.detector
+            .observe_log_factors(&[weight * factor; BETS], step, 0);
     }
 
     fn reset(&mut self) {

@@ -17,6 +17,7 @@
 
 mod calibration;
 mod classification;
+mod clusters;
 mod conformal;
 mod contamination;
 mod edetector;
@@ -53,6 +54,7 @@ mod weights;
 
 pub use calibration::Isotonic;
 pub use classification::{Confusion, accuracy, macro_f1};
+pub use clusters::{average_linkage_sizes, effective_clusters};
 pub use conformal::ConformalScale;
 pub use contamination::{ContaminationBet, foreign_share_below};
 pub use edetector::{BETS, EDetector, KAPPA, Onset, ln_threshold};

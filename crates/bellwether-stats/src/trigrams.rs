@@ -133,7 +133,11 @@ mod tests {
     fn case_digits_and_white_space_do_not_matter() {
         let model = Trigrams::fit(TEXTS);
         let plain = model.surprise("pay 20 dollars now");
-        for same in ["PAY 31 Dollars now", "  pay  20\tdollars now ", "pay 77 dollars NOW\n"] {
+        for same in [
+            "PAY 31 Dollars now",
+            "  pay  20\tdollars now ",
+            "pay 77 dollars NOW\n",
+        ] {
             assert!((model.surprise(same) - plain).abs() < 1e-12, "{same:?}");
         }
     }

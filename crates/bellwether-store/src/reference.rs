@@ -156,10 +156,7 @@ fn to_batch(rows: &ReferenceRows, dim: usize) -> Result<RecordBatch, arrow::erro
             "own_similarity",
             Arc::new(Float32Array::from(rows.own_similarity.clone())),
         ),
-        (
-            "surprise",
-            Arc::new(Float32Array::from(rows.surprise.clone())),
-        ),
+        ("surprise", Arc::new(Float32Array::from(rows.surprise.clone()))),
         (
             "text_length",
             Arc::new(Float32Array::from(rows.text_length.clone())),
@@ -245,6 +242,7 @@ mod tests {
             self_play: SelfPlay {
                 affinity: score(),
                 coherence: score(),
+                class_cosine: 0.375,
             },
         }
     }

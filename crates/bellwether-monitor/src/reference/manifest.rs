@@ -70,6 +70,8 @@ pub struct SelfPlay {
     pub affinity: Score,
     /// Log-odds that novel observations cohere rather than scatter.
     pub coherence: Score,
+    /// Cosine between that of two rows of one class and that of two classes of one task: what is nearer is one thing.
+    pub class_cosine: f64,
 }
 
 /// The rows of a reference, grouped by task in the schema's order.

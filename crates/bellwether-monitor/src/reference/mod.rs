@@ -125,8 +125,8 @@ impl Reference {
                     .is_some_and(|&r| r >= HOME_RATIO)
             })
             .collect();
-        let trigrams = (!manifest.trigrams.is_empty())
-            .then(|| Trigrams::from_counts(manifest.trigrams.iter().copied()));
+        let trigrams =
+            (!manifest.trigrams.is_empty()).then(|| Trigrams::from_counts(manifest.trigrams.iter().copied()));
         Ok(Self {
             trigrams,
             manifest,

@@ -3,6 +3,7 @@
 use super::text_form::TextForm;
 use super::{NEIGHBOURS, ReferenceError, ReferenceRows};
 use crate::config::MonitorConfig;
+use crate::group::Centre;
 use bellwether_events::{ModelSchema, TaskId, TaskKind};
 use bellwether_stats::{ConformalScale, Isotonic, NearestSimilarity, RegressionBet};
 use std::collections::{BTreeMap, BTreeSet};
@@ -63,8 +64,8 @@ pub struct TaskReference {
     pub residual_variance: f64,
     /// Rows by predicted class, `[classes]`.
     pub class_counts: Vec<f64>,
-    /// Direction of the task's mean, unit, `[dim]`.
-    pub mean_direction: Vec<f32>,
+    /// Where its rows lie.
+    pub(crate) centre: Centre,
     /// Share of its most frequent message; 0 when each came once.
     pub most_frequent: f64,
     /// Mean confidence of the bulk; NaN without probabilities.
@@ -176,7 +177,7 @@ impl TaskReference {
             residuals: means.residuals,
             residual_variance: means.residual_variance,
             class_counts: means.counts,
-            mean_direction: means.direction,
+            centre: Centre::of(vectors.chunks_exact(dim), dim),
             most_frequent: most_frequent(vectors, dim),
             bulk_confidence: mean(&bulk),
             calibration,
@@ -201,7 +202,7 @@ impl TaskReference {
     /// The mean of a predicted class, `[dim]`.
     #[must_use]
     pub fn class_mean(&self, class: usize) -> &[f32] {
-        let dim = self.mean_direction.len();
+        let dim = self.centre.mean.len();
         &self.class_means[class * dim..(class + 1) * dim]
     }
 }
@@ -259,7 +260,6 @@ struct ClassMeans {
     residuals: Vec<f32>,
     residual_variance: f64,
     counts: Vec<f64>,
-    direction: Vec<f32>,
 }
 
 impl ClassMeans {
@@ -276,7 +276,6 @@ impl ClassMeans {
                 sums[c * dim + j] += f64::from(x);
             }
         }
-        let mut direction: Vec<f32> = total.iter().map(|s| (s / n) as f32).collect();
         let means: Vec<f32> = sums
             .iter()
             .enumerate()
@@ -285,7 +284,6 @@ impl ClassMeans {
                 ((s + CLASS_PRIOR * total[j] / n) / (counts[c] + CLASS_PRIOR)) as f32
             })
             .collect();
-        bellwether_stats::normalise(&mut direction, dim);
         // Without the row itself its class mean would lie further away: so do the stream's rows.
         let mut residuals = Vec::with_capacity(vectors.len());
         for (row, &c) in vectors.chunks_exact(dim).zip(class) {
@@ -304,7 +302,6 @@ impl ClassMeans {
             residuals,
             residual_variance,
             counts,
-            direction,
         }
     }
 }
@@ -345,7 +342,9 @@ pub(super) fn distinct_rows(vectors: &[f32], dim: usize) -> Vec<f32> {
 fn most_frequent(vectors: &[f32], dim: usize) -> f64 {
     let mut counts: BTreeMap<Vec<u32>, u32> = BTreeMap::new();
     for row in vectors.chunks_exact(dim) {
-        *counts.entry(row.iter().map(|x| x.to_bits()).collect()).or_default() += 1;
+        *counts
+            .entry(row.iter().map(|x| x.to_bits()).collect())
+            .or_default() += 1;
     }
     let most = counts.values().copied().max().unwrap_or(0);
     if most > 1 {

@@ -7,7 +7,6 @@ use super::ReferenceRows;
 use bellwether_stats::{ConformalScale, Error, Trigrams};
 use std::ops::Range;
 
-
 /// What two numbers say about the form of one text.
 #[derive(Debug, Clone, Copy, PartialEq)]
 pub(crate) struct Form {
