@@ -9,7 +9,7 @@ use crate::classification::{
     no_spread, weighted_f1,
 };
 use crate::error::Error;
-use crate::measured::{Measured, fisher, share, small_sample_factor};
+use crate::measured::{Measured, NO_VARIANCE, fisher, share, small_sample_factor};
 
 /// A number that a confusion table gives.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -147,7 +147,7 @@ impl ClassMetric {
 /// of a correlation of as many observations, about a value drawn in from the end by one observation.
 fn correlation_interval(value: f64, variance: f64, effective_size: f64) -> Measured {
     let slope = 1.0 - value * value;
-    let mut interval = if slope > 1e-12 && variance > 0.0 {
+    let mut interval = if slope > 1e-12 && variance > NO_VARIANCE {
         fisher(value, variance.sqrt() / slope)
     } else {
         let inward = 1.0 - 1.0 / effective_size.max(2.0);

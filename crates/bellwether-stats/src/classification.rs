@@ -35,7 +35,7 @@ impl Confusion {
     /// Adds one outcome; `None` is a class outside the label set.
     ///
     /// # Errors
-    /// [`Error::InvalidWeight`] for a weight that is negative or not finite; nothing is added then.
+    /// [`Error::InvalidWeight`] for a weight that is neither zero nor between 1e-100 and 1e100; nothing is added then.
     pub fn add_weighted(
         &mut self,
         truth: Option<usize>,

@@ -22,6 +22,9 @@ pub struct Measured {
     pub interval: Interval95,
 }
 
+/// A variance up to here is the rounding of a zero: influences are of the order of one.
+pub(crate) const NO_VARIANCE: f64 = 1e-24;
+
 /// Variance of an estimate whose influence for observation `i` is `influence(i)`.
 pub(crate) fn linearised_variance(n: usize, weights: Weights<'_>, influence: impl Fn(usize) -> f64) -> f64 {
     let squares: f64 = (0..n).map(|i| (weights.at(i) * influence(i)).powi(2)).sum();
@@ -50,7 +53,7 @@ pub(crate) fn t_quantile(effective_size: f64) -> f64 {
 /// data" (1998), with Wilson's interval in place of Clopper and Pearson's. At 0 and 1 the variance says nothing, and
 /// `effective_size` is the number of tosses; there are never more than `most`.
 pub(crate) fn share(value: f64, variance: f64, effective_size: f64, most: f64) -> Measured {
-    let tosses = if variance > 0.0 && value > 0.0 && value < 1.0 {
+    let tosses = if variance > NO_VARIANCE && value > 0.0 && value < 1.0 {
         (value * (1.0 - value) / variance).min(most)
     } else {
         effective_size

@@ -16,8 +16,8 @@ const BLOCK: usize = 256;
 /// machines" (2007), for the cosines and sines. Deterministic in the seed: `ChaCha8`.
 #[derive(Debug, Clone)]
 pub struct OrthogonalFeatures {
-    /// `[dim, frequencies]`.
-    frequencies: Array2<f64>,
+    /// `[dim, frequencies]`; single precision, which leaves an angle some 1e-6 off and the product twice as fast.
+    frequencies: Array2<f32>,
 }
 
 /// Mean of random features over a sample.
@@ -46,7 +46,13 @@ impl OrthogonalFeatures {
             for direction in orthonormal(dim, &mut rng).into_iter().take(frequencies - at) {
                 let length = gaussian(dim, &mut rng).iter().map(|g| g * g).sum::<f64>().sqrt();
                 for (to, from) in matrix.column_mut(at).iter_mut().zip(direction) {
-                    *to = from * length / bandwidth;
+                    #[expect(
+                        clippy::cast_possible_truncation,
+                        reason = "rounded to the precision of the rows it is multiplied with"
+                    )]
+                    {
+                        *to = (from * length / bandwidth) as f32;
+                    }
                 }
                 at += 1;
             }
@@ -63,10 +69,10 @@ impl OrthogonalFeatures {
         let rows = matrix(rows, dim, 1)?;
         let mut sum = Array1::zeros(2 * frequencies);
         for block in rows.axis_chunks_iter(Axis(0), BLOCK) {
-            let angles = block.mapv(f64::from).dot(&self.frequencies);
+            let angles = block.dot(&self.frequencies);
             for row in angles.rows() {
                 for (j, angle) in row.iter().enumerate() {
-                    let (sine, cosine) = angle.sin_cos();
+                    let (sine, cosine) = f64::from(*angle).sin_cos();
                     sum[j] += cosine;
                     sum[frequencies + j] += sine;
                 }
@@ -163,6 +169,7 @@ mod tests {
     #[test]
     fn directions_are_orthogonal_within_a_block() {
         let features = OrthogonalFeatures::new(7, 14, 2.0, 1).unwrap();
+        // Vectors of length about one, in single precision.
         for block in 0..2 {
             for i in 0..7 {
                 for j in 0..i {
@@ -170,7 +177,7 @@ mod tests {
                         features.frequencies.column(7 * block + i),
                         features.frequencies.column(7 * block + j),
                     );
-                    assert!(a.dot(&b).abs() < 1e-12, "{block} {i} {j}");
+                    assert!(a.dot(&b).abs() < 1e-5, "{block} {i} {j}");
                 }
             }
         }

@@ -5,6 +5,9 @@ use crate::interval::Interval95;
 use crate::measured::{Measured, fisher, linearised_variance, positive, weighted_mean, weighted_share};
 use crate::weights::{Weights, same_length};
 
+/// Numbers beyond this have no square that can be averaged.
+const LARGEST: f64 = 1e100;
+
 /// Predicted and true numbers, checked once.
 #[derive(Debug, Clone, Copy)]
 pub struct PredictedNumbers<'a> {
@@ -17,13 +20,17 @@ impl<'a> PredictedNumbers<'a> {
     /// Predictions `[n]` and truths `[n]`.
     ///
     /// # Errors
-    /// [`Error::LengthMismatch`], [`Error::TooFew`] without values, [`Error::NonFinite`], [`Error::InvalidWeight`] and
-    /// [`Error::NoWeight`].
+    /// [`Error::LengthMismatch`], [`Error::TooFew`] without values, [`Error::NonFinite`], [`Error::OutOfRange`] beyond ±1e100,
+    /// [`Error::InvalidWeight`] and [`Error::NoWeight`].
     pub fn new(predicted: &'a [f64], truth: &'a [f64], weights: Weights<'a>) -> Result<Self, Error> {
         same_length(predicted.len(), truth.len())?;
         weights.check(predicted.len())?;
-        all_finite(predicted)?;
-        all_finite(truth)?;
+        for values in [predicted, truth] {
+            all_finite(values)?;
+            if let Some(index) = values.iter().position(|v| v.abs() > LARGEST) {
+                return Err(Error::OutOfRange { index });
+            }
+        }
         Ok(Self {
             predicted,
             truth,
@@ -223,6 +230,13 @@ mod tests {
         assert!(numbers.r_squared().is_ok());
         let numbers = PredictedNumbers::new(&[1.0, 2.0, 3.0], &[0.1; 3], Weights::Equal).unwrap();
         assert_eq!(numbers.r_squared(), Err(Error::OneClass));
+    }
+
+    #[test]
+    fn numbers_without_a_square_are_refused() {
+        let new = |p: f64| PredictedNumbers::new(&[p], &[0.0], Weights::Equal).map(|_| ());
+        assert_eq!(new(1e200), Err(Error::OutOfRange { index: 0 }));
+        assert_eq!(new(f64::NAN), Err(Error::NonFinite { index: 0 }));
     }
 
     #[test]
