@@ -1,5 +1,5 @@
-//! The kernels that every observation may pass: nearest similarities, a detector's step, random features and Mahalanobis distances; and a
-//! quality window's metric with its interval.
+//! The kernels that every observation may pass: nearest similarities, a detector's step, random features and
+//! Mahalanobis distances; and a quality window's metric with its interval.
 
 use bellwether_stats::{
     ClassMetric, Confusion, EDetector, Mahalanobis, NearestSimilarity, OrthogonalFeatures, normalise,

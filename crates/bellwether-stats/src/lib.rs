@@ -33,6 +33,7 @@ mod atc;
 mod cbpe;
 mod cholesky;
 mod class_interval;
+mod class_measures;
 mod importance;
 mod label_shift;
 mod mahalanobis;
@@ -66,6 +67,7 @@ pub use spans::{SpanCounts, Tag, TagScheme, span_counts};
 pub use atc::ThresholdedConfidence;
 pub use cbpe::{Unlabelled, expected_auroc};
 pub use class_interval::ClassMetric;
+pub use class_measures::{ClassMeasures, class_measures};
 pub use classification::{
     ClassScores, balanced_accuracy, class_scores, matthews_correlation, micro_f1, weighted_f1,
 };

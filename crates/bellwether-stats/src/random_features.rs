@@ -9,11 +9,12 @@ use rand_chacha::ChaCha8Rng;
 /// Rows projected at a time: bounds the memory of a call.
 const BLOCK: usize = 256;
 
-/// Orthogonal random features `z` with `z(x) · z(y) ≈ exp(−|x − y|² / 2σ²)`, unbiased: cosines and sines of projections whose directions
-/// are orthogonal in blocks of `dim` and whose lengths are those of Gaussian vectors.
+/// Orthogonal random features `z` with `z(x) · z(y) ≈ exp(−|x − y|² / 2σ²)`, unbiased: cosines and sines of
+/// projections whose directions are orthogonal in blocks of `dim` and whose lengths are those of Gaussian vectors.
 ///
-/// Yu, Suresh, Choromanski, Holtmann-Rice and Kumar, "Orthogonal random features" (2016), section 3; Rahimi and Recht, "Random features for large-scale kernel
-/// machines" (2007), for the cosines and sines. Deterministic in the seed: `ChaCha8`.
+/// Yu, Suresh, Choromanski, Holtmann-Rice and Kumar, "Orthogonal random features" (2016), section 3; Rahimi and
+/// Recht, "Random features for large-scale kernel machines" (2007), for the cosines and sines. Deterministic in the
+/// seed: `ChaCha8`.
 #[derive(Debug, Clone)]
 pub struct OrthogonalFeatures {
     /// `[dim, frequencies]`; single precision, which leaves an angle some 1e-6 off and the product twice as fast.
@@ -29,11 +30,12 @@ pub struct FeatureMean {
 }
 
 impl OrthogonalFeatures {
-    /// Features for vectors of width `dim` under a Gaussian kernel with `bandwidth` σ: `frequencies` cosines and as many sines. The
-    /// kernel's error is at most about `1 / √frequencies`. O(frequencies · dim²).
+    /// Features for vectors of width `dim` under a Gaussian kernel with `bandwidth` σ: `frequencies` cosines and as
+    /// many sines. The kernel's error is at most about `1 / √frequencies`. O(frequencies · dim²).
     ///
     /// # Errors
-    /// [`Error::TooFew`] for no dimensions or no frequencies, [`Error::Parameter`] for a bandwidth that is not above zero.
+    /// [`Error::TooFew`] for no dimensions or no frequencies, [`Error::Parameter`] for a bandwidth that is not
+    /// above zero.
     pub fn new(dim: usize, frequencies: usize, bandwidth: f64, seed: u64) -> Result<Self, Error> {
         if dim == 0 || frequencies == 0 {
             return Err(Error::TooFew { have: 0, need: 1 });
@@ -86,13 +88,15 @@ impl OrthogonalFeatures {
 }
 
 impl FeatureMean {
-    /// Unbiased estimate of the squared MMD of the two samples under the kernel of the features; may be slightly negative: do not clamp. O(frequencies).
+    /// Unbiased estimate of the squared MMD of the two samples under the kernel of the features; may be slightly
+    /// negative: do not clamp. O(frequencies).
     ///
     /// Every row's features have length one, so the sums alone tell the pairs of different rows:
     /// `(|Σz|² − n) / n(n − 1)`. Gretton et al., "A Kernel Two-Sample Test" (2012), lemma 6.
     ///
     /// # Errors
-    /// [`Error::TooFew`] when either sample has fewer than two rows, [`Error::LengthMismatch`] for means of different features.
+    /// [`Error::TooFew`] when either sample has fewer than two rows, [`Error::LengthMismatch`] for means of
+    /// different features.
     pub fn squared_mmd(&self, other: &Self) -> Result<f64, Error> {
         let (left, right) = (self.sum.len(), other.sum.len());
         if left != right {
@@ -118,7 +122,8 @@ impl FeatureMean {
     }
 }
 
-/// Uniformly distributed orthonormal directions, `[dim][dim]`: Gram and Schmidt on Gaussian vectors, done twice so that rounding leaves them orthogonal.
+/// Uniformly distributed orthonormal directions, `[dim][dim]`: Gram and Schmidt on Gaussian vectors, done twice so
+/// that rounding leaves them orthogonal.
 fn orthonormal(dim: usize, rng: &mut ChaCha8Rng) -> Vec<Vec<f64>> {
     let mut basis: Vec<Vec<f64>> = Vec::with_capacity(dim);
     while basis.len() < dim {

@@ -23,8 +23,8 @@ impl<'a> From<Option<&'a [f64]>> for Weights<'a> {
 }
 
 impl Weights<'_> {
-    /// Kish's effective number of observations, `(Σw)² / Σw²`, in `[1, n]`: equally weighted ones that would tell as much.
-    /// NaN for weights that are all zero.
+    /// Kish's effective number of observations, `(Σw)² / Σw²`, in `[1, n]`: equally weighted ones that would tell
+    /// as much. NaN for weights that are all zero.
     ///
     /// Kish, "Survey Sampling" (1965), section 11.7.
     #[must_use]

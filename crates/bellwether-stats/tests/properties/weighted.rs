@@ -2,8 +2,8 @@
 
 use bellwether_stats::{
     BinaryScores, Binning, ClassMetric, ClassProbabilities, Confusion, Measured, PredictedNumbers,
-    SpanCounts, TemperatureScaling, ThresholdedConfidence, TokenCounts, Unlabelled, Weights, most_likely,
-    span_quality, stratified_weights, token_accuracy,
+    SpanCounts, TemperatureScaling, ThresholdedConfidence, TokenCounts, Unlabelled, Weights, class_measures,
+    most_likely, span_quality, stratified_weights, token_accuracy,
 };
 use proptest::collection::vec;
 use proptest::prelude::*;
@@ -87,6 +87,17 @@ fn measure(rows: &[Row], weighted: bool) -> Vec<(String, Measured)> {
         );
         push(&format!("expected {metric:?}"), unlabelled.expect(metric));
     }
+    for (class, measures) in class_measures(&table).into_iter().enumerate() {
+        for (name, measured) in [
+            ("precision", measures.precision),
+            ("recall", measures.recall),
+            ("F1", measures.f1),
+        ] {
+            if let Some(measured) = measured {
+                push(&format!("{name} of class {class}"), measured);
+            }
+        }
+    }
     if let Ok(binary) = BinaryScores::new(&score, &hit, weights) {
         push("AUROC", binary.auroc());
         push("average precision", binary.average_precision());
@@ -149,7 +160,8 @@ proptest! {
     fn every_interval_holds_its_value_and_stays_in_range(rows in rows(), weighted in any::<bool>()) {
         for (name, Measured { value, interval }) in measure(&rows, weighted) {
             prop_assert!(value.is_finite(), "{}", name);
-            // ECE's noise is of the same size as the value, so its interval may begin above a small one by rounding only.
+            // ECE's noise is of the same size as the value, so its interval may begin above a small one by rounding
+            // only.
             prop_assert!(interval.low <= value + 1e-12 && value <= interval.high + 1e-12, "{name}: {value} {interval:?}");
             let (least, most) = match name.as_str() {
                 "log-loss" | "MAE" | "RMSE" | "pinball" => (0.0, f64::INFINITY),

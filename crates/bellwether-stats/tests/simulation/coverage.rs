@@ -1,14 +1,15 @@
 //! How often a nominal 95 % interval holds the value of the population.
 //!
-//! Two thousand samples each: the measured share is within 1.6 points of the true one (99.9 %), so that the bounds of 93 and 98
-//! leave room for small-sample error, not for a wrong formula. Populations whose values have no closed form are drawn once, with four hundred
-//! thousand observations.
+//! Two thousand samples each: the measured share is within 1.6 points of the true one (99.9 %), so that the bounds
+//! of 93 and 98 leave room for small-sample error, not for a wrong formula. Populations whose values have no closed
+//! form are drawn once, with four hundred thousand observations.
 
 use crate::generator;
 use bellwether_stats::{
     BinaryScores, Binning, ClassMetric, ClassProbabilities, Confusion, Measured, PredictedNumbers,
-    SpanCounts, ThresholdedConfidence, TokenCounts, Unlabelled, Weights, importance_weighted_accuracy,
-    interval_coverage, most_likely, reliability, span_quality, stratified_weights, token_accuracy,
+    SpanCounts, ThresholdedConfidence, TokenCounts, Unlabelled, Weights, class_measures,
+    importance_weighted_accuracy, interval_coverage, most_likely, reliability, span_quality,
+    stratified_weights, token_accuracy,
 };
 use rand::Rng;
 use rand_chacha::ChaCha8Rng;
@@ -136,6 +137,19 @@ fn table_metrics_cover_with_and_without_selective_labels_2000_runs() {
                 metric.measure(&chosen).unwrap(),
                 value,
             ));
+        }
+        let population = class_measures(&population);
+        for (name, table) in [("", &table), (", selective", &chosen)] {
+            for (class, (got, truth)) in class_measures(table).iter().zip(&population).enumerate() {
+                for (what, got, truth) in [
+                    ("precision", got.precision, truth.precision),
+                    ("recall", got.recall, truth.recall),
+                    ("F1", got.f1, truth.f1),
+                ] {
+                    let (got, truth) = (got.unwrap(), truth.unwrap().value);
+                    results.push((format!("{what} of {class}{name}"), got, truth));
+                }
+            }
         }
         coverage.add(run, results);
     }
@@ -311,8 +325,9 @@ fn predicted_numbers_cover_2000_runs() {
 
 #[test]
 fn weighted_numbers_cover_under_selective_labels_2000_runs() {
-    // Truths above zero are labelled less often, and their errors are larger: the deviation is ½ below zero and 1 above. A hundred labels of
-    // the rare kind; with forty the mean covers 93 % and the squared error 92 %, as squares are skewed.
+    // Truths above zero are labelled less often, and their errors are larger: the deviation is ½ below zero and 1
+    // above. A hundred labels of the rare kind; with forty the mean covers 93 % and the squared error 92 %, as
+    // squares are skewed.
     let mean_absolute = 0.75 * (2.0 / std::f64::consts::PI).sqrt();
     let square: f64 = f64::midpoint(0.25, 1.0);
     let mut coverage = Coverage::new("selective regression");
@@ -427,8 +442,8 @@ fn quality_without_labels_covers_2000_runs() {
 
 #[test]
 fn importance_weighting_covers_under_covariate_shift_2000_runs() {
-    // x is standard normal in the reference and around one now, with the ratio exp(x − ½); the head is right with probability
-    // 1 / (1 + exp(x − 2)).
+    // x is standard normal in the reference and around one now, with the ratio exp(x − ½); the head is right with
+    // probability 1 / (1 + exp(x − 2)).
     let right = |x: f64| 1.0 / (1.0 + (x - 2.0).exp());
     let mut rng = generator(160, 0);
     let accuracy = (0..LARGE).map(|_| right(normal(&mut rng) + 1.0)).sum::<f64>() / LARGE as f64;
