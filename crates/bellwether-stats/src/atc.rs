@@ -9,7 +9,7 @@ use crate::weights::{Weights, same_length};
 ///
 /// Scores are the highest probability ([`most_likely`](crate::most_likely)) or the negative entropy
 /// ([`negative_entropy`](crate::negative_entropy)). Garg, Balakrishnan, Lipton, Neyshabur and Sedghi, "Leveraging
-/// unlabeled data to predict out-of-distribution performance" (2022), equation 2.
+/// unlabeled data to predict out-of-distribution performance" (2022), section 4.
 #[derive(Debug, Clone, Copy, PartialEq)]
 pub struct ThresholdedConfidence {
     threshold: f64,

@@ -18,7 +18,7 @@ use ndarray::Array2;
 ///
 /// Lipton, Wang and Smola, "Detecting and correcting for label shift with black box predictors" (2018), section 4;
 /// Azizzadenesheli, Liu, Yang and Anandkumar, "Regularized learning for domain adaptation under label shifts"
-/// (2019), equation 5, with the norm squared.
+/// (2019), with the norm squared.
 ///
 /// # Errors
 /// [`Error::LengthMismatch`], [`Error::TooFew`] without classes, outcomes or predictions, [`Error::NonFinite`],

@@ -1,8 +1,9 @@
 //! Pure numbers: conformal scales, sequential detectors, similarity, quality metrics and their intervals.
 //!
 //! Nothing here does I/O, reads a clock, logs, spawns or keeps global state; randomness enters as a seed only. What a number
-//! means in the product is the monitor's business. Start from [`EDetector`] for evidence over time and from
-//! [`ConformalScale`] for one observation against a reference.
+//! means in the product is the monitor's business. Start from [`EDetector`] for evidence over time, from
+//! [`ConformalScale`] for one observation against a reference, and from [`ClassMetric`], [`ClassProbabilities`] and
+//! [`PredictedNumbers`] for quality; [`Weights`] says what each label counts for.
 //!
 //! ```
 //! use bellwether_stats::{EDetector, ln_threshold};

@@ -8,7 +8,7 @@
 //! resampling, hence deterministic and O(n).
 //!
 //! Binder, "On the variances of asymptotically normal estimators from complex surveys" (1983); Efron and
-//! Tibshirani, "An Introduction to the Bootstrap" (1993), sections 21.3 and 22.6.
+//! Tibshirani, "An Introduction to the Bootstrap" (1993), chapter 21.
 
 use crate::interval::{Interval95, normal_quantile, wilson_interval};
 use crate::weights::Weights;

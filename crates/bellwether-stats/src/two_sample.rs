@@ -16,8 +16,8 @@ pub enum Estimator {
 /// row-major, with Euclidean distances. In the units of the distance. O((n + m)² dim) time, no allocation;
 /// accumulates in f64.
 ///
-/// Székely and Rizzo, "Energy statistics: a class of statistics based on distances" (2013), equations 2.1 and 6.1.
-/// The root of the biased estimate is scipy's `energy_distance` when `dim` is one.
+/// Székely and Rizzo, "Energy statistics: a class of statistics based on distances" (2013). The root of the biased
+/// estimate is scipy's `energy_distance` when `dim` is one.
 ///
 /// # Errors
 /// [`Error::LengthMismatch`] when a slice is not a whole number of rows, [`Error::TooFew`] below two rows (one, if
