@@ -1,6 +1,9 @@
-//! The two kernels that every observation passes: nearest similarities (the heaviest) and a detector's step.
+//! The kernels that every observation may pass: nearest similarities, a detector's step, random features and
+//! Mahalanobis distances; and a quality window's metric with its interval.
 
-use bellwether_stats::{EDetector, NearestSimilarity, normalise};
+use bellwether_stats::{
+    ClassMetric, Confusion, EDetector, Mahalanobis, NearestSimilarity, OrthogonalFeatures, normalise,
+};
 use criterion::{BatchSize, Criterion, Throughput, criterion_group, criterion_main};
 use rand::{Rng, SeedableRng};
 use rand_chacha::ChaCha8Rng;
@@ -51,5 +54,46 @@ fn detector_step(c: &mut Criterion) {
     group.finish();
 }
 
-criterion_group!(kernels, nearest_similarity, detector_step);
+fn random_features(c: &mut Criterion) {
+    let mut rng = ChaCha8Rng::seed_from_u64(3);
+    let features = OrthogonalFeatures::new(DIM, 128, 1.0, 1).expect("a width and a bandwidth are given");
+    let rows = unit_rows(&mut rng, QUERIES);
+    let mut group = c.benchmark_group("orthogonal_features");
+    group.throughput(Throughput::Elements(QUERIES as u64));
+    group.bench_function("mean 512 x 384, 128 frequencies", |b| {
+        b.iter(|| features.mean(black_box(&rows)));
+    });
+    group.finish();
+}
+
+fn mahalanobis(c: &mut Criterion) {
+    let mut rng = ChaCha8Rng::seed_from_u64(4);
+    let fit = Mahalanobis::fit(&unit_rows(&mut rng, REFERENCE), DIM).expect("the rows vary");
+    let rows = unit_rows(&mut rng, QUERIES);
+    let mut group = c.benchmark_group("mahalanobis");
+    group.throughput(Throughput::Elements(QUERIES as u64));
+    group.bench_function("squared_distances 512 x 384", |b| {
+        b.iter(|| fit.squared_distances(black_box(&rows)));
+    });
+    group.finish();
+}
+
+fn macro_f1_with_interval(c: &mut Criterion) {
+    let mut table = Confusion::new(77);
+    for i in 0..1000 {
+        table.add(Some(i % 77), Some((i * i) % 77));
+    }
+    c.bench_function("macro-F1 and interval, 77 classes", |b| {
+        b.iter(|| ClassMetric::MacroF1.measure(black_box(&table)));
+    });
+}
+
+criterion_group!(
+    kernels,
+    nearest_similarity,
+    detector_step,
+    random_features,
+    mahalanobis,
+    macro_f1_with_interval
+);
 criterion_main!(kernels);

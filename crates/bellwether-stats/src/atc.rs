@@ -4,12 +4,12 @@ use crate::error::{Error, all_finite};
 use crate::measured::{Measured, share};
 use crate::weights::{Weights, same_length};
 
-/// Average thresholded confidence: the threshold on a score of confidence above which as many reference observations lie as are
-/// right. The share above it elsewhere estimates the accuracy there.
+/// Average thresholded confidence: the threshold on a score of confidence above which as many reference
+/// observations lie as are right. The share above it elsewhere estimates the accuracy there.
 ///
 /// Scores are the highest probability ([`most_likely`](crate::most_likely)) or the negative entropy
-/// ([`negative_entropy`](crate::negative_entropy)). Garg, Balakrishnan, Lipton, Neyshabur and Sedghi, "Leveraging unlabeled
-/// data to predict out-of-distribution performance" (2022), equation 2.
+/// ([`negative_entropy`](crate::negative_entropy)). Garg, Balakrishnan, Lipton, Neyshabur and Sedghi, "Leveraging
+/// unlabeled data to predict out-of-distribution performance" (2022), section 4.
 #[derive(Debug, Clone, Copy, PartialEq)]
 pub struct ThresholdedConfidence {
     threshold: f64,
@@ -18,11 +18,12 @@ pub struct ThresholdedConfidence {
 }
 
 impl ThresholdedConfidence {
-    /// The threshold for reference scores `[n]`, of which `correct[n]` are right. Equal scores fall on one side, so the share above is
-    /// the accuracy or, with ties, the nearest that can be. O(n log n).
+    /// The threshold for reference scores `[n]`, of which `correct[n]` are right. Equal scores fall on one side, so
+    /// the share above is the accuracy or, with ties, the nearest that can be. O(n log n).
     ///
     /// # Errors
-    /// [`Error::LengthMismatch`], [`Error::TooFew`], [`Error::NonFinite`], [`Error::InvalidWeight`] and [`Error::NoWeight`].
+    /// [`Error::LengthMismatch`], [`Error::TooFew`], [`Error::NonFinite`], [`Error::InvalidWeight`] and
+    /// [`Error::NoWeight`].
     pub fn fit(scores: &[f64], correct: &[bool], weights: Weights<'_>) -> Result<Self, Error> {
         let n = scores.len();
         same_length(n, correct.len())?;
@@ -60,11 +61,13 @@ impl ThresholdedConfidence {
         self.threshold
     }
 
-    /// Estimated accuracy for scores `[n]`, with an interval for the chance in these scores and in the reference's labels: it covers the
-    /// accuracy as long as the method's assumption holds, that shift leaves the share above the threshold equal to the accuracy.
+    /// Estimated accuracy for scores `[n]`, with an interval for the chance in these scores and in the reference's
+    /// labels: it covers the accuracy as long as the method's assumption holds, that shift leaves the share above
+    /// the threshold equal to the accuracy.
     ///
     /// # Errors
-    /// [`Error::TooFew`], [`Error::NonFinite`], [`Error::InvalidWeight`], [`Error::LengthMismatch`] and [`Error::NoWeight`].
+    /// [`Error::TooFew`], [`Error::NonFinite`], [`Error::InvalidWeight`], [`Error::LengthMismatch`] and
+    /// [`Error::NoWeight`].
     pub fn accuracy(self, scores: &[f64], weights: Weights<'_>) -> Result<Measured, Error> {
         let n = scores.len();
         weights.check(n)?;

@@ -1,8 +1,9 @@
 //! Quality without labels, from calibrated probabilities.
 //!
-//! If a class with probability `p` is true in a share `p` of cases, each prediction's expected place in the confusion table
-//! is known, and with the table every metric of it: `NannyML`'s confidence-based performance estimation. It needs calibrated
-//! probabilities and a concept that has not changed: what moved `P(y | x)` is invisible to it.
+//! If a class with probability `p` is true in a share `p` of cases, each prediction's expected place in the
+//! confusion table is known, and with the table every metric of it: `NannyML`'s confidence-based performance
+//! estimation. It needs calibrated probabilities and a concept that has not changed: what moved `P(y | x)` is
+//! invisible to it.
 
 use crate::class_interval::ClassMetric;
 use crate::classification::Confusion;
@@ -22,7 +23,8 @@ pub struct Unlabelled<'a> {
 }
 
 impl<'a> Unlabelled<'a> {
-    /// Calibrated probabilities `[n, classes]`, row-major, and predictions `[n]`, which need not be the most likely class.
+    /// Calibrated probabilities `[n, classes]`, row-major, and predictions `[n]`, which need not be the most likely
+    /// class.
     ///
     /// # Errors
     /// As [`ClassProbabilities::new`](crate::ClassProbabilities::new).
@@ -43,8 +45,8 @@ impl<'a> Unlabelled<'a> {
         })
     }
 
-    /// The confusion table that is expected: row `c`, column `j` holds the summed probability of class `c` where `j` was
-    /// predicted. Its metrics are `NannyML`'s estimates.
+    /// The confusion table that is expected: row `c`, column `j` holds the summed probability of class `c` where
+    /// `j` was predicted. Its metrics are `NannyML`'s estimates.
     #[must_use]
     pub fn expected_confusion(&self) -> Confusion {
         let mut table = Confusion::new(self.classes);
@@ -58,8 +60,9 @@ impl<'a> Unlabelled<'a> {
         table
     }
 
-    /// The expected value of a metric of the table, with the interval in which the metric lies that the labels would show, were they
-    /// known: the labels are the only chance in it, by the delta method. An error of the calibration is not in it.
+    /// The expected value of a metric of the table, with the interval in which the metric lies that the labels
+    /// would show, were they known: the labels are the only chance in it, by the delta method. An error of the
+    /// calibration is not in it.
     ///
     /// For the accuracy this is the variance of independent coins, as in
     /// [`poisson_binomial_interval`](crate::poisson_binomial_interval), here with Wilson's ends.
@@ -67,11 +70,10 @@ impl<'a> Unlabelled<'a> {
     pub fn expect(&self, metric: ClassMetric) -> Measured {
         let table = self.expected_confusion();
         let influence = metric.influence(&table);
-        let size = self.classes + 1;
         let mut squares = 0.0;
         for (i, row) in self.probabilities.chunks_exact(self.classes).enumerate() {
             let sum: f64 = row.iter().sum();
-            let at = |c: usize| influence[c * size + self.predicted[i]];
+            let at = |c: usize| influence(c, self.predicted[i]);
             let mean: f64 = row.iter().enumerate().map(|(c, p)| p / sum * at(c)).sum();
             let spread: f64 = row
                 .iter()
@@ -88,9 +90,10 @@ impl<'a> Unlabelled<'a> {
     }
 }
 
-/// The AUROC that calibrated probabilities `[n]` of being positive lead to expect of `scores[n]`: each observation is a positive
-/// with its probability and a negative with the rest, `NannyML`'s estimate without its rounding to five digits. Equals its
-/// definition for distinct scores; `NannyML` cuts ties in their order, here they count half.
+/// The AUROC that calibrated probabilities `[n]` of being positive lead to expect of `scores[n]`: each observation
+/// is a positive with its probability and a negative with the rest, `NannyML`'s estimate without its rounding to
+/// five digits. Equals its definition for distinct scores; `NannyML` cuts ties in their order, here they count
+/// half.
 ///
 /// # Errors
 /// As [`BinaryScores::new`], and [`Error::OutOfRange`] for a probability outside `[0, 1]`.

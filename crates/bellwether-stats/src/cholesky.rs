@@ -5,7 +5,8 @@ use ndarray::{Array2, ArrayView2};
 
 /// The lower triangle `L` with `L Lᵀ` equal to a symmetric positive definite matrix.
 ///
-/// Golub and Van Loan, "Matrix Computations", 4th edition (2013), algorithm 4.2.1, by rows, so that all inner products are contiguous.
+/// Golub and Van Loan, "Matrix Computations", 4th edition (2013), section 4.2, by rows, so that all inner
+/// products are contiguous.
 #[derive(Debug, Clone)]
 pub(crate) struct Cholesky {
     lower: Array2<f64>,

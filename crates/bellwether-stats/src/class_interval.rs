@@ -1,15 +1,16 @@
 //! Intervals of the metrics of a confusion table.
 //!
 //! The metrics are smooth functions of the cells, so the influence of an outcome depends on its cell alone, and the
-//! variance of `measured` is the delta method's for multinomial cells. Takahashi, Yamamoto, Kuchiba and Koyama, "Confidence
-//! interval for micro-averaged F1 and macro-averaged F1 scores" (2022), give it for F1 and equal weights.
+//! variance of `measured` is the delta method's for multinomial cells. Takahashi, Yamamoto, Kuchiba and Koyama,
+//! "Confidence interval for micro-averaged F1 and macro-averaged F1 scores" (2022), give it for F1 and equal
+//! weights.
 
 use crate::classification::{
     Confusion, accuracy, balanced_accuracy, correlation_parts, macro_f1, matthews_correlation, micro_f1,
     no_spread, weighted_f1,
 };
 use crate::error::Error;
-use crate::measured::{Measured, fisher, share, small_sample_factor};
+use crate::measured::{Measured, NO_VARIANCE, fisher, share, small_sample_factor};
 
 /// A number that a confusion table gives.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -52,10 +53,11 @@ impl ClassMetric {
         }
     }
 
-    /// The metric with its interval: by the delta method, on Wilson's scale for the shares and on Fisher's for the correlation.
+    /// The metric with its interval: by the delta method, on Wilson's scale for the shares and on Fisher's for the
+    /// correlation.
     ///
-    /// Covers when each class that counts has some ten truths; a class that the labels have not shown yet cannot widen the
-    /// interval. O(classes²).
+    /// Covers when each class that counts has some ten truths; a class that the labels have not shown yet cannot
+    /// widen the interval. O(classes²).
     ///
     /// # Errors
     /// [`Error::TooFew`] for a table without weight.
@@ -65,8 +67,11 @@ impl ClassMetric {
         }
         let influence = self.influence(table);
         let size = table.classes() + 1;
-        let squares: f64 = (0..size * size)
-            .map(|cell| table.square(cell / size, cell % size) * influence[cell].powi(2))
+        let cells = (0..size).flat_map(|t| (0..size).map(move |p| (t, p)));
+        // With many classes most cells are empty.
+        let squares: f64 = cells
+            .filter(|&(t, p)| table.square(t, p) > 0.0)
+            .map(|(t, p)| table.square(t, p) * influence(t, p).powi(2))
             .sum();
         let variance = squares / table.weight().powi(2);
         Ok(self.interval(
@@ -77,8 +82,8 @@ impl ClassMetric {
         ))
     }
 
-    /// The interval that a variance gives. Where it is zero `effective_size` takes its place; a share never counts for more than `most` coin
-    /// tosses.
+    /// The interval that a variance gives. Where it is zero `effective_size` takes its place; a share never counts
+    /// for more than `most` coin tosses.
     pub(crate) fn interval(self, value: f64, variance: f64, effective_size: f64, most: f64) -> Measured {
         match self {
             // Without the small-sample factor: Wilson's interval has its own.
@@ -94,26 +99,27 @@ impl ClassMetric {
         }
     }
 
-    /// What an outcome in each cell contributes to the metric, `[classes + 1, classes + 1]`: the total weight times the
-    /// derivative by the cell's weight. Its weighted mean is zero.
-    pub(crate) fn influence(self, table: &Confusion) -> Vec<f64> {
+    /// What an outcome of a truth and a prediction contributes to the metric: the total weight times the derivative
+    /// by the cell's weight. Its weighted mean over the outcomes is zero.
+    pub(crate) fn influence(self, table: &Confusion) -> impl Fn(usize, usize) -> f64 {
         let (classes, total, value) = (table.classes(), table.weight(), self.value(table));
-        let size = classes + 1;
         let margins = table.margins();
-        let f1_slope = |c: usize, hit: f64| {
-            let whole = margins[c].truths + margins[c].predictions;
-            if whole > 0.0 {
-                (2.0 * hit - margins[c].f1()) / whole
-            } else {
-                0.0
-            }
-        };
+        let f1: Vec<f64> = margins.iter().map(|m| m.f1()).collect();
         let occurring = margins.iter().filter(|m| m.occurs()).count() as f64;
         let true_classes = margins.iter().filter(|m| m.truths > 0.0).count() as f64;
         let (covariance, truths, predictions) = correlation_parts(table);
+        let constant = no_spread(truths, total) || no_spread(predictions, total);
         let right: f64 = margins.iter().map(|m| m.hits).sum();
-        let cell = |t: usize, p: usize| {
+        move |t: usize, p: usize| {
             let hit = f64::from(u8::from(t == p && t < classes));
+            let f1_slope = |c: usize, hit: f64| {
+                let whole = margins[c].truths + margins[c].predictions;
+                if whole > 0.0 {
+                    (2.0 * hit - f1[c]) / whole
+                } else {
+                    0.0
+                }
+            };
             match self {
                 Self::Accuracy | Self::MicroF1 => hit - value,
                 Self::BalancedAccuracy if margins[t].truths > 0.0 => {
@@ -123,11 +129,11 @@ impl ClassMetric {
                 // A hit is in one class's F1, once as truth and once as prediction.
                 Self::MacroF1 => total / occurring * (f1_slope(t, hit) + f1_slope(p, 0.0)),
                 Self::WeightedF1 => {
-                    margins[t].f1() - value
+                    f1[t] - value
                         + margins[t].truths * f1_slope(t, hit)
                         + margins[p].truths * f1_slope(p, 0.0)
                 }
-                Self::MatthewsCorrelation if no_spread(truths, total) || no_spread(predictions, total) => 0.0,
+                Self::MatthewsCorrelation if constant => 0.0,
                 Self::MatthewsCorrelation => {
                     // The outside is one class for truths and another for predictions.
                     let predicted_as = if t < classes { margins[t].predictions } else { 0.0 };
@@ -138,16 +144,16 @@ impl ClassMetric {
                     total * (slope - covariance * spread) / (truths * predictions).sqrt()
                 }
             }
-        };
-        (0..size * size).map(|i| cell(i / size, i % size)).collect()
+        }
     }
 }
 
-/// Interval of a correlation on Fisher's scale. All right, all wrong, or of one class only, the outcomes show no spread: then the error is that
-/// of a correlation of as many observations, about a value drawn in from the end by one observation.
+/// Interval of a correlation on Fisher's scale. All right, all wrong, or of one class only, the outcomes show no
+/// spread: then the error is that of a correlation of as many observations, about a value drawn in from the end by
+/// one observation.
 fn correlation_interval(value: f64, variance: f64, effective_size: f64) -> Measured {
     let slope = 1.0 - value * value;
-    let mut interval = if slope > 1e-12 && variance > 0.0 {
+    let mut interval = if slope > 1e-12 && variance > NO_VARIANCE {
         fisher(value, variance.sqrt() / slope)
     } else {
         let inward = 1.0 - 1.0 / effective_size.max(2.0);
@@ -180,7 +186,8 @@ mod tests {
         let before = table();
         for metric in ClassMetric::ALL {
             let influence = metric.influence(&before);
-            for (cell, want) in influence.iter().enumerate() {
+            for cell in 0..16 {
+                let want = influence(cell / 4, cell % 4);
                 let h = 1e-6;
                 let mut after = before.clone();
                 after.put(Some(cell / 4), Some(cell % 4), h);

@@ -35,7 +35,7 @@ impl Confusion {
     /// Adds one outcome; `None` is a class outside the label set.
     ///
     /// # Errors
-    /// [`Error::InvalidWeight`] for a weight that is negative or not finite; nothing is added then.
+    /// [`Error::InvalidWeight`] for a weight that is neither zero nor between 1e-100 and 1e100; nothing is added then.
     pub fn add_weighted(
         &mut self,
         truth: Option<usize>,
@@ -102,18 +102,22 @@ impl Confusion {
     /// Rights, truths and predictions of each class, the outside last: what is outside is never right.
     pub(crate) fn margins(&self) -> Vec<Margin> {
         let size = self.classes + 1;
-        (0..size)
-            .map(|c| Margin {
-                hits: if c == self.classes { 0.0 } else { self.get(c, c) },
-                truths: (0..size).map(|p| self.get(c, p)).sum(),
-                predictions: (0..size).map(|t| self.get(t, c)).sum(),
-            })
-            .collect()
+        let mut margins = vec![Margin::default(); size];
+        for (truth, row) in self.weights.chunks_exact(size).enumerate() {
+            for (predicted, weight) in row.iter().enumerate() {
+                margins[truth].truths += weight;
+                margins[predicted].predictions += weight;
+            }
+            if truth < self.classes {
+                margins[truth].hits = row[truth];
+            }
+        }
+        margins
     }
 }
 
 /// What a table says of one class.
-#[derive(Debug, Clone, Copy)]
+#[derive(Debug, Clone, Copy, Default)]
 pub(crate) struct Margin {
     pub(crate) hits: f64,
     pub(crate) truths: f64,
@@ -203,8 +207,8 @@ pub fn micro_f1(table: &Confusion) -> f64 {
     accuracy(table)
 }
 
-/// Mean of the classes' F1, weighted by how often each is true (scikit-learn's `f1_score(average="weighted")`). NaN without
-/// outcomes.
+/// Mean of the classes' F1, weighted by how often each is true (scikit-learn's `f1_score(average="weighted")`). NaN
+/// without outcomes.
 #[must_use]
 pub fn weighted_f1(table: &Confusion) -> f64 {
     let sum: f64 = table.margins().iter().map(|m| m.truths * m.f1()).sum();
@@ -234,8 +238,8 @@ pub(crate) fn no_spread(variance: f64, total: f64) -> bool {
     variance <= 1e-13 * total * total
 }
 
-/// Covariance of truth and prediction and the variance of each, times the squared total. A truth outside and a prediction
-/// outside are two classes here, since they never agree.
+/// Covariance of truth and prediction and the variance of each, times the squared total. A truth outside and a
+/// prediction outside are two classes here, since they never agree.
 pub(crate) fn correlation_parts(table: &Confusion) -> (f64, f64, f64) {
     let (total, margins) = (table.weight(), table.margins());
     let right: f64 = margins.iter().map(|m| m.hits).sum();

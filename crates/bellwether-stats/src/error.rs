@@ -25,14 +25,14 @@ pub enum Error {
         /// Position of the first such value.
         index: usize,
     },
-    /// A weight that is negative, NaN or infinite.
-    #[error("weight {index} is not a number of at least zero")]
+    /// A weight that is negative, NaN, infinite, or so large or small that its square is none.
+    #[error("weight {index} is neither zero nor between 1e-100 and 1e100")]
     InvalidWeight {
         /// Position of the first such weight.
         index: usize,
     },
-    /// Weights that are all zero, or too large to add.
-    #[error("the weights have no finite sum above zero")]
+    /// Weights that are all zero.
+    #[error("all weights are zero")]
     NoWeight,
     /// A value outside the range that its meaning allows, such as a probability above one.
     #[error("value {index} is out of range")]

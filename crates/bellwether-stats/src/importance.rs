@@ -4,16 +4,16 @@ use crate::error::Error;
 use crate::measured::{Measured, weighted_share};
 use crate::weights::{Weights, same_length};
 
-/// Density ratios `p(x now) / p(x in the reference)` of reference observations, from a classifier's log-odds `[n]` for "now", trained on
-/// `reference` and `current` observations: `odds · reference / current`, at most `most`.
+/// Density ratios `p(x now) / p(x in the reference)` of reference observations, from a classifier's log-odds `[n]`
+/// for "now", trained on `reference` and `current` observations: `odds · reference / current`, at most `most`.
 ///
-/// Sugiyama, Suzuki and Kanamori, "Density Ratio Estimation in Machine Learning" (2012), chapter 4. The truncation bounds the
-/// variance for some bias: Ionides, "Truncated importance sampling" (2008), suggests the root of n. For a classifier trained with balanced
-/// classes, pass equal counts.
+/// Sugiyama, Suzuki and Kanamori, "Density Ratio Estimation in Machine Learning" (2012), chapter 4. The truncation
+/// bounds the variance for some bias: Ionides, "Truncated importance sampling" (2008), suggests the root of n. For
+/// a classifier trained with balanced classes, pass equal counts.
 ///
 /// # Errors
-/// [`Error::TooFew`] without a reference or current observations, [`Error::NonFinite`] for NaN log-odds, [`Error::Parameter`] for a `most` that
-/// is not above zero.
+/// [`Error::TooFew`] without a reference or current observations, [`Error::NonFinite`] for NaN log-odds,
+/// [`Error::Parameter`] for a `most` that is not above zero.
 pub fn density_ratios(
     log_odds: &[f64],
     reference: usize,
@@ -39,18 +39,20 @@ pub fn density_ratios(
 /// An accuracy by importance weights.
 #[derive(Debug, Clone, Copy, PartialEq)]
 pub struct ImportanceWeighted {
-    /// Estimated accuracy now, with its interval: the chance in the labels and in who was drawn, not the error of the ratios.
+    /// Estimated accuracy now, with its interval: the chance in the labels and in who was drawn, not the error of
+    /// the ratios.
     pub accuracy: Measured,
-    /// Kish's effective number of labels; when it is small beside n, the present is not like the reference and the estimate is void.
+    /// Kish's effective number of labels; when it is small beside n, the present is not like the reference and the
+    /// estimate is void.
     pub effective_size: f64,
 }
 
-/// Accuracy under the present distribution from reference labels `correct[n]` and density ratios `[n]`, self-normalised:
-/// `Σ w·correct / Σ w`. Right under covariate shift, when `P(y | x)` stands.
+/// Accuracy under the present distribution from reference labels `correct[n]` and density ratios `[n]`,
+/// self-normalised: `Σ w·correct / Σ w`. Right under covariate shift, when `P(y | x)` stands.
 ///
-/// Shimodaira, "Improving predictive inference under covariate shift by weighting the log-likelihood function" (2000); the
-/// variance is the ratio estimator's (Owen, "Monte Carlo theory, methods and examples" (2013), section 9.2), the interval
-/// Wilson's at the number of coin tosses of that variance.
+/// Shimodaira, "Improving predictive inference under covariate shift by weighting the log-likelihood function"
+/// (2000); the variance is the ratio estimator's (Owen, "Monte Carlo theory, methods and examples" (2013), section
+/// 9.2), the interval Wilson's at the number of coin tosses of that variance.
 ///
 /// # Errors
 /// [`Error::LengthMismatch`], [`Error::TooFew`], [`Error::InvalidWeight`] and [`Error::NoWeight`].

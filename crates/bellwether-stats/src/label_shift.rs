@@ -6,22 +6,24 @@ use crate::error::{Error, all_finite};
 use crate::weights::same_length;
 use ndarray::Array2;
 
-/// Ratios of each true class's share now to its share in the reference, from the reference's confusion table and the counts `[classes]` of
-/// predicted classes now. Each is at least zero; one for a class that the reference does not show.
+/// Ratios of each true class's share now to its share in the reference, from the reference's confusion table and
+/// the counts `[classes]` of predicted classes now. Each is at least zero; one for a class that the reference does
+/// not show.
 ///
-/// With `C[j, c]` the joint share of prediction `j` and truth `c` in the reference and `μ[j]` the share of prediction `j` now, label shift
-/// implies `C w = μ`. Solved for `θ = w − 1` by least squares with the penalty `ridge · |θ|²`, so that classes the head cannot tell apart
-/// stay together at one: `ridge` 0 is BBSE itself, which needs an invertible table; about `1 / √n` for n predictions is the scale of the noise
-/// in `μ`. Negative ratios become zero. Outcomes outside the label set take no part. O(classes³).
+/// With `C[j, c]` the joint share of prediction `j` and truth `c` in the reference and `μ[j]` the share of
+/// prediction `j` now, label shift implies `C w = μ`. Solved for `θ = w − 1` by least squares with the penalty
+/// `ridge · |θ|²`, so that classes the head cannot tell apart stay together at one: `ridge` 0 is BBSE itself, which
+/// needs an invertible table; about `1 / √n` for n predictions is the scale of the noise in `μ`. Negative ratios
+/// become zero. Outcomes outside the label set take no part. O(classes³).
 ///
-/// Lipton, Wang and Smola, "Detecting and correcting for label shift with black box predictors" (2018), section 4; Azizzadenesheli,
-/// Liu, Yang and Anandkumar, "Regularized learning for domain adaptation under label shifts" (2019), equation 5, with the
-/// norm squared.
+/// Lipton, Wang and Smola, "Detecting and correcting for label shift with black box predictors" (2018), section 4;
+/// Azizzadenesheli, Liu, Yang and Anandkumar, "Regularized learning for domain adaptation under label shifts"
+/// (2019), with the norm squared.
 ///
 /// # Errors
-/// [`Error::LengthMismatch`], [`Error::TooFew`] without classes, outcomes or predictions, [`Error::NonFinite`], [`Error::OutOfRange`] for a
-/// negative count, [`Error::Parameter`] for a negative ridge, and [`Error::NotPositiveDefinite`] when the ridge is zero and the table is
-/// singular.
+/// [`Error::LengthMismatch`], [`Error::TooFew`] without classes, outcomes or predictions, [`Error::NonFinite`],
+/// [`Error::OutOfRange`] for a negative count, [`Error::Parameter`] for a negative ridge, and
+/// [`Error::NotPositiveDefinite`] when the ridge is zero and the table is singular.
 pub fn label_shift_ratios(
     reference: &Confusion,
     predicted_now: &[f64],

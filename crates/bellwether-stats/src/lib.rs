@@ -1,8 +1,9 @@
 //! Pure numbers: conformal scales, sequential detectors, similarity, quality metrics and their intervals.
 //!
 //! Nothing here does I/O, reads a clock, logs, spawns or keeps global state; randomness enters as a seed only. What a number
-//! means in the product is the monitor's business. Start from [`EDetector`] for evidence over time and from
-//! [`ConformalScale`] for one observation against a reference.
+//! means in the product is the monitor's business. Start from [`EDetector`] for evidence over time, from
+//! [`ConformalScale`] for one observation against a reference, and from [`ClassMetric`], [`ClassProbabilities`] and
+//! [`PredictedNumbers`] for quality; [`Weights`] says what each label counts for.
 //!
 //! ```
 //! use bellwether_stats::{EDetector, ln_threshold};
@@ -36,6 +37,7 @@ mod atc;
 mod cbpe;
 mod cholesky;
 mod class_interval;
+mod class_measures;
 mod importance;
 mod label_shift;
 mod mahalanobis;
@@ -71,6 +73,7 @@ pub use spans::{SpanCounts, Tag, TagScheme, span_counts};
 pub use atc::ThresholdedConfidence;
 pub use cbpe::{Unlabelled, expected_auroc};
 pub use class_interval::ClassMetric;
+pub use class_measures::{ClassMeasures, class_measures};
 pub use classification::{
     ClassScores, balanced_accuracy, class_scores, matthews_correlation, micro_f1, weighted_f1,
 };

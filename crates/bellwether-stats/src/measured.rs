@@ -1,13 +1,14 @@
 //! A metric with its interval, from a linearised variance.
 //!
-//! Every metric here is a smooth function of weighted sums, so its error is, to first order, a weighted mean of what each
-//! observation contributes, its *influence* `ψ`: `θ̂ − θ ≈ Σ wᵢ ψᵢ / Σ wᵢ`. Then `Σ wᵢ² ψᵢ² / (Σ wᵢ)²` estimates the variance, whatever the
-//! weights and however they depend on the values: the delta method, the infinitesimal jackknife and the survey
-//! statistician's linearisation are this one formula. The factor `m / (m − 1)`, with Kish's effective size `m`, makes it
-//! the unbiased variance of a mean when weights are equal. No resampling, hence deterministic and O(n).
+//! Every metric here is a smooth function of weighted sums, so its error is, to first order, a weighted mean of
+//! what each observation contributes, its *influence* `ψ`: `θ̂ − θ ≈ Σ wᵢ ψᵢ / Σ wᵢ`. Then `Σ wᵢ² ψᵢ² / (Σ wᵢ)²`
+//! estimates the variance, whatever the weights and however they depend on the values: the delta method, the
+//! infinitesimal jackknife and the survey statistician's linearisation are this one formula. The factor `m / (m −
+//! 1)`, with Kish's effective size `m`, makes it the unbiased variance of a mean when weights are equal. No
+//! resampling, hence deterministic and O(n).
 //!
-//! Binder, "On the variances of asymptotically normal estimators from complex surveys" (1983); Efron and Tibshirani, "An
-//! Introduction to the Bootstrap" (1993), sections 21.3 and 22.6.
+//! Binder, "On the variances of asymptotically normal estimators from complex surveys" (1983); Efron and
+//! Tibshirani, "An Introduction to the Bootstrap" (1993), chapter 21.
 
 use crate::interval::{Interval95, normal_quantile, wilson_interval};
 use crate::weights::Weights;
@@ -21,6 +22,9 @@ pub struct Measured {
     /// Where the value lies that infinitely many observations would give.
     pub interval: Interval95,
 }
+
+/// A variance up to here is the rounding of a zero: influences are of the order of one.
+pub(crate) const NO_VARIANCE: f64 = 1e-24;
 
 /// Variance of an estimate whose influence for observation `i` is `influence(i)`.
 pub(crate) fn linearised_variance(n: usize, weights: Weights<'_>, influence: impl Fn(usize) -> f64) -> f64 {
@@ -43,14 +47,14 @@ pub(crate) fn t_quantile(effective_size: f64) -> f64 {
         .map_or_else(|_| normal_quantile(), |t| t.inverse_cdf(0.975))
 }
 
-/// Interval of a share, a rate or another number in `[0, 1]`: Wilson's, at the number of coin tosses that would have this
-/// variance, `value (1 − value) / variance`.
+/// Interval of a share, a rate or another number in `[0, 1]`: Wilson's, at the number of coin tosses that would
+/// have this variance, `value (1 − value) / variance`.
 ///
-/// Korn and Graubard, "Confidence intervals for proportions with small expected number of positive counts estimated from survey
-/// data" (1998), with Wilson's interval in place of Clopper and Pearson's. At 0 and 1 the variance says nothing, and
-/// `effective_size` is the number of tosses; there are never more than `most`.
+/// Korn and Graubard, "Confidence intervals for proportions with small expected number of positive counts estimated
+/// from survey data" (1998), with Wilson's interval in place of Clopper and Pearson's. At 0 and 1 the variance says
+/// nothing, and `effective_size` is the number of tosses; there are never more than `most`.
 pub(crate) fn share(value: f64, variance: f64, effective_size: f64, most: f64) -> Measured {
-    let tosses = if variance > 0.0 && value > 0.0 && value < 1.0 {
+    let tosses = if variance > NO_VARIANCE && value > 0.0 && value < 1.0 {
         (value * (1.0 - value) / variance).min(most)
     } else {
         effective_size

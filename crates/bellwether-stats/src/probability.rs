@@ -25,8 +25,8 @@ impl<'a> ClassProbabilities<'a> {
     ///
     /// # Errors
     /// [`Error::LengthMismatch`] when the probabilities are not `[n, classes]`, [`Error::TooFew`] without rows,
-    /// [`Error::OutOfRange`] for a probability that is not in `[0, 1]`, [`Error::NotADistribution`] when a row's sum is off
-    /// by more than 0.01, [`Error::UnknownClass`], [`Error::InvalidWeight`] and [`Error::NoWeight`].
+    /// [`Error::OutOfRange`] for a probability that is not in `[0, 1]`, [`Error::NotADistribution`] when a row's
+    /// sum is off by more than 0.01, [`Error::UnknownClass`], [`Error::InvalidWeight`] and [`Error::NoWeight`].
     pub fn new(
         probabilities: &'a [f64],
         classes: usize,
@@ -69,8 +69,8 @@ impl<'a> ClassProbabilities<'a> {
         measured
     }
 
-    /// Unweighted mean of the classes' AUROC, each against the rest. Classes that are never true, or always, have none and are
-    /// left out. O(n · classes · log n).
+    /// Unweighted mean of the classes' AUROC, each against the rest. Classes that are never true, or always, have
+    /// none and are left out. O(n · classes · log n).
     ///
     /// The interval is as for [`BinaryScores::auroc`](crate::BinaryScores::auroc), from the summed influences.
     ///
@@ -80,8 +80,8 @@ impl<'a> ClassProbabilities<'a> {
         self.rank(Ranking::Auroc)
     }
 
-    /// Unweighted mean of the classes' average precision, each against the rest. Classes that are never true, or always, are left
-    /// out. O(n · classes · log n).
+    /// Unweighted mean of the classes' average precision, each against the rest. Classes that are never true, or
+    /// always, are left out. O(n · classes · log n).
     ///
     /// # Errors
     /// [`Error::OneClass`] when the truths are all of one class.

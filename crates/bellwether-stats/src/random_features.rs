@@ -9,15 +9,16 @@ use rand_chacha::ChaCha8Rng;
 /// Rows projected at a time: bounds the memory of a call.
 const BLOCK: usize = 256;
 
-/// Orthogonal random features `z` with `z(x) · z(y) ≈ exp(−|x − y|² / 2σ²)`, unbiased: cosines and sines of projections whose directions
-/// are orthogonal in blocks of `dim` and whose lengths are those of Gaussian vectors.
+/// Orthogonal random features `z` with `z(x) · z(y) ≈ exp(−|x − y|² / 2σ²)`, unbiased: cosines and sines of
+/// projections whose directions are orthogonal in blocks of `dim` and whose lengths are those of Gaussian vectors.
 ///
-/// Yu, Suresh, Choromanski, Holtmann-Rice and Kumar, "Orthogonal random features" (2016), section 3; Rahimi and Recht, "Random features for large-scale kernel
-/// machines" (2007), for the cosines and sines. Deterministic in the seed: `ChaCha8`.
+/// Yu, Suresh, Choromanski, Holtmann-Rice and Kumar, "Orthogonal random features" (2016), section 3; Rahimi and
+/// Recht, "Random features for large-scale kernel machines" (2007), for the cosines and sines. Deterministic in the
+/// seed: `ChaCha8`.
 #[derive(Debug, Clone)]
 pub struct OrthogonalFeatures {
-    /// `[dim, frequencies]`.
-    frequencies: Array2<f64>,
+    /// `[dim, frequencies]`; single precision, which leaves an angle some 1e-6 off and the product twice as fast.
+    frequencies: Array2<f32>,
 }
 
 /// Mean of random features over a sample.
@@ -29,11 +30,12 @@ pub struct FeatureMean {
 }
 
 impl OrthogonalFeatures {
-    /// Features for vectors of width `dim` under a Gaussian kernel with `bandwidth` σ: `frequencies` cosines and as many sines. The
-    /// kernel's error is at most about `1 / √frequencies`. O(frequencies · dim²).
+    /// Features for vectors of width `dim` under a Gaussian kernel with `bandwidth` σ: `frequencies` cosines and as
+    /// many sines. The kernel's error is at most about `1 / √frequencies`. O(frequencies · dim²).
     ///
     /// # Errors
-    /// [`Error::TooFew`] for no dimensions or no frequencies, [`Error::Parameter`] for a bandwidth that is not above zero.
+    /// [`Error::TooFew`] for no dimensions or no frequencies, [`Error::Parameter`] for a bandwidth that is not
+    /// above zero.
     pub fn new(dim: usize, frequencies: usize, bandwidth: f64, seed: u64) -> Result<Self, Error> {
         if dim == 0 || frequencies == 0 {
             return Err(Error::TooFew { have: 0, need: 1 });
@@ -46,7 +48,13 @@ impl OrthogonalFeatures {
             for direction in orthonormal(dim, &mut rng).into_iter().take(frequencies - at) {
                 let length = gaussian(dim, &mut rng).iter().map(|g| g * g).sum::<f64>().sqrt();
                 for (to, from) in matrix.column_mut(at).iter_mut().zip(direction) {
-                    *to = from * length / bandwidth;
+                    #[expect(
+                        clippy::cast_possible_truncation,
+                        reason = "rounded to the precision of the rows it is multiplied with"
+                    )]
+                    {
+                        *to = (from * length / bandwidth) as f32;
+                    }
                 }
                 at += 1;
             }
@@ -63,10 +71,10 @@ impl OrthogonalFeatures {
         let rows = matrix(rows, dim, 1)?;
         let mut sum = Array1::zeros(2 * frequencies);
         for block in rows.axis_chunks_iter(Axis(0), BLOCK) {
-            let angles = block.mapv(f64::from).dot(&self.frequencies);
+            let angles = block.dot(&self.frequencies);
             for row in angles.rows() {
                 for (j, angle) in row.iter().enumerate() {
-                    let (sine, cosine) = angle.sin_cos();
+                    let (sine, cosine) = f64::from(*angle).sin_cos();
                     sum[j] += cosine;
                     sum[frequencies + j] += sine;
                 }
@@ -80,13 +88,15 @@ impl OrthogonalFeatures {
 }
 
 impl FeatureMean {
-    /// Unbiased estimate of the squared MMD of the two samples under the kernel of the features; may be slightly negative: do not clamp. O(frequencies).
+    /// Unbiased estimate of the squared MMD of the two samples under the kernel of the features; may be slightly
+    /// negative: do not clamp. O(frequencies).
     ///
     /// Every row's features have length one, so the sums alone tell the pairs of different rows:
     /// `(|Σz|² − n) / n(n − 1)`. Gretton et al., "A Kernel Two-Sample Test" (2012), lemma 6.
     ///
     /// # Errors
-    /// [`Error::TooFew`] when either sample has fewer than two rows, [`Error::LengthMismatch`] for means of different features.
+    /// [`Error::TooFew`] when either sample has fewer than two rows, [`Error::LengthMismatch`] for means of
+    /// different features.
     pub fn squared_mmd(&self, other: &Self) -> Result<f64, Error> {
         let (left, right) = (self.sum.len(), other.sum.len());
         if left != right {
@@ -112,7 +122,8 @@ impl FeatureMean {
     }
 }
 
-/// Uniformly distributed orthonormal directions, `[dim][dim]`: Gram and Schmidt on Gaussian vectors, done twice so that rounding leaves them orthogonal.
+/// Uniformly distributed orthonormal directions, `[dim][dim]`: Gram and Schmidt on Gaussian vectors, done twice so
+/// that rounding leaves them orthogonal.
 fn orthonormal(dim: usize, rng: &mut ChaCha8Rng) -> Vec<Vec<f64>> {
     let mut basis: Vec<Vec<f64>> = Vec::with_capacity(dim);
     while basis.len() < dim {
@@ -163,6 +174,7 @@ mod tests {
     #[test]
     fn directions_are_orthogonal_within_a_block() {
         let features = OrthogonalFeatures::new(7, 14, 2.0, 1).unwrap();
+        // Vectors of length about one, in single precision.
         for block in 0..2 {
             for i in 0..7 {
                 for j in 0..i {
@@ -170,7 +182,7 @@ mod tests {
                         features.frequencies.column(7 * block + i),
                         features.frequencies.column(7 * block + j),
                     );
-                    assert!(a.dot(&b).abs() < 1e-12, "{block} {i} {j}");
+                    assert!(a.dot(&b).abs() < 1e-5, "{block} {i} {j}");
                 }
             }
         }

@@ -17,8 +17,8 @@ impl<'a> BinaryScores<'a> {
     /// Scores `[n]`, higher for what is thought positive, against what is.
     ///
     /// # Errors
-    /// [`Error::LengthMismatch`], [`Error::TooFew`], [`Error::NonFinite`], [`Error::InvalidWeight`], [`Error::NoWeight`], or
-    /// [`Error::OneClass`] when the positives or the negatives have no weight.
+    /// [`Error::LengthMismatch`], [`Error::TooFew`], [`Error::NonFinite`], [`Error::InvalidWeight`],
+    /// [`Error::NoWeight`], or [`Error::OneClass`] when the positives or the negatives have no weight.
     pub fn new(scores: &'a [f64], positive: &'a [bool], weights: Weights<'a>) -> Result<Self, Error> {
         same_length(scores.len(), positive.len())?;
         weights.check(scores.len())?;
@@ -38,23 +38,25 @@ impl<'a> BinaryScores<'a> {
     /// Area under the ROC curve: the probability that a positive scores above a negative, ties counted half
     /// (scikit-learn's `roc_auc_score`). O(n log n).
     ///
-    /// The variance is `DeLong`'s, with weighted placements and each class's effective size; the interval is Wilson's at the
-    /// number of coin tosses of that variance, and says nothing with fewer than two effective positives or negatives.
+    /// The variance is `DeLong`'s, with weighted placements and each class's effective size; the interval is
+    /// Wilson's at the number of coin tosses of that variance, and says nothing with fewer than two effective
+    /// positives or negatives.
     ///
-    /// `DeLong`, `DeLong` and Clarke-Pearson, "Comparing the areas under two or more correlated receiver operating characteristic
-    /// curves: a nonparametric approach" (1988); Sun and Xu, "Fast implementation of `DeLong`'s algorithm" (2014).
+    /// `DeLong`, `DeLong` and Clarke-Pearson, "Comparing the areas under two or more correlated receiver operating
+    /// characteristic curves: a nonparametric approach" (1988); Sun and Xu, "Fast implementation of `DeLong`'s
+    /// algorithm" (2014).
     #[must_use]
     pub fn auroc(&self) -> Measured {
         self.measure(Ranking::Auroc)
     }
 
-    /// Average precision, the step-wise area under the precision-recall curve `Σ (Rₖ − Rₖ₋₁) Pₖ` over the distinct scores
-    /// (scikit-learn's `average_precision_score`). O(n log n).
+    /// Average precision, the step-wise area under the precision-recall curve `Σ (Rₖ − Rₖ₋₁) Pₖ` over the distinct
+    /// scores (scikit-learn's `average_precision_score`). O(n log n).
     ///
-    /// The variance is the infinitesimal jackknife's, in closed form; the interval is Wilson's at the number of coin tosses of
-    /// that variance. It says nothing with fewer than two effective positives or negatives. The estimate itself is biased
-    /// upwards with few positives. Boyd, Eng and Page, "Area under the precision-recall curve: point estimates and confidence
-    /// intervals" (2013), compare intervals.
+    /// The variance is the infinitesimal jackknife's, in closed form; the interval is Wilson's at the number of
+    /// coin tosses of that variance. It says nothing with fewer than two effective positives or negatives. The
+    /// estimate itself is biased upwards with few positives. Boyd, Eng and Page, "Area under the precision-recall
+    /// curve: point estimates and confidence intervals" (2013), compare intervals.
     #[must_use]
     pub fn average_precision(&self) -> Measured {
         self.measure(Ranking::AveragePrecision)
@@ -111,8 +113,8 @@ impl Ranking {
     }
 }
 
-/// Unweighted mean of a metric over the classes that `truth` shows beside others, one against the rest; `None` without such
-/// a class. `column(c)` are the scores for class `c`.
+/// Unweighted mean of a metric over the classes that `truth` shows beside others, one against the rest; `None`
+/// without such a class. `column(c)` are the scores for class `c`.
 pub(crate) fn one_against_rest(
     ranking: Ranking,
     classes: usize,

@@ -5,6 +5,9 @@ use crate::interval::Interval95;
 use crate::measured::{Measured, fisher, linearised_variance, positive, weighted_mean, weighted_share};
 use crate::weights::{Weights, same_length};
 
+/// Numbers beyond this have no square that can be averaged.
+const LARGEST: f64 = 1e100;
+
 /// Predicted and true numbers, checked once.
 #[derive(Debug, Clone, Copy)]
 pub struct PredictedNumbers<'a> {
@@ -17,13 +20,17 @@ impl<'a> PredictedNumbers<'a> {
     /// Predictions `[n]` and truths `[n]`.
     ///
     /// # Errors
-    /// [`Error::LengthMismatch`], [`Error::TooFew`] without values, [`Error::NonFinite`], [`Error::InvalidWeight`] and
-    /// [`Error::NoWeight`].
+    /// [`Error::LengthMismatch`], [`Error::TooFew`] without values, [`Error::NonFinite`], [`Error::OutOfRange`]
+    /// beyond ±1e100, [`Error::InvalidWeight`] and [`Error::NoWeight`].
     pub fn new(predicted: &'a [f64], truth: &'a [f64], weights: Weights<'a>) -> Result<Self, Error> {
         same_length(predicted.len(), truth.len())?;
         weights.check(predicted.len())?;
-        all_finite(predicted)?;
-        all_finite(truth)?;
+        for values in [predicted, truth] {
+            all_finite(values)?;
+            if let Some(index) = values.iter().position(|v| v.abs() > LARGEST) {
+                return Err(Error::OutOfRange { index });
+            }
+        }
         Ok(Self {
             predicted,
             truth,
@@ -37,8 +44,8 @@ impl<'a> PredictedNumbers<'a> {
         self.mean(|i| self.residual(i).abs())
     }
 
-    /// Root of the mean squared error. The interval is the delta method's on the logarithmic scale, where a scale parameter's error is
-    /// nearest to normal; heavy tails make it too short at small n.
+    /// Root of the mean squared error. The interval is the delta method's on the logarithmic scale, where a scale
+    /// parameter's error is nearest to normal; heavy tails make it too short at small n.
     #[must_use]
     pub fn root_mean_squared_error(&self) -> Measured {
         let square = self.mean(|i| self.residual(i).powi(2)).value;
@@ -53,8 +60,8 @@ impl<'a> PredictedNumbers<'a> {
         }
     }
 
-    /// Coefficient of determination, `1 − Σ(y − ŷ)² / Σ(y − ȳ)²`, at most one (scikit-learn's `r2_score`). The interval is
-    /// the delta method's on the scale of `ln(1 − R²)`.
+    /// Coefficient of determination, `1 − Σ(y − ŷ)² / Σ(y − ȳ)²`, at most one (scikit-learn's `r2_score`). The
+    /// interval is the delta method's on the scale of `ln(1 − R²)`.
     ///
     /// # Errors
     /// [`Error::OneClass`] when the truths do not vary.
@@ -78,8 +85,8 @@ impl<'a> PredictedNumbers<'a> {
         })
     }
 
-    /// Pearson's correlation, with Fisher's interval: `artanh` with standard error `1/√(m − 3)` at the effective size `m`, right when both
-    /// are jointly normal. `[−1, 1]` below four effective observations.
+    /// Pearson's correlation, with Fisher's interval: `artanh` with standard error `1/√(m − 3)` at the effective
+    /// size `m`, right when both are jointly normal. `[−1, 1]` below four effective observations.
     ///
     /// # Errors
     /// [`Error::OneClass`] when the predictions or the truths do not vary.
@@ -92,8 +99,9 @@ impl<'a> PredictedNumbers<'a> {
         })
     }
 
-    /// Spearman's rank correlation, ties at their middle rank, with Bonett and Wright's interval: `artanh` with standard error
-    /// `√((1 + r²/2)/(m − 3))` at the effective size `m`. With weights, a value's rank is the weight below it and half its own.
+    /// Spearman's rank correlation, ties at their middle rank, with Bonett and Wright's interval: `artanh` with
+    /// standard error `√((1 + r²/2)/(m − 3))` at the effective size `m`. With weights, a value's rank is the weight
+    /// below it and half its own.
     ///
     /// Bonett and Wright, "Sample size requirements for estimating Pearson, Kendall and Spearman correlations" (2000).
     ///
@@ -151,7 +159,8 @@ impl<'a> PredictedNumbers<'a> {
     }
 }
 
-/// Share of the truths `[n]` that lie in their predicted intervals `[low[i], high[i]]`, ends included, with Wilson's interval.
+/// Share of the truths `[n]` that lie in their predicted intervals `[low[i], high[i]]`, ends included, with
+/// Wilson's interval.
 ///
 /// # Errors
 /// [`Error::LengthMismatch`], [`Error::TooFew`] without values, [`Error::NonFinite`], [`Error::InvalidWeight`] and
@@ -223,6 +232,13 @@ mod tests {
         assert!(numbers.r_squared().is_ok());
         let numbers = PredictedNumbers::new(&[1.0, 2.0, 3.0], &[0.1; 3], Weights::Equal).unwrap();
         assert_eq!(numbers.r_squared(), Err(Error::OneClass));
+    }
+
+    #[test]
+    fn numbers_without_a_square_are_refused() {
+        let new = |p: f64| PredictedNumbers::new(&[p], &[0.0], Weights::Equal).map(|_| ());
+        assert_eq!(new(1e200), Err(Error::OutOfRange { index: 0 }));
+        assert_eq!(new(f64::NAN), Err(Error::NonFinite { index: 0 }));
     }
 
     #[test]

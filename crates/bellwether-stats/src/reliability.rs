@@ -10,13 +10,14 @@ use crate::weights::{Weights, same_length};
 pub enum Binning {
     /// So many bins of equal width over `[0, 1]`, closed above, empty ones left out.
     EqualWidth(usize),
-    /// So many bins of equal weight, or fewer: equal confidences stay together. Nguyen and O'Connor, "Posterior calibration
-    /// and exploratory analysis for natural language processing models" (2015).
+    /// So many bins of equal weight, or fewer: equal confidences stay together. Nguyen and O'Connor, "Posterior
+    /// calibration and exploratory analysis for natural language processing models" (2015).
     EqualMass(usize),
 }
 
 impl Binning {
-    /// Fifteen bins of equal width: what most papers mean by ECE. Guo et al., "On Calibration of Modern Neural Networks" (2017).
+    /// Fifteen bins of equal width: what most papers mean by ECE. Guo et al., "On Calibration of Modern Neural
+    /// Networks" (2017).
     pub const CUSTOMARY: Self = Self::EqualWidth(15);
 }
 

@@ -17,20 +17,20 @@ pub struct SelectionWeights {
     pub uncovered: f64,
 }
 
-/// Inverse-probability weights by strata: each labelled observation of a stratum with `N` observations and `n` labels counts `N / n`, divided by
-/// the mean over the labels, at most `most` of that.
+/// Inverse-probability weights by strata: each labelled observation of a stratum with `N` observations and `n`
+/// labels counts `N / n`, divided by the mean over the labels, at most `most` of that.
 ///
-/// `stratum[i]` below `strata` and `labelled[i]` are of every observation, labelled or not. Right when labelling is random within a stratum:
-/// strata are what the choice was made by, such as confidence, slice or predicted class. Truncation trades a bias towards the
-/// over-sampled for variance.
+/// `stratum[i]` below `strata` and `labelled[i]` are of every observation, labelled or not. Right when labelling is
+/// random within a stratum: strata are what the choice was made by, such as confidence, slice or predicted class.
+/// Truncation trades a bias towards the over-sampled for variance.
 ///
-/// Horvitz and Thompson, "A generalization of sampling without replacement from a finite universe" (1952), with Holt and
-/// Smith's post-stratification (1979); truncation as in Cole and Hernán, "Constructing inverse probability weights for marginal
-/// structural models" (2008). O(n).
+/// Horvitz and Thompson, "A generalization of sampling without replacement from a finite universe" (1952), with
+/// Holt and Smith's post-stratification (1979); truncation as in Cole and Hernán, "Constructing inverse probability
+/// weights for marginal structural models" (2008). O(n).
 ///
 /// # Errors
-/// [`Error::LengthMismatch`], [`Error::TooFew`] without observations, [`Error::UnknownClass`] for a stratum that is not below `strata`,
-/// [`Error::Parameter`] for a `most` that is not at least one.
+/// [`Error::LengthMismatch`], [`Error::TooFew`] without observations, [`Error::UnknownClass`] for a stratum that is
+/// not below `strata`, [`Error::Parameter`] for a `most` that is not at least one.
 pub fn stratified_weights(
     stratum: &[usize],
     labelled: &[bool],

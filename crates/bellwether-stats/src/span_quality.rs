@@ -16,9 +16,9 @@ pub struct SpanQuality {
     pub f1: Option<Measured>,
 }
 
-/// Micro-averaged span precision, recall and F1 of sentences `[n]`, weighted by sentence. Spans of a sentence are no independent draws,
-/// sentences are: each variance is a ratio estimator's over sentences, each interval Wilson's at the number of coin tosses of that variance, so
-/// that it has a width even while every sentence is right.
+/// Micro-averaged span precision, recall and F1 of sentences `[n]`, weighted by sentence. Spans of a sentence are
+/// no independent draws, sentences are: each variance is a ratio estimator's over sentences, each interval Wilson's
+/// at the number of coin tosses of that variance, so that it has a width even while every sentence is right.
 ///
 /// Cochran, "Sampling Techniques", 3rd edition (1977), section 9A.1 (cluster sampling, ratio to size).
 ///

@@ -25,7 +25,8 @@ pub struct TagScheme {
 }
 
 impl TagScheme {
-    /// Reads labels such as `O`, `B-date`, `I-date`, `E-date`, `S-date`; anything else is a span of one token of its own type.
+    /// Reads labels such as `O`, `B-date`, `I-date`, `E-date`, `S-date`; anything else is a span of one token of
+    /// its own type.
     #[must_use]
     pub fn new(labels: &[String]) -> Self {
         let mut types: BTreeMap<&str, u16> = BTreeMap::new();
@@ -44,7 +45,8 @@ impl TagScheme {
                 _ => Tag::Single(id(label.as_str())),
             })
             .collect();
-        // Their numbers, which count up from zero in order of appearance, are the positions; past the last number all share one.
+        // Their numbers, which count up from zero in order of appearance, are the positions; past the last number
+        // all share one.
         let mut named = vec![String::new(); types.values().max().map_or(0, |&last| usize::from(last) + 1)];
         for (name, id) in types {
             name.clone_into(&mut named[usize::from(id)]);
@@ -116,8 +118,8 @@ pub fn span_counts(scheme: &TagScheme, predicted: &[u16], truth: &[u16]) -> Span
     counts
 }
 
-/// As [`span_counts`], added to `by_type[kind]`, one entry a type of the scheme: summed over sentences they give each type's precision, recall
-/// and F1. A type past the end of `by_type` is left out.
+/// As [`span_counts`], added to `by_type[kind]`, one entry a type of the scheme: summed over sentences they give
+/// each type's precision, recall and F1. A type past the end of `by_type` is left out.
 pub fn add_span_counts_by_type(
     scheme: &TagScheme,
     predicted: &[u16],

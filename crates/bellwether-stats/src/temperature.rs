@@ -5,23 +5,24 @@ use crate::probability::ClassProbabilities;
 
 /// A probability below this counts as this: a float32 softmax underflows to zero, and a logarithm must stay finite.
 const SMALLEST: f64 = 1e-38;
-/// Bounds of the temperature. A head that is always right wants temperature zero, one that is worse than chance infinity.
+/// Bounds of the temperature. A head that is always right wants temperature zero, one that is worse than chance
+/// infinity.
 const RANGE: (f64, f64) = (0.01, 100.0);
 /// Steps at most: fifty halvings of the range of `ln β` exhaust float64, and Newton needs a handful.
 const STEPS: usize = 100;
 
 /// Temperature scaling: `p` becomes proportional to `p^(1/T)`. It leaves the most likely class alone.
 ///
-/// Guo, Pleiss, Sun and Weinberger, "On Calibration of Modern Neural Networks" (2017), section 4.2, on log-probabilities, which
-/// are logits up to a constant that the softmax takes out.
+/// Guo, Pleiss, Sun and Weinberger, "On Calibration of Modern Neural Networks" (2017), section 4.2, on
+/// log-probabilities, which are logits up to a constant that the softmax takes out.
 #[derive(Debug, Clone, Copy, PartialEq)]
 pub struct TemperatureScaling {
     temperature: f64,
 }
 
 impl TemperatureScaling {
-    /// The temperature of least mean log-loss, within `[0.01, 100]`. The loss is convex in `β = 1/T`, so the root of its slope is
-    /// unique: Newton's steps, held to a bracket. O(n · classes) a step.
+    /// The temperature of least mean log-loss, within `[0.01, 100]`. The loss is convex in `β = 1/T`, so the root
+    /// of its slope is unique: Newton's steps, held to a bracket. O(n · classes) a step.
     ///
     /// # Errors
     /// [`Error::TooFew`] below two classes.
@@ -87,7 +88,8 @@ impl TemperatureScaling {
     }
 }
 
-/// First and second derivative of the mean log-loss by β: with `l = ln p`, the mean of `E_β[l] − l(truth)` and of `Var_β[l]`.
+/// First and second derivative of the mean log-loss by β: with `l = ln p`, the mean of `E_β[l] − l(truth)` and of
+/// `Var_β[l]`.
 fn slopes(reference: &ClassProbabilities<'_>, beta: f64) -> (f64, f64) {
     let moments = |i: usize| {
         let row = reference.row(i);

@@ -23,14 +23,15 @@ pub fn token_counts(predicted: &[u16], truth: &[u16]) -> TokenCounts {
     }
 }
 
-/// Share of the tokens that are right, weighted by sentence. Tokens of a sentence are no independent draws, sentences are: the variance is
-/// the ratio estimator's over sentences, the interval Wilson's at the number of coin tosses of that variance.
+/// Share of the tokens that are right, weighted by sentence. Tokens of a sentence are no independent draws,
+/// sentences are: the variance is the ratio estimator's over sentences, the interval Wilson's at the number of coin
+/// tosses of that variance.
 ///
 /// Cochran, "Sampling Techniques", 3rd edition (1977), section 9A.1 (cluster sampling, ratio to size).
 ///
 /// # Errors
-/// [`Error::LengthMismatch`], [`Error::TooFew`] without sentences, [`Error::InvalidWeight`], and [`Error::NoWeight`] also when no sentence has
-/// tokens.
+/// [`Error::LengthMismatch`], [`Error::TooFew`] without sentences, [`Error::InvalidWeight`], and
+/// [`Error::NoWeight`] also when no sentence has tokens.
 pub fn token_accuracy(sentences: &[TokenCounts], weights: Weights<'_>) -> Result<Measured, Error> {
     let n = sentences.len();
     weights.check(n)?;

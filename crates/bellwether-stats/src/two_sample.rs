@@ -12,18 +12,19 @@ pub enum Estimator {
     Biased,
 }
 
-/// Squared energy distance `2 E|X − Y| − E|X − X′| − E|Y − Y′|` of samples `x` `[n, dim]` and `y` `[m, dim]`, row-major, with Euclidean
-/// distances. In the units of the distance. O((n + m)² dim) time, no allocation; accumulates in f64.
+/// Squared energy distance `2 E|X − Y| − E|X − X′| − E|Y − Y′|` of samples `x` `[n, dim]` and `y` `[m, dim]`,
+/// row-major, with Euclidean distances. In the units of the distance. O((n + m)² dim) time, no allocation;
+/// accumulates in f64.
 ///
-/// Székely and Rizzo, "Energy statistics: a class of statistics based on distances" (2013), equations 2.1 and 6.1. The root of the biased estimate
-/// is scipy's `energy_distance` when `dim` is one.
+/// Székely and Rizzo, "Energy statistics: a class of statistics based on distances" (2013). The root of the biased
+/// estimate is scipy's `energy_distance` when `dim` is one.
 ///
 /// # Errors
-/// [`Error::LengthMismatch`] when a slice is not a whole number of rows, [`Error::TooFew`] below two rows (one, if biased),
-/// [`Error::NonFinite`].
+/// [`Error::LengthMismatch`] when a slice is not a whole number of rows, [`Error::TooFew`] below two rows (one, if
+/// biased), [`Error::NonFinite`].
 pub fn squared_energy_distance(x: &[f32], y: &[f32], dim: usize, estimator: Estimator) -> Result<f64, Error> {
-    // The negated distance is a conditionally positive definite kernel, and its MMD² the energy distance (Sejdinovic et al.,
-    // "Equivalence of distance-based and RKHS-based statistics in hypothesis testing" (2013)).
+    // The negated distance is a conditionally positive definite kernel, and its MMD² the energy distance
+    // (Sejdinovic et al., "Equivalence of distance-based and RKHS-based statistics in hypothesis testing" (2013)).
     discrepancy(x, y, dim, estimator, 0.0, |squared| -squared.sqrt())
 }
 
@@ -47,8 +48,8 @@ pub fn squared_mmd(
     discrepancy(x, y, dim, estimator, 1.0, |squared| (scale * squared).exp())
 }
 
-/// Median distance of the rows `[n, dim]` from each other: the customary bandwidth of a Gaussian kernel. The mean of the middle two for an even
-/// number of pairs. O(n² dim) time, O(n²) memory.
+/// Median distance of the rows `[n, dim]` from each other: the customary bandwidth of a Gaussian kernel. The mean
+/// of the middle two for an even number of pairs. O(n² dim) time, O(n²) memory.
 ///
 /// Gretton et al. (2012), section 8.
 ///

@@ -12,7 +12,7 @@ pub enum Weights<'a> {
     /// Every observation counts the same.
     #[default]
     Equal,
-    /// `[n]`, finite, at least zero, not all zero.
+    /// `[n]`, each zero or between 1e-100 and 1e100, not all zero.
     Each(&'a [f64]),
 }
 
@@ -23,8 +23,8 @@ impl<'a> From<Option<&'a [f64]>> for Weights<'a> {
 }
 
 impl Weights<'_> {
-    /// Kish's effective number of observations, `(Σw)² / Σw²`, in `[1, n]`: equally weighted ones that would tell as much.
-    /// NaN for weights that are all zero.
+    /// Kish's effective number of observations, `(Σw)² / Σw²`, in `[1, n]`: equally weighted ones that would tell
+    /// as much. NaN for weights that are all zero.
     ///
     /// Kish, "Survey Sampling" (1965), section 11.7.
     #[must_use]
@@ -61,8 +61,7 @@ impl Weights<'_> {
         if let Some(index) = weights.iter().position(|w| !is_weight(*w)) {
             return Err(Error::InvalidWeight { index });
         }
-        let total: f64 = weights.iter().sum();
-        if total > 0.0 && total.is_finite() {
+        if weights.iter().any(|&w| w > 0.0) {
             Ok(())
         } else {
             Err(Error::NoWeight)
@@ -70,9 +69,9 @@ impl Weights<'_> {
     }
 }
 
-/// True for what can be a weight.
+/// True for what can be a weight: zero, or a number whose square is one too.
 pub(crate) fn is_weight(weight: f64) -> bool {
-    weight.is_finite() && weight >= 0.0
+    weight == 0.0 || (1e-100..=1e100).contains(&weight)
 }
 
 /// Kish's effective number of observations; NaN without weight.
@@ -110,7 +109,7 @@ mod tests {
         assert_eq!(check(&[1.0, -1.0], 2), Err(Error::InvalidWeight { index: 1 }));
         assert_eq!(check(&[f64::NAN], 1), Err(Error::InvalidWeight { index: 0 }));
         assert_eq!(check(&[0.0, 0.0], 2), Err(Error::NoWeight));
-        assert_eq!(check(&[f64::MAX, f64::MAX], 2), Err(Error::NoWeight));
+        assert_eq!(check(&[1.0, f64::MAX], 2), Err(Error::InvalidWeight { index: 1 }));
         assert_eq!(check(&[0.0, 2.0], 2), Ok(()));
     }
 }

@@ -3,6 +3,7 @@
 //! The JSON files beside this one hold the cases and where they come from; the scripts named in them made them.
 
 mod evidence;
+mod peers;
 mod quality;
 mod unlabelled;
 mod vectors;

@@ -2,9 +2,9 @@
 
 use crate::{assert_close, booleans, cases, cases_of_kind, integer, integers, number, numbers, weights};
 use bellwether_stats::{
-    BinaryScores, Binning, ClassMetric, ClassProbabilities, Confusion, PredictedNumbers, SpanCounts,
-    TagScheme, TokenCounts, Weights, add_span_counts_by_type, class_scores, interval_coverage, reliability,
-    span_quality, token_accuracy, token_counts,
+    BinaryScores, Binning, ClassMetric, ClassProbabilities, Confusion, Measured, PredictedNumbers,
+    SpanCounts, TagScheme, TokenCounts, Weights, add_span_counts_by_type, class_measures, class_scores,
+    interval_coverage, reliability, span_quality, token_accuracy, token_counts,
 };
 use serde_json::Value;
 
@@ -44,6 +44,18 @@ fn the_table_metrics_equal_scikit_learn() {
             assert_close(metric.value(&table), measured.value, f64::EPSILON, &what);
         }
         let scores = class_scores(&table);
+        for (class, (measures, scores)) in class_measures(&table).iter().zip(&scores).enumerate() {
+            let zero_for_none = |m: Option<Measured>| m.map_or(0.0, |m| m.value);
+            let got = [measures.precision, measures.recall, measures.f1].map(zero_for_none);
+            for (got, want) in got.into_iter().zip([scores.precision, scores.recall, scores.f1]) {
+                assert_close(
+                    got,
+                    want,
+                    CLOSED_FORM,
+                    &format!("class {class}, {}", case["name"]),
+                );
+            }
+        }
         for key in ["precision", "recall", "f1", "support"] {
             for (c, want) in numbers(&case[key]).into_iter().enumerate() {
                 let got = match key {

@@ -2,4 +2,6 @@
 
 mod evidence;
 mod quality;
+mod samples;
 mod similarity;
+mod weighted;

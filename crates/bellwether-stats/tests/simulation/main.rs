@@ -9,6 +9,7 @@
 )]
 
 mod bets;
+mod coverage;
 mod detector;
 mod recovery;
 
