@@ -1,0 +1,201 @@
+//! References from which a task is left out, and its messages as newcomers.
+
+use crate::error::Error;
+use crate::pass::Pass;
+use crate::pool::{Pool, dot};
+use bellwether_events::{ModelSchema, ObservationBatch, ObservationRow, Prediction, TaskId, TaskKind};
+use bellwether_monitor::{MonitorConfig, Reference, ReferenceError, ReferenceManifest, ReferenceRows, build};
+use half::slice::HalfFloatSliceExt;
+use rand::Rng;
+use std::collections::BTreeMap;
+use std::sync::Arc;
+
+/// Newcomers kept of a task that is left out.
+const NEWCOMERS: usize = 400;
+/// Messages of a task among which the nearest to a newcomer is sought.
+const ANSWERS: usize = 500;
+
+/// What a reference is built from: observations, and the label of each.
+#[derive(Debug)]
+pub struct ReferenceInput {
+    /// The observations.
+    pub observations: ObservationBatch,
+    /// Their labels, `[n]`.
+    pub labels: Vec<String>,
+    /// Version of the encoder that made the embeddings.
+    pub encoder_version: Option<String>,
+}
+
+impl ReferenceInput {
+    /// The input that gives the same reference as stored rows do: same embeddings, classes, confidences and losses.
+    /// Texts, and which tags or numbers were wrong, are not stored, so they are made up: one tag or number a row.
+    ///
+    /// # Errors
+    /// [`ReferenceError`] when the manifest's tasks are unusable.
+    pub fn from_rows(manifest: &ReferenceManifest, rows: &ReferenceRows) -> Result<Self, ReferenceError> {
+        let schema = ModelSchema::new(manifest.tasks.clone(), manifest.dim)?;
+        let embeddings = rows.embedding.to_f32_vec();
+        let mut builder = ObservationBatch::builder(&schema, rows.len());
+        let mut labels = Vec::with_capacity(rows.len());
+        for (row, embedding) in embeddings.chunks_exact(manifest.dim.max(1)).enumerate() {
+            let task = rows.task[row];
+            let spec = schema.spec(task);
+            let name = |at: usize| spec.labels.get(at).map_or("", String::as_str);
+            let prediction = match spec.kind {
+                TaskKind::Classification => Prediction::Class(rows.class[row]),
+                TaskKind::SequenceLabelling => Prediction::Tags(name(0)),
+                TaskKind::Regression => Prediction::Value(0.0),
+            };
+            labels.push(match spec.kind {
+                // An index outside the labels gives a name that is none of them.
+                TaskKind::Classification => name(rows.truth[row] as usize).to_owned(),
+                TaskKind::SequenceLabelling => name(usize::from(rows.loss[row] > 0.0)).to_owned(),
+                TaskKind::Regression => rows.loss[row].to_string(),
+            });
+            let confidence = [rows.confidence[row]];
+            builder.push(&ObservationRow {
+                event_id: &format!("reference-{row:010}"),
+                task,
+                timestamp_ms: manifest.from_ms,
+                text: None,
+                embedding,
+                prediction,
+                probabilities: if confidence[0].is_finite() {
+                    &confidence
+                } else {
+                    &[]
+                },
+            });
+        }
+        Ok(Self {
+            observations: builder.finish(),
+            labels,
+            encoder_version: manifest.encoder_version.clone(),
+        })
+    }
+
+    /// The rows that `keep` takes, of the tasks of `schema`; tasks are matched by name.
+    #[must_use]
+    pub(crate) fn select(
+        &self,
+        own: &ModelSchema,
+        schema: &ModelSchema,
+        keep: impl Fn(usize) -> bool,
+    ) -> Self {
+        let rows = &self.observations;
+        let mut builder = ObservationBatch::builder(schema, rows.len());
+        let mut labels = Vec::new();
+        for row in (0..rows.len()).filter(|&row| keep(row)) {
+            let Some(task) = schema.task(own.name(rows.tasks()[row])) else {
+                continue;
+            };
+            let confidence = [rows.confidences()[row]];
+            builder.push(&ObservationRow {
+                event_id: rows.event_id(row),
+                task,
+                timestamp_ms: rows.timestamps_ms()[row],
+                text: rows.text(row),
+                embedding: rows.embedding(row),
+                prediction: rows.prediction(row),
+                probabilities: if confidence[0].is_finite() {
+                    &confidence
+                } else {
+                    &[]
+                },
+            });
+            labels.push(self.labels[row].clone());
+        }
+        Self {
+            observations: builder.finish(),
+            labels,
+            encoder_version: self.encoder_version.clone(),
+        }
+    }
+
+    /// Builds the reference and makes it ready.
+    ///
+    /// # Errors
+    /// As [`bellwether_monitor::build`].
+    pub fn build(&self, schema: &ModelSchema, config: &MonitorConfig) -> Result<Reference, ReferenceError> {
+        let (manifest, rows) = build(
+            schema,
+            &self.observations,
+            &self.labels,
+            self.encoder_version.clone(),
+        )?;
+        Reference::assemble(manifest, &rows, config)
+    }
+}
+
+/// A reference that does not know one of the model's tasks.
+#[derive(Debug)]
+pub(crate) struct HeldOut {
+    pub(crate) task: TaskId,
+    pub(crate) reference: Arc<Reference>,
+}
+
+impl HeldOut {
+    /// Builds the reference of all tasks but `task`.
+    pub(crate) fn new(
+        task: TaskId,
+        own: &ModelSchema,
+        input: &ReferenceInput,
+        config: &MonitorConfig,
+    ) -> Result<Self, Error> {
+        let failed = |source| Error::HeldOut {
+            held_out: own.name(task).to_owned(),
+            source,
+        };
+        let rest: BTreeMap<_, _> = own
+            .tasks()
+            .filter(|&t| t != task)
+            .map(|t| (own.name(t).to_owned(), own.spec(t).clone()))
+            .collect();
+        let schema = ModelSchema::new(rest, own.dim()).map_err(|e| failed(e.into()))?;
+        let reference = input
+            .select(own, &schema, |_| true)
+            .build(&schema, config)
+            .map_err(failed)?;
+        Ok(Self {
+            task,
+            reference: Arc::new(reference),
+        })
+    }
+}
+
+/// Messages of a task left out, each with a message of another task whose answer it gets.
+#[derive(Debug)]
+pub(crate) struct Newcomers {
+    messages: Vec<(usize, usize)>,
+}
+
+impl Newcomers {
+    /// Messages of `from` on their way to the head of `to`, which answers as it does to the nearest message of its own:
+    /// a head is smooth, and what it is unsure of it is often less sure of than that, so that novelty looks no
+    /// stranger than it is. O(newcomers · answers · dim).
+    pub(crate) fn new(pool: &Pool, from: TaskId, to: TaskId, rng: &mut impl Rng) -> Self {
+        let mut sample = |task: TaskId, most: usize| -> Vec<usize> {
+            let rows = &pool.tasks()[task.index()].rows;
+            let mut pass = Pass::new(rows);
+            (0..rows.len().min(most)).filter_map(|_| pass.draw(rng)).collect()
+        };
+        let (strangers, known) = (sample(from, NEWCOMERS), sample(to, ANSWERS));
+        let messages = strangers
+            .into_iter()
+            .filter_map(|row| {
+                let nearness = |other: usize| dot(pool.embedding(row), pool.embedding(other));
+                known
+                    .iter()
+                    .map(|&other| (other, nearness(other)))
+                    .max_by(|a, b| a.1.total_cmp(&b.1))
+                    .map(|(nearest, _)| (row, nearest))
+            })
+            .collect();
+        Self { messages }
+    }
+
+    /// Pool rows: the message, and the one whose answer it gets.
+    pub(crate) fn messages(&self) -> &[(usize, usize)] {
+        &self.messages
+    }
+}

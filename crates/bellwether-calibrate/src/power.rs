@@ -1,0 +1,393 @@
+//! The power study: how small a change is still found, per task and kind.
+
+use crate::change::{Change, Shape, Subject, WARM_UP, scene};
+use crate::curve::{PowerPoint, Smallest, median, smallest};
+use crate::error::Error;
+use crate::held_out::{HeldOut, Newcomers, ReferenceInput};
+use crate::player::{Event, play, time_of};
+use crate::pool::Pool;
+use bellwether_events::{ModelSchema, TaskId, TaskKind};
+use bellwether_monitor::{MonitorConfig, Reference, TimelineLine, Verdict};
+use rand::SeedableRng;
+use rand::seq::SliceRandom;
+use rand_chacha::ChaCha8Rng;
+use rayon::prelude::*;
+use serde::Serialize;
+use std::collections::BTreeMap;
+use std::ops::ControlFlow;
+use std::sync::Arc;
+
+/// Events scored at once: a run ends soon after it is decided.
+const CHUNK: usize = 25;
+/// Fewest messages, or comparable labels, of a task on which a change is tried.
+const FEWEST: usize = 30;
+/// Tasks that are left out in turn, so that novelty is not one task's.
+const SOURCES: usize = 3;
+/// Fewest tasks among which one can be left out: what is new is told from what is another task's.
+const TASKS_FOR_NOVELTY: usize = 3;
+/// Keeps the generators of the power study apart from those of the quiet one.
+const SEED_OFFSET: u64 = 0x9e37_79b9_7f4a_7c15;
+
+/// How much to simulate.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct PowerPlan {
+    /// Runs of each task, kind and size.
+    pub runs: usize,
+    /// Events, or labels, within which a change must be found.
+    pub within: usize,
+    /// What the runs are drawn with.
+    pub seed: u64,
+}
+
+/// The smallest changes that are found.
+#[derive(Debug, Clone, PartialEq, Serialize)]
+pub struct PowerStudy {
+    /// Runs of each task, kind and size.
+    pub runs: usize,
+    /// Events of the task, or labels for quality, within which a change must be found.
+    pub within: usize,
+    /// Share of the runs that must be found.
+    pub power: f64,
+    /// Tasks that were left out of the reference in turn, to arrive as novelty.
+    pub held_out: Vec<String>,
+    /// Each task's curves.
+    pub tasks: BTreeMap<String, Vec<PowerCurve>>,
+}
+
+/// Shares found by size, of one task and kind.
+#[derive(Debug, Clone, PartialEq, Serialize)]
+pub struct PowerCurve {
+    /// The kind.
+    pub change: Change,
+    /// What the size measures.
+    pub unit: &'static str,
+    /// `events` or `labels`: what delays count.
+    pub delay_in: &'static str,
+    /// By size.
+    pub points: Vec<PowerPoint>,
+    /// Runs left out because the verdict stood before the change.
+    pub left_out: usize,
+    /// The smallest size found in enough runs; `None` where nothing could be tried.
+    pub smallest: Option<Smallest>,
+    /// Why nothing could be tried.
+    pub not_tried: Option<&'static str>,
+}
+
+/// How a run ended.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Ending {
+    /// What would say it stood before anything happened.
+    StoodBefore,
+    Missed,
+    /// After so many events or labels.
+    Found(u64),
+}
+
+/// What a task's runs need.
+struct TaskKit {
+    task: TaskId,
+    shape: Shape,
+    labelled: Vec<usize>,
+    loss: f64,
+    /// One a held-out reference that is not of the task itself.
+    newcomers: Vec<(usize, Newcomers)>,
+}
+
+/// One run to make.
+#[derive(Clone, Copy)]
+struct Job {
+    kit: usize,
+    change: Change,
+    size: f64,
+    run: usize,
+}
+
+/// Plays changes of several kinds and sizes in each task and measures which are found; `done` is told after each run,
+/// from any thread, out of [`power_runs`].
+///
+/// Only the task under study has traffic. Deterministic for a seed, whatever the number of threads. Costs the build of
+/// up to three references and O(tasks · runs · `within`) events.
+///
+/// # Errors
+/// [`Error::HeldOut`] when a reference without a task cannot be built.
+pub fn power_study(
+    pool: &Pool,
+    reference: &Arc<Reference>,
+    input: &ReferenceInput,
+    config: &MonitorConfig,
+    plan: PowerPlan,
+    done: impl Fn() + Sync,
+) -> Result<PowerStudy, Error> {
+    let held_out = hold_out(pool, reference, input, config, plan.seed)?;
+    let kits: Vec<TaskKit> = pool
+        .schema()
+        .tasks()
+        .map(|task| TaskKit::new(pool, task, &held_out, plan.seed))
+        .collect();
+    let jobs: Vec<Job> = jobs(pool, &kits, plan.runs);
+    let endings: Vec<Ending> = jobs
+        .par_iter()
+        .map(|job| {
+            let ending = run(pool, reference, &held_out, &kits[job.kit], config, plan, *job);
+            done();
+            ending
+        })
+        .collect();
+
+    let mut tasks = BTreeMap::new();
+    for (at, kit) in kits.iter().enumerate() {
+        let curves = Change::ALL.map(|change| {
+            let of_curve = jobs.iter().zip(&endings);
+            let of_curve = of_curve.filter(|(job, _)| job.kit == at && job.change == change);
+            let endings: Vec<(f64, Ending)> = of_curve.map(|(job, ending)| (job.size, *ending)).collect();
+            curve(pool, kit, change, &endings)
+        });
+        tasks.insert(pool.schema().name(kit.task).to_owned(), curves.to_vec());
+    }
+    Ok(PowerStudy {
+        runs: plan.runs,
+        within: plan.within,
+        power: crate::curve::POWER,
+        held_out: held_out
+            .iter()
+            .map(|h| pool.schema().name(h.task).to_owned())
+            .collect(),
+        tasks,
+    })
+}
+
+/// Most runs that [`power_study`] makes: tasks, kinds, sizes and runs multiplied.
+#[must_use]
+pub fn power_runs(schema: &ModelSchema, runs: usize) -> usize {
+    let sizes = |change: Change| change.sizes(TaskKind::Classification).len();
+    schema.len() * Change::ALL.map(sizes).iter().sum::<usize>() * runs
+}
+
+/// The references without one task: of those with a home of their own where there are enough, else of any.
+fn hold_out(
+    pool: &Pool,
+    reference: &Reference,
+    input: &ReferenceInput,
+    config: &MonitorConfig,
+    seed: u64,
+) -> Result<Vec<HeldOut>, Error> {
+    let schema = pool.schema();
+    if schema.len() < TASKS_FOR_NOVELTY {
+        return Ok(Vec::new());
+    }
+    let enough = |task: &TaskId| pool.tasks()[task.index()].rows.len() >= FEWEST;
+    let mut sources: Vec<TaskId> = reference.homes().iter().copied().filter(enough).collect();
+    if sources.len() < 2 {
+        sources = schema.tasks().filter(enough).collect();
+    }
+    sources.shuffle(&mut ChaCha8Rng::seed_from_u64(seed ^ SEED_OFFSET));
+    sources.truncate(SOURCES);
+    sources.sort_unstable();
+    // One after the other: a build keeps all threads busy by itself.
+    sources
+        .into_iter()
+        .map(|task| HeldOut::new(task, schema, input, config))
+        .collect()
+}
+
+impl TaskKit {
+    fn new(pool: &Pool, task: TaskId, held_out: &[HeldOut], seed: u64) -> Self {
+        let rows = &pool.tasks()[task.index()].rows;
+        let losses: Vec<(usize, f64)> = rows
+            .iter()
+            .filter_map(|&row| pool.loss(row).map(|loss| (row, loss)))
+            .collect();
+        let total: f64 = losses.iter().map(|(_, loss)| loss).sum();
+        let mut rng = ChaCha8Rng::seed_from_u64(seed ^ SEED_OFFSET);
+        rng.set_stream(task.index() as u64);
+        let others = held_out.iter().enumerate().filter(|(_, h)| h.task != task);
+        Self {
+            task,
+            shape: Shape::new(pool, task),
+            loss: total / losses.len().max(1) as f64,
+            labelled: losses.into_iter().map(|(row, _)| row).collect(),
+            newcomers: others
+                .map(|(at, h)| (at, Newcomers::new(pool, h.task, task, &mut rng)))
+                .collect(),
+        }
+    }
+
+    /// Why a change cannot be tried on the task.
+    fn unfit(&self, pool: &Pool, change: Change) -> Option<&'static str> {
+        if pool.tasks()[self.task.index()].rows.len() < FEWEST {
+            return Some("fewer than 30 quiet messages");
+        }
+        match change {
+            Change::Novelty if self.newcomers.is_empty() => Some("no other task can be left out"),
+            Change::QualityFall if self.labelled.len() < FEWEST => Some("fewer than 30 quiet labels"),
+            _ => None,
+        }
+    }
+}
+
+fn jobs(pool: &Pool, kits: &[TaskKit], runs: usize) -> Vec<Job> {
+    let mut jobs = Vec::new();
+    for (at, kit) in kits.iter().enumerate() {
+        let kind = pool.schema().spec(kit.task).kind;
+        for change in Change::ALL {
+            if kit.unfit(pool, change).is_some() {
+                continue;
+            }
+            for size in change.sizes(kind) {
+                jobs.extend((0..runs).map(|run| Job {
+                    kit: at,
+                    change,
+                    size,
+                    run,
+                }));
+            }
+        }
+    }
+    jobs
+}
+
+fn run(
+    pool: &Pool,
+    reference: &Arc<Reference>,
+    held_out: &[HeldOut],
+    kit: &TaskKit,
+    config: &MonitorConfig,
+    plan: PowerPlan,
+    job: Job,
+) -> Ending {
+    let newcomers = (job.change == Change::Novelty)
+        .then(|| kit.newcomers.get(job.run % kit.newcomers.len().max(1)))
+        .flatten();
+    let reference = newcomers.map_or(reference, |(at, _)| &held_out[*at].reference);
+    // The size is no part of it: runs of one number differ in the size alone, which makes the curves smoother.
+    let mut rng = ChaCha8Rng::seed_from_u64(plan.seed.wrapping_add(SEED_OFFSET));
+    rng.set_stream(((job.kit * Change::ALL.len() + job.change as usize) * plan.runs + job.run) as u64);
+    let subject = Subject {
+        pool,
+        task: kit.task,
+        shape: &kit.shape,
+        labelled: &kit.labelled,
+        loss: kit.loss,
+        newcomers: newcomers.map(|(_, newcomers)| newcomers),
+    };
+    let mut events = scene(subject, job.change, job.size, plan.within, &mut rng);
+    let name = pool.schema().name(kit.task);
+    let Some(task) = reference.schema().task(name) else {
+        return Ending::Missed;
+    };
+    for event in &mut events {
+        event.task = task;
+    }
+    judge(reference, config, name, job.change, events)
+}
+
+/// Plays a scene until the change is found.
+fn judge(
+    reference: &Arc<Reference>,
+    config: &MonitorConfig,
+    task: &str,
+    change: Change,
+    events: Vec<Event<'_>>,
+) -> Ending {
+    let Some(onset_ms) = events.get(WARM_UP).map(|event| event.at_ms) else {
+        return Ending::Missed;
+    };
+    let last_ms = events.last().map_or(onset_ms, |event| event.at_ms);
+    let mut counted: Vec<i64> = events[WARM_UP..]
+        .iter()
+        .filter_map(|event| {
+            if change.counts_labels() {
+                event.label.as_ref().map(|(known_ms, _)| *known_ms)
+            } else {
+                Some(event.at_ms)
+            }
+        })
+        .collect();
+    counted.sort_unstable();
+
+    let mut stands = false;
+    let mut ending = Ending::Missed;
+    let mut look = |line: &TimelineLine| {
+        let says = match &line.task {
+            Some(name) => name == task && line.verdict.is_some_and(|v| change.is_found_by(v)),
+            // A shift that is called common is found all the same.
+            None => line.shared_encoder && change.is_found_by(Verdict::Watch),
+        };
+        let at_ms = time_of(line);
+        if at_ms < onset_ms {
+            if line.task.is_some() {
+                stands = says;
+            }
+        } else if stands {
+            ending = Ending::StoodBefore;
+            return ControlFlow::Break(());
+        } else if says && (change.counts_labels() || at_ms <= last_ms) {
+            ending = Ending::Found(counted.partition_point(|&t| t <= at_ms) as u64);
+            return ControlFlow::Break(());
+        }
+        ControlFlow::Continue(())
+    };
+    play(reference, config, events.into_iter(), CHUNK, |lines| {
+        lines.iter().try_for_each(&mut look)
+    });
+    if stands && ending == Ending::Missed {
+        return Ending::StoodBefore;
+    }
+    ending
+}
+
+fn curve(pool: &Pool, kit: &TaskKit, change: Change, endings: &[(f64, Ending)]) -> PowerCurve {
+    let kind = pool.schema().spec(kit.task).kind;
+    let not_tried = kit.unfit(pool, change);
+    let sizes: &[f64] = if not_tried.is_some() {
+        &[]
+    } else {
+        &change.sizes(kind)
+    };
+    let points: Vec<PowerPoint> = sizes
+        .iter()
+        .map(|&size| {
+            let of_size = || endings.iter().filter(|(s, _)| s.total_cmp(&size).is_eq());
+            let runs = of_size().filter(|(_, e)| *e != Ending::StoodBefore).count();
+            let delays: Vec<u64> = of_size()
+                .filter_map(|(_, e)| {
+                    if let Ending::Found(delay) = e {
+                        Some(*delay)
+                    } else {
+                        None
+                    }
+                })
+                .collect();
+            PowerPoint {
+                size,
+                runs,
+                found: delays.len(),
+                share: delays.len() as f64 / runs.max(1) as f64,
+                median_delay: median(delays),
+            }
+        })
+        .collect();
+    PowerCurve {
+        change,
+        unit: unit(change, kind),
+        delay_in: if change.counts_labels() {
+            "labels"
+        } else {
+            "events"
+        },
+        left_out: endings.iter().filter(|(_, e)| *e == Ending::StoodBefore).count(),
+        smallest: smallest(&points),
+        points,
+        not_tried,
+    }
+}
+
+fn unit(change: Change, kind: TaskKind) -> &'static str {
+    match (change, kind) {
+        (Change::Shift, _) => "standard deviations",
+        (Change::Damage | Change::Novelty, _) => "share of messages",
+        (Change::QualityFall, TaskKind::Classification) => "fall of accuracy",
+        (Change::QualityFall, TaskKind::SequenceLabelling) => "fall of exact sequences",
+        (Change::QualityFall, TaskKind::Regression) => "relative growth of error",
+    }
+}
