@@ -51,7 +51,7 @@ impl Change {
     #[must_use]
     pub fn sizes(self, kind: TaskKind) -> [f64; 6] {
         match (self, kind) {
-            (Self::Shift, _) => [0.1, 0.15, 0.25, 0.4, 0.6, 1.0],
+            (Self::Shift, _) => [0.03, 0.05, 0.08, 0.12, 0.2, 0.4],
             (Self::Damage, _) => [0.05, 0.1, 0.2, 0.35, 0.6, 1.0],
             (Self::Novelty, _) => [0.02, 0.04, 0.07, 0.12, 0.25, 0.5],
             (Self::QualityFall, TaskKind::Regression) => [0.1, 0.2, 0.35, 0.6, 1.0, 2.0],
@@ -59,12 +59,23 @@ impl Change {
         }
     }
 
-    /// Whether a verdict says what the change deserves: anything unusual for moved inputs, novelty for novelty,
-    /// re-training for lost quality.
+    /// Whether a verdict calls for the owner as the change deserves: anything unusual for moved inputs, an alarm for
+    /// novelty and lost quality.
     #[must_use]
     pub fn is_found_by(self, verdict: Verdict) -> bool {
+        verdict.is_alarm() || !self.needs_alarm() && verdict == Verdict::Watch
+    }
+
+    fn needs_alarm(self) -> bool {
+        matches!(self, Self::Novelty | Self::QualityFall)
+    }
+
+    /// Whether that verdict also names the change: novelty as `continual_update` or `new_task`, lost quality as
+    /// `retrain`. Of moved inputs alone any is right.
+    #[must_use]
+    pub fn is_named_by(self, verdict: Verdict) -> bool {
         match self {
-            Self::Shift | Self::Damage => verdict.is_alarm() || verdict == Verdict::Watch,
+            Self::Shift | Self::Damage => self.is_found_by(verdict),
             Self::Novelty => matches!(verdict, Verdict::ContinualUpdate | Verdict::NewTask),
             Self::QualityFall => verdict == Verdict::Retrain,
         }

@@ -14,6 +14,8 @@ pub struct PowerPoint {
     pub runs: usize,
     /// Runs in which it was found.
     pub found: usize,
+    /// Those of them in which the first verdict also named the change.
+    pub named: usize,
     /// `found / runs`; 0 without runs.
     pub share: f64,
     /// Median events, or labels, from the change to the verdict in those runs; `None` when there are none.
@@ -121,6 +123,7 @@ mod tests {
                 size,
                 runs: 10,
                 found,
+                named: found,
                 share: found as f64 / 10.0,
                 median_delay: (found > 0).then_some(100.0 / size),
             })

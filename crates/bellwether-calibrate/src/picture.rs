@@ -172,6 +172,7 @@ mod tests {
                 size,
                 runs: 10,
                 found,
+                named: found,
                 share: found as f64 / 10.0,
                 median_delay: None,
             })

@@ -79,8 +79,11 @@ enum Ending {
     /// What would say it stood before anything happened.
     StoodBefore,
     Missed,
-    /// After so many events or labels.
-    Found(u64),
+    /// After so many events or labels, with a verdict that names the change or with another.
+    Found {
+        delay: u64,
+        named: bool,
+    },
 }
 
 /// What a task's runs need.
@@ -93,18 +96,10 @@ struct TaskKit {
     newcomers: Vec<(usize, Newcomers)>,
 }
 
-/// One run to make.
-#[derive(Clone, Copy)]
-struct Job {
-    kit: usize,
-    change: Change,
-    size: f64,
-    run: usize,
-}
-
 /// Plays changes of several kinds and sizes in each task and measures which are found; `done` is told after each run,
 /// from any thread, out of [`power_runs`].
 ///
+/// Sizes are tried from the largest down, to the first that no run finds: smaller ones are not tried.
 /// Only the task under study has traffic. Deterministic for a seed, whatever the number of threads. Costs the build of
 /// up to three references and O(tasks · runs · `within`) events.
 ///
@@ -124,26 +119,24 @@ pub fn power_study(
         .tasks()
         .map(|task| TaskKit::new(pool, task, &held_out, plan.seed))
         .collect();
-    let jobs: Vec<Job> = jobs(pool, &kits, plan.runs);
-    let endings: Vec<Ending> = jobs
+    let study = Runs {
+        pool,
+        reference,
+        held_out: &held_out,
+        config,
+        plan,
+    };
+    let curves: Vec<Vec<PowerCurve>> = kits
         .par_iter()
-        .map(|job| {
-            let ending = run(pool, reference, &held_out, &kits[job.kit], config, plan, *job);
-            done();
-            ending
+        .map(|kit| {
+            let curves = Change::ALL.par_iter();
+            curves.map(|&change| study.curve(kit, change, &done)).collect()
         })
         .collect();
-
-    let mut tasks = BTreeMap::new();
-    for (at, kit) in kits.iter().enumerate() {
-        let curves = Change::ALL.map(|change| {
-            let of_curve = jobs.iter().zip(&endings);
-            let of_curve = of_curve.filter(|(job, _)| job.kit == at && job.change == change);
-            let endings: Vec<(f64, Ending)> = of_curve.map(|(job, ending)| (job.size, *ending)).collect();
-            curve(pool, kit, change, &endings)
-        });
-        tasks.insert(pool.schema().name(kit.task).to_owned(), curves.to_vec());
-    }
+    let names = pool
+        .schema()
+        .tasks()
+        .map(|task| pool.schema().name(task).to_owned());
     Ok(PowerStudy {
         runs: plan.runs,
         within: plan.within,
@@ -152,7 +145,7 @@ pub fn power_study(
             .iter()
             .map(|h| pool.schema().name(h.task).to_owned())
             .collect(),
-        tasks,
+        tasks: names.zip(curves).collect(),
     })
 }
 
@@ -225,60 +218,80 @@ impl TaskKit {
     }
 }
 
-fn jobs(pool: &Pool, kits: &[TaskKit], runs: usize) -> Vec<Job> {
-    let mut jobs = Vec::new();
-    for (at, kit) in kits.iter().enumerate() {
-        let kind = pool.schema().spec(kit.task).kind;
-        for change in Change::ALL {
-            if kit.unfit(pool, change).is_some() {
-                continue;
-            }
-            for size in change.sizes(kind) {
-                jobs.extend((0..runs).map(|run| Job {
-                    kit: at,
-                    change,
-                    size,
-                    run,
-                }));
-            }
-        }
-    }
-    jobs
+/// What all runs share.
+#[derive(Clone, Copy)]
+struct Runs<'a> {
+    pool: &'a Pool,
+    reference: &'a Arc<Reference>,
+    held_out: &'a [HeldOut],
+    config: &'a MonitorConfig,
+    plan: PowerPlan,
 }
 
-fn run(
-    pool: &Pool,
-    reference: &Arc<Reference>,
-    held_out: &[HeldOut],
-    kit: &TaskKit,
-    config: &MonitorConfig,
-    plan: PowerPlan,
-    job: Job,
-) -> Ending {
-    let newcomers = (job.change == Change::Novelty)
-        .then(|| kit.newcomers.get(job.run % kit.newcomers.len().max(1)))
-        .flatten();
-    let reference = newcomers.map_or(reference, |(at, _)| &held_out[*at].reference);
-    // The size is no part of it: runs of one number differ in the size alone, which makes the curves smoother.
-    let mut rng = ChaCha8Rng::seed_from_u64(plan.seed.wrapping_add(SEED_OFFSET));
-    rng.set_stream(((job.kit * Change::ALL.len() + job.change as usize) * plan.runs + job.run) as u64);
-    let subject = Subject {
-        pool,
-        task: kit.task,
-        shape: &kit.shape,
-        labelled: &kit.labelled,
-        loss: kit.loss,
-        newcomers: newcomers.map(|(_, newcomers)| newcomers),
-    };
-    let mut events = scene(subject, job.change, job.size, plan.within, &mut rng);
-    let name = pool.schema().name(kit.task);
-    let Some(task) = reference.schema().task(name) else {
-        return Ending::Missed;
-    };
-    for event in &mut events {
-        event.task = task;
+impl Runs<'_> {
+    fn curve(&self, kit: &TaskKit, change: Change, done: &(impl Fn() + Sync)) -> PowerCurve {
+        let kind = self.pool.schema().spec(kit.task).kind;
+        let not_tried = kit.unfit(self.pool, change);
+        let (mut points, mut left_out) = (Vec::new(), 0);
+        for size in change.sizes(kind).into_iter().rev() {
+            let nothing_found = points.last().is_some_and(|p: &PowerPoint| p.found == 0);
+            let endings: Vec<Ending> = (0..self.plan.runs)
+                .into_par_iter()
+                .filter_map(|number| {
+                    let tried = not_tried.is_none() && !nothing_found;
+                    let ending = tried.then(|| self.run(kit, change, size, number));
+                    done();
+                    ending
+                })
+                .collect();
+            if !endings.is_empty() {
+                left_out += endings.iter().filter(|e| **e == Ending::StoodBefore).count();
+                points.push(point(size, &endings));
+            }
+        }
+        points.reverse();
+        PowerCurve {
+            change,
+            unit: unit(change, kind),
+            delay_in: if change.counts_labels() {
+                "labels"
+            } else {
+                "events"
+            },
+            left_out,
+            smallest: smallest(&points),
+            points,
+            not_tried,
+        }
     }
-    judge(reference, config, name, job.change, events)
+
+    fn run(&self, kit: &TaskKit, change: Change, size: f64, number: usize) -> Ending {
+        let newcomers = (change == Change::Novelty)
+            .then(|| kit.newcomers.get(number % kit.newcomers.len().max(1)))
+            .flatten();
+        let reference = newcomers.map_or(self.reference, |(at, _)| &self.held_out[*at].reference);
+        // The size is no part of it: runs of one number differ in the size alone, which makes the curves smoother.
+        let mut rng = ChaCha8Rng::seed_from_u64(self.plan.seed.wrapping_add(SEED_OFFSET));
+        let curve = kit.task.index() * Change::ALL.len() + change as usize;
+        rng.set_stream((curve * self.plan.runs + number) as u64);
+        let subject = Subject {
+            pool: self.pool,
+            task: kit.task,
+            shape: &kit.shape,
+            labelled: &kit.labelled,
+            loss: kit.loss,
+            newcomers: newcomers.map(|(_, newcomers)| newcomers),
+        };
+        let mut events = scene(subject, change, size, self.plan.within, &mut rng);
+        let name = self.pool.schema().name(kit.task);
+        let Some(task) = reference.schema().task(name) else {
+            return Ending::Missed;
+        };
+        for event in &mut events {
+            event.task = task;
+        }
+        judge(reference, self.config, name, change, events)
+    }
 }
 
 /// Plays a scene until the change is found.
@@ -322,7 +335,10 @@ fn judge(
             ending = Ending::StoodBefore;
             return ControlFlow::Break(());
         } else if says && (change.counts_labels() || at_ms <= last_ms) {
-            ending = Ending::Found(counted.partition_point(|&t| t <= at_ms) as u64);
+            ending = Ending::Found {
+                delay: counted.partition_point(|&t| t <= at_ms) as u64,
+                named: line.verdict.is_some_and(|v| change.is_named_by(v)),
+            };
             return ControlFlow::Break(());
         }
         ControlFlow::Continue(())
@@ -336,49 +352,22 @@ fn judge(
     ending
 }
 
-fn curve(pool: &Pool, kit: &TaskKit, change: Change, endings: &[(f64, Ending)]) -> PowerCurve {
-    let kind = pool.schema().spec(kit.task).kind;
-    let not_tried = kit.unfit(pool, change);
-    let sizes: &[f64] = if not_tried.is_some() {
-        &[]
-    } else {
-        &change.sizes(kind)
-    };
-    let points: Vec<PowerPoint> = sizes
+fn point(size: f64, endings: &[Ending]) -> PowerPoint {
+    let runs = endings.iter().filter(|e| **e != Ending::StoodBefore).count();
+    let (delays, named): (Vec<u64>, Vec<bool>) = endings
         .iter()
-        .map(|&size| {
-            let of_size = || endings.iter().filter(|(s, _)| s.total_cmp(&size).is_eq());
-            let runs = of_size().filter(|(_, e)| *e != Ending::StoodBefore).count();
-            let delays: Vec<u64> = of_size()
-                .filter_map(|(_, e)| {
-                    if let Ending::Found(delay) = e {
-                        Some(*delay)
-                    } else {
-                        None
-                    }
-                })
-                .collect();
-            PowerPoint {
-                size,
-                runs,
-                found: delays.len(),
-                share: delays.len() as f64 / runs.max(1) as f64,
-                median_delay: median(delays),
-            }
+        .filter_map(|ending| match *ending {
+            Ending::Found { delay, named } => Some((delay, named)),
+            Ending::StoodBefore | Ending::Missed => None,
         })
-        .collect();
-    PowerCurve {
-        change,
-        unit: unit(change, kind),
-        delay_in: if change.counts_labels() {
-            "labels"
-        } else {
-            "events"
-        },
-        left_out: endings.iter().filter(|(_, e)| *e == Ending::StoodBefore).count(),
-        smallest: smallest(&points),
-        points,
-        not_tried,
+        .unzip();
+    PowerPoint {
+        size,
+        runs,
+        found: delays.len(),
+        named: named.into_iter().filter(|&named| named).count(),
+        share: delays.len() as f64 / runs.max(1) as f64,
+        median_delay: median(delays),
     }
 }
 

@@ -44,6 +44,8 @@ pub struct QuietStudy {
     pub model: RunLength,
     /// The same for each kind of traffic.
     pub by_variant: BTreeMap<Variant, RunLength>,
+    /// The model until anything but `unknown` and `healthy` of any task, for each kind of traffic.
+    pub watch_by_variant: BTreeMap<Variant, RunLength>,
     /// First false verdicts by name.
     pub verdicts: BTreeMap<String, u64>,
     /// Each task: its own events until its first such verdict.
@@ -73,6 +75,7 @@ struct StreamOutcome {
     /// Events of the model.
     events: u64,
     model: Option<(u64, &'static str)>,
+    watch: Option<u64>,
     tasks: Vec<TaskOutcome>,
 }
 
@@ -129,7 +132,7 @@ fn play_quiet(
             ..TaskOutcome::default()
         })
         .collect();
-    let mut model = None;
+    let (mut model, mut watch) = (None, None);
     let mut take = |line: &TimelineLine| {
         let at_ms = time_of(line);
         let events_until = |times: &[i64]| times.partition_point(|&t| t <= at_ms) as u64;
@@ -144,6 +147,7 @@ fn play_quiet(
                 }
                 if verdict.is_alarm() || verdict == Verdict::Watch {
                     outcome.watch.get_or_insert(now);
+                    watch.get_or_insert(events_until(&times));
                 }
                 verdict.is_alarm().then(|| verdict.as_str())
             }
@@ -162,6 +166,7 @@ fn play_quiet(
         variant,
         events: draws.len() as u64,
         model,
+        watch,
         tasks,
     }
 }
@@ -181,11 +186,11 @@ fn quiet_event<'a>(pool: &'a Pool, draw: &Draw) -> Event<'a> {
 
 fn summarise(pool: &Pool, config: &MonitorConfig, plan: QuietPlan, outcomes: &[StreamOutcome]) -> QuietStudy {
     let alarm_length = config.average_run_length;
-    let by_variant = |first: &dyn Fn(&StreamOutcome) -> (u64, Option<u64>)| {
+    let by_variant = |first: &dyn Fn(&StreamOutcome) -> (u64, Option<u64>), configured: f64| {
         let of = |variant| {
             run_length(
                 outcomes.iter().filter(|o| o.variant == variant).map(first),
-                alarm_length,
+                configured,
             )
         };
         let present = Variant::ALL.into_iter().take(plan.streams);
@@ -194,6 +199,7 @@ fn summarise(pool: &Pool, config: &MonitorConfig, plan: QuietPlan, outcomes: &[S
             .collect::<BTreeMap<_, _>>()
     };
     let model = |o: &StreamOutcome| (o.events, o.model.map(|(at, _)| at));
+    let watched = |o: &StreamOutcome| (o.events, o.watch);
     let mut verdicts = BTreeMap::new();
     for (_, name) in outcomes.iter().filter_map(|o| o.model) {
         *verdicts.entry(name.to_owned()).or_insert(0) += 1;
@@ -209,7 +215,7 @@ fn summarise(pool: &Pool, config: &MonitorConfig, plan: QuietPlan, outcomes: &[S
             distinct_messages: quiet.distinct,
             uses_per_stream: drawn as f64 / (quiet.rows.len() * outcomes.len()).max(1) as f64,
             alarm: run_length(outcomes.iter().map(alarm), alarm_length),
-            by_variant: by_variant(&alarm),
+            by_variant: by_variant(&alarm, alarm_length),
             watch: run_length(outcomes.iter().map(watch), config.watch_run_length),
         }
     };
@@ -220,7 +226,8 @@ fn summarise(pool: &Pool, config: &MonitorConfig, plan: QuietPlan, outcomes: &[S
         configured: alarm_length,
         configured_watch: config.watch_run_length,
         model: run_length(outcomes.iter().map(model), alarm_length),
-        by_variant: by_variant(&model),
+        by_variant: by_variant(&model, alarm_length),
+        watch_by_variant: by_variant(&watched, config.watch_run_length),
         verdicts,
         tasks: schema
             .tasks()

@@ -27,6 +27,13 @@ pub(super) fn quiet(study: &QuietStudy) {
     for (task, quiet) in &study.tasks {
         line(width, task, &quiet.alarm);
     }
+    report::result(&format!(
+        "any verdict but healthy, watch too; configured {}",
+        thousands(study.configured_watch)
+    ));
+    for (variant, length) in &study.watch_by_variant {
+        line(width, &format!("  {}", variant.as_str()), length);
+    }
     for (verdict, count) in &study.verdicts {
         report::result(&format!("first false verdict {verdict}: {count}"));
     }
