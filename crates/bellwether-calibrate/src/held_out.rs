@@ -199,3 +199,45 @@ impl Newcomers {
         &self.messages
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::test_data::{input, schema};
+
+    #[test]
+    fn stored_rows_give_back_the_reference_they_are_of() {
+        let (schema, input) = (schema(), input(480));
+        let (manifest, rows) =
+            build(&schema, &input.observations, &input.labels, None).expect("a sound reference");
+        let again = ReferenceInput::from_rows(&manifest, &rows).expect("sound tasks");
+        let (rebuilt, same) = build(&schema, &again.observations, &again.labels, None).expect("sound");
+        assert_eq!(same.class, rows.class);
+        assert_eq!((same.truth, same.loss), (rows.truth, rows.loss));
+        assert_eq!(rebuilt.quality, manifest.quality);
+        // A unit vector in float16 is not quite of unit length: scaling it anew may move a component by one step.
+        for (a, b) in same.embedding.iter().zip(&rows.embedding) {
+            assert!((a.to_f32() - b.to_f32()).abs() < 1e-3, "{a} and {b}");
+        }
+    }
+
+    #[test]
+    fn a_selection_follows_names_into_another_schema() {
+        let (own, input) = (schema(), input(60));
+        let alone = ModelSchema::new(
+            BTreeMap::from([("second".to_owned(), own.spec(TaskId(1)).clone())]),
+            own.dim(),
+        )
+        .expect("a sound schema");
+        let selected = input.select(&own, &alone, |row| row < 30);
+        assert_eq!((selected.observations.len(), selected.labels.len()), (10, 10));
+        assert!(selected.observations.tasks().iter().all(|t| *t == TaskId(0)));
+        assert!(
+            selected
+                .observations
+                .confidences()
+                .iter()
+                .all(|&c| (c - 0.9).abs() < 1e-6)
+        );
+    }
+}

@@ -74,3 +74,44 @@ pub fn split(schema: &ModelSchema, input: &ReferenceInput, seed: u64) -> Result<
         },
     })
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::test_data::{input, schema};
+    use std::collections::BTreeSet;
+
+    fn ids(batch: &bellwether_events::ObservationBatch) -> BTreeSet<String> {
+        (0..batch.len())
+            .map(|row| batch.event_id(row).to_owned())
+            .collect()
+    }
+
+    #[test]
+    fn halves_share_no_row_and_each_label_is_in_both() {
+        let (schema, input) = (schema(), input(690));
+        let halves = split(&schema, &input, 1).expect("two halves");
+        let (reference, quiet) = (ids(&halves.reference.observations), ids(&halves.quiet.batches[0]));
+        assert_eq!((reference.len(), quiet.len()), (345, 345));
+        assert!(reference.is_disjoint(&quiet));
+        for label in ["a", "b", "c"] {
+            let share = |n: usize| n as f64 / 345.0;
+            let in_reference = share(halves.reference.labels.iter().filter(|l| *l == label).count());
+            let in_quiet = share(halves.quiet.labels.values().filter(|l| l.label == label).count());
+            assert!(
+                (in_reference - in_quiet).abs() < 0.01,
+                "{label}: {in_reference} and {in_quiet}"
+            );
+        }
+        let again = split(&schema, &input, 1).expect("two halves");
+        assert_eq!(ids(&again.quiet.batches[0]), quiet, "the same for a seed");
+        let other = split(&schema, &input, 2).expect("two halves");
+        assert_ne!(ids(&other.quiet.batches[0]), quiet);
+    }
+
+    #[test]
+    fn a_task_too_small_for_two_halves_is_named() {
+        let refused = split(&schema(), &input(330), 1);
+        assert!(matches!(refused, Err(Error::TooFewToSplit { task, have: 110, .. }) if task == "second"));
+    }
+}

@@ -1,5 +1,6 @@
 //! A small model for the tests of this crate: two tasks of three classes, a message a minute.
 
+use crate::held_out::ReferenceInput;
 use crate::pool::{KnownLabel, Period, Pool};
 use crate::traffic::START_MS;
 use bellwether_events::{
@@ -60,4 +61,18 @@ pub(crate) fn period(messages: usize) -> Period {
 
 pub(crate) fn pool(messages: usize) -> Pool {
     Pool::new(&schema(), vec![period(messages)], 1.0).expect("a pool")
+}
+
+/// The same messages as a reference's input.
+pub(crate) fn input(messages: usize) -> ReferenceInput {
+    let Period { mut batches, labels } = period(messages);
+    let observations = batches.remove(0);
+    let labels = (0..observations.len())
+        .map(|row| labels[observations.event_id(row)].label.clone())
+        .collect();
+    ReferenceInput {
+        observations,
+        labels,
+        encoder_version: None,
+    }
 }

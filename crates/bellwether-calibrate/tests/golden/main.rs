@@ -14,7 +14,10 @@ fn the_interval_of_a_poisson_count_is_that_of_scipy() {
         for (ours, theirs) in [(low, &case["low"]), (high, &case["high"])] {
             let theirs = theirs.as_f64().expect("a number");
             // Quantiles are iterated: relative 1e-10 is what both sides' gamma functions agree to at 10,000.
-            assert!((ours - theirs).abs() <= 1e-10 * theirs, "{count}: {ours} against {theirs}");
+            assert!(
+                (ours - theirs).abs() <= 1e-10 * theirs,
+                "{count}: {ours} against {theirs}"
+            );
         }
     }
 }
