@@ -31,9 +31,22 @@ impl ReferenceInput {
     /// Texts, and which tags or numbers were wrong, are not stored, so they are made up: one tag or number a row.
     ///
     /// # Errors
-    /// [`ReferenceError`] when the manifest's tasks are unusable.
+    /// [`ReferenceError`] when the manifest's tasks are unusable or the rows damaged.
     pub fn from_rows(manifest: &ReferenceManifest, rows: &ReferenceRows) -> Result<Self, ReferenceError> {
         let schema = ModelSchema::new(manifest.tasks.clone(), manifest.dim)?;
+        let n = rows.len();
+        let columns = [
+            rows.class.len(),
+            rows.truth.len(),
+            rows.confidence.len(),
+            rows.loss.len(),
+        ];
+        if columns.iter().any(|&len| len != n) || rows.embedding.len() != n * manifest.dim {
+            return Err(ReferenceError::Damaged("its columns differ in length"));
+        }
+        if rows.task.iter().any(|task| task.index() >= schema.len()) {
+            return Err(ReferenceError::Damaged("a row is of no task"));
+        }
         let embeddings = rows.embedding.to_f32_vec();
         let mut builder = ObservationBatch::builder(&schema, rows.len());
         let mut labels = Vec::with_capacity(rows.len());

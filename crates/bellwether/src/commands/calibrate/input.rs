@@ -151,7 +151,10 @@ fn own_labels(path: &Path, schema: &ModelSchema) -> BTreeMap<String, KnownLabel>
 /// A monitor that is calibrated on what it learnt from looks better than it is.
 fn refuse_in_sample(pool: &Pool, manifest: &ReferenceManifest, rows: &ReferenceRows) -> Result<(), Failure> {
     let vectors = |task: TaskId| -> Vec<f32> {
-        let of_task = rows.task.iter().zip(rows.embedding.chunks_exact(manifest.dim));
+        let of_task = rows
+            .task
+            .iter()
+            .zip(rows.embedding.chunks_exact(manifest.dim.max(1)));
         let of_task = of_task.filter(|(t, _)| **t == task);
         of_task
             .flat_map(|(_, row)| row.iter().map(|x| x.to_f32()))

@@ -25,6 +25,10 @@ pub(super) fn quiet(study: &QuietStudy) {
         line(width, &format!("  {}", variant.as_str()), length);
     }
     for (task, quiet) in &study.tasks {
+        if quiet.messages == 0 {
+            report::result(&format!("{task:<width$}  no message in the quiet period"));
+            continue;
+        }
         line(width, task, &quiet.alarm);
     }
     report::result(&format!(
