@@ -27,14 +27,22 @@ pub enum Change {
     Damage,
     /// Some messages belong to a task that the reference does not know. Size: their share.
     Novelty,
+    /// Some messages belong to classes of the task that the reference does not know. Size: their share.
+    NewClasses,
     /// Inputs stay and answers become wrong. Size: the fall of the share of right answers; of numbers, the relative
     /// growth of the absolute error.
     QualityFall,
 }
 
 impl Change {
-    /// All four.
-    pub const ALL: [Self; 4] = [Self::Shift, Self::Damage, Self::Novelty, Self::QualityFall];
+    /// All five.
+    pub const ALL: [Self; 5] = [
+        Self::Shift,
+        Self::Damage,
+        Self::Novelty,
+        Self::NewClasses,
+        Self::QualityFall,
+    ];
 
     /// The name in results.
     #[must_use]
@@ -43,6 +51,7 @@ impl Change {
             Self::Shift => "shift",
             Self::Damage => "damage",
             Self::Novelty => "novelty",
+            Self::NewClasses => "new_classes",
             Self::QualityFall => "quality_fall",
         }
     }
@@ -53,7 +62,7 @@ impl Change {
         match (self, kind) {
             (Self::Shift, _) => [0.03, 0.05, 0.08, 0.12, 0.2, 0.4],
             (Self::Damage, _) => [0.05, 0.1, 0.2, 0.35, 0.6, 1.0],
-            (Self::Novelty, _) => [0.02, 0.04, 0.07, 0.12, 0.25, 0.5],
+            (Self::Novelty | Self::NewClasses, _) => [0.02, 0.04, 0.07, 0.12, 0.25, 0.5],
             (Self::QualityFall, TaskKind::Regression) => [0.1, 0.2, 0.35, 0.6, 1.0, 2.0],
             (Self::QualityFall, _) => [0.03, 0.05, 0.08, 0.12, 0.2, 0.35],
         }
@@ -67,16 +76,17 @@ impl Change {
     }
 
     fn needs_alarm(self) -> bool {
-        matches!(self, Self::Novelty | Self::QualityFall)
+        matches!(self, Self::Novelty | Self::NewClasses | Self::QualityFall)
     }
 
-    /// Whether that verdict also names the change: novelty as `continual_update` or `new_task`, lost quality as
-    /// `retrain`. Of moved inputs alone any is right.
+    /// Whether that verdict also names the change: another task as `new_task`, new classes as `continual_update`, lost
+    /// quality as `retrain`. Of moved inputs alone any is right.
     #[must_use]
     pub fn is_named_by(self, verdict: Verdict) -> bool {
         match self {
             Self::Shift | Self::Damage => self.is_found_by(verdict),
-            Self::Novelty => matches!(verdict, Verdict::ContinualUpdate | Verdict::NewTask),
+            Self::Novelty => verdict == Verdict::NewTask,
+            Self::NewClasses => verdict == Verdict::ContinualUpdate,
             Self::QualityFall => verdict == Verdict::Retrain,
         }
     }
@@ -165,11 +175,13 @@ pub(crate) struct Subject<'a> {
     pub(crate) pool: &'a Pool,
     pub(crate) task: TaskId,
     pub(crate) shape: &'a Shape,
+    /// Its ordinary rows.
+    pub(crate) rows: &'a [usize],
     /// Rows with a label that can be compared with their prediction.
     pub(crate) labelled: &'a [usize],
     /// Mean loss of those.
     pub(crate) loss: f64,
-    /// Messages of the task that the reference does not know, and the head's answers to them.
+    /// Messages that the reference does not know, and the head's answers to them.
     pub(crate) newcomers: Option<&'a Newcomers>,
 }
 
@@ -183,17 +195,16 @@ pub(crate) fn scene<'a>(
     rng: &mut impl Rng,
 ) -> Vec<Event<'a>> {
     let pool = subject.pool;
-    let rows = &pool.tasks()[subject.task.index()].rows;
     let mut pass = Pass::new(if change.counts_labels() {
         subject.labelled
     } else {
-        rows
+        subject.rows
     });
     let newcomers = subject.newcomers.map_or(&[][..], Newcomers::messages);
     let mut strangers = Pass::new(&(0..newcomers.len()).collect::<Vec<_>>());
     let step = match change {
         Change::Shift => subject.shape.step(size, rng),
-        Change::Damage | Change::Novelty | Change::QualityFall => Vec::new(),
+        Change::Damage | Change::Novelty | Change::NewClasses | Change::QualityFall => Vec::new(),
     };
     let times = arrivals(pool, subject.task, WARM_UP + within, rng);
     let mut events = Vec::with_capacity(times.len());
@@ -206,13 +217,13 @@ pub(crate) fn scene<'a>(
             match change {
                 Change::Shift => move_by(&mut event, &step),
                 Change::Damage if coin < size => damage(&mut event, pool, rng),
-                Change::Novelty if coin < size => {
+                Change::Novelty | Change::NewClasses if coin < size => {
                     if let Some(at) = strangers.draw(rng) {
                         event = newcomer(pool, newcomers[at], at_ms);
                     }
                 }
                 Change::QualityFall => spoil(&mut event, subject, row, size, coin, rng),
-                Change::Damage | Change::Novelty => {}
+                Change::Damage | Change::Novelty | Change::NewClasses => {}
             }
         }
         events.push(event);

@@ -47,12 +47,16 @@ pub struct Smallest {
 
 /// Reads the smallest size off points in order of size; `None` without runs.
 ///
-/// The shares are first made monotone by pooling adjacent violators (Ayer et al., "An empirical distribution function for
+/// Sizes beyond the largest that is found do not count: where most of a task is new, it may be taken for damaged instead.
+/// The shares are then made monotone by pooling adjacent violators (Ayer et al., "An empirical distribution function for
 /// sampling with incomplete information", 1955), then interpolated along the logarithm of size.
 #[must_use]
 pub fn smallest(points: &[PowerPoint]) -> Option<Smallest> {
-    let counted: Vec<&PowerPoint> = points.iter().filter(|p| p.runs > 0).collect();
-    let (first, last) = (counted.first()?, counted.last()?);
+    let mut counted: Vec<&PowerPoint> = points.iter().filter(|p| p.runs > 0).collect();
+    let (first, last) = (*counted.first()?, *counted.last()?);
+    if let Some(enough) = counted.iter().rposition(|p| p.share >= POWER) {
+        counted.truncate(enough + 1);
+    }
     let shares = monotone(&counted);
     let Some(at) = shares.iter().position(|&share| share >= POWER) else {
         return Some(Smallest {
@@ -141,6 +145,11 @@ mod tests {
         assert_eq!(bound, Bound::About);
         // Three quarters of the way from .2 to .4, along the logarithm.
         assert!((size - 0.2 * 2.0_f64.powf(0.75)).abs() < 1e-12, "{size}");
+        assert_eq!(
+            found(&[0, 2, 10, 1]),
+            (bound, size),
+            "what is taken for something else beyond"
+        );
         assert_eq!(found(&[8, 9, 10, 10]), (Bound::AtMost, 0.1));
         assert_eq!(found(&[0, 0, 3, 7]), (Bound::Above, 0.8));
         assert_eq!(smallest(&[]), None);

@@ -27,6 +27,9 @@ pub enum Error {
         /// Labelled observations it needs.
         need: usize,
     },
+    /// A reference with some classes held out could not be built.
+    #[error("no reference without some classes can be built")]
+    Classes(#[source] ReferenceError),
     /// A reference with a task held out could not be built.
     #[error("no reference without the task `{held_out}` can be built")]
     HeldOut {

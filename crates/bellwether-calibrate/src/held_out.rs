@@ -7,13 +7,19 @@ use bellwether_events::{ModelSchema, ObservationBatch, ObservationRow, Predictio
 use bellwether_monitor::{MonitorConfig, Reference, ReferenceError, ReferenceManifest, ReferenceRows, build};
 use half::slice::HalfFloatSliceExt;
 use rand::Rng;
-use std::collections::BTreeMap;
+use rand::seq::SliceRandom;
+use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
 /// Newcomers kept of a task that is left out.
 const NEWCOMERS: usize = 400;
 /// Messages of a task among which the nearest to a newcomer is sought.
 const ANSWERS: usize = 500;
+
+/// Classes of a task of which one is left out.
+const FEWEST_CLASSES: usize = 4;
+/// Rows of a task that a reference without some classes must have: what a reference needs.
+const FEWEST_LEFT: usize = 100;
 
 /// What a reference is built from: observations, and the label of each.
 #[derive(Debug)]
@@ -176,19 +182,100 @@ impl HeldOut {
     }
 }
 
-/// Messages of a task left out, each with a message of another task whose answer it gets.
+/// A reference that does not know some classes of each classification task.
+#[derive(Debug)]
+pub(crate) struct ClassesHeldOut {
+    pub(crate) reference: Arc<Reference>,
+    /// The classes, `[tasks]`; none where too little would be left.
+    classes: Vec<BTreeSet<u32>>,
+}
+
+impl ClassesHeldOut {
+    /// Leaves out a quarter of the classes of each task; `None` when no task has enough classes and rows.
+    pub(crate) fn new(
+        own: &ModelSchema,
+        input: &ReferenceInput,
+        config: &MonitorConfig,
+        rng: &mut impl Rng,
+    ) -> Result<Option<Self>, ReferenceError> {
+        let mut classes: Vec<BTreeSet<u32>> = own
+            .tasks()
+            .map(|task| {
+                let labels = own.spec(task).labels.len();
+                let mut all: Vec<u32> = (0_u32..).take(labels).collect();
+                all.shuffle(rng);
+                let several = own.spec(task).kind == TaskKind::Classification && labels >= FEWEST_CLASSES;
+                all.truncate(if several { labels / FEWEST_CLASSES } else { 0 });
+                all.into_iter().collect()
+            })
+            .collect();
+        let knows = |classes: &[BTreeSet<u32>], row: usize| {
+            let task = input.observations.tasks()[row];
+            let truth = own.label_index(task, &input.labels[row]);
+            is_known(&classes[task.index()], input.observations.prediction(row), truth)
+        };
+        let mut left = vec![0; own.len()];
+        for row in (0..input.labels.len()).filter(|&row| knows(&classes, row)) {
+            left[input.observations.tasks()[row].index()] += 1;
+        }
+        for (classes, left) in classes.iter_mut().zip(left) {
+            if left < FEWEST_LEFT {
+                classes.clear();
+            }
+        }
+        if classes.iter().all(BTreeSet::is_empty) {
+            return Ok(None);
+        }
+        let reference = input
+            .select(own, own, |row| knows(&classes, row))
+            .build(own, config)?;
+        Ok(Some(Self {
+            reference: Arc::new(reference),
+            classes,
+        }))
+    }
+
+    /// A task's quiet rows that this reference knows, and those of the classes left out.
+    pub(crate) fn part(&self, pool: &Pool, task: TaskId) -> (Vec<usize>, Vec<usize>) {
+        let held_out = &self.classes[task.index()];
+        let truth = |row: usize| {
+            let label = pool.row(row).label.as_deref();
+            label.and_then(|label| pool.schema().label_index(task, label))
+        };
+        let rows = &pool.tasks()[task.index()].rows;
+        let known = rows.iter().copied();
+        let known = known.filter(|&row| is_known(held_out, pool.prediction(row), truth(row)));
+        let new = rows.iter().copied().filter(|&row| {
+            let class = match pool.prediction(row) {
+                Prediction::Class(class) => Some(class),
+                Prediction::Tags(_) | Prediction::Value(_) => None,
+            };
+            truth(row)
+                .or(class)
+                .is_some_and(|class| held_out.contains(&class))
+        });
+        (known.collect(), new.collect())
+    }
+}
+
+/// Whether neither the answer nor the truth is of a class left out.
+fn is_known(held_out: &BTreeSet<u32>, prediction: Prediction<'_>, truth: Option<u32>) -> bool {
+    let answered = matches!(prediction, Prediction::Class(class) if held_out.contains(&class));
+    !answered && !truth.is_some_and(|class| held_out.contains(&class))
+}
+
+/// Messages left out, each with a message whose answer it gets.
 #[derive(Debug)]
 pub(crate) struct Newcomers {
     messages: Vec<(usize, usize)>,
 }
 
 impl Newcomers {
-    /// Messages of `from` on their way to the head of `to`, which answers as it does to the nearest message of its own:
+    /// Messages `from` on their way to the head that knows messages `to`, which answers as it does to the nearest message of its own:
     /// a head is smooth, and what it is unsure of it is often less sure of than that, so that novelty looks no
     /// stranger than it is. O(newcomers · answers · dim).
-    pub(crate) fn new(pool: &Pool, from: TaskId, to: TaskId, rng: &mut impl Rng) -> Self {
-        let mut sample = |task: TaskId, most: usize| -> Vec<usize> {
-            let rows = &pool.tasks()[task.index()].rows;
+    pub(crate) fn new(pool: &Pool, from: &[usize], to: &[usize], rng: &mut impl Rng) -> Self {
+        let mut sample = |rows: &[usize], most: usize| -> Vec<usize> {
             let mut pass = Pass::new(rows);
             (0..rows.len().min(most)).filter_map(|_| pass.draw(rng)).collect()
         };

@@ -64,7 +64,8 @@ fn heading(change: Change) -> (&'static str, &'static str) {
     match change {
         Change::Shift => ("shift of all messages", "in standard deviations"),
         Change::Damage => ("damage", "share of messages"),
-        Change::Novelty => ("novelty", "share of messages"),
+        Change::Novelty => ("a new task", "share of messages"),
+        Change::NewClasses => ("new classes", "share of messages"),
         Change::QualityFall => ("fall of quality", "of right answers; growth of error"),
     }
 }
@@ -194,6 +195,7 @@ mod tests {
             curve(Change::Shift, &[0, 5, 10]),
             curve(Change::Damage, &[9, 10, 10]),
             curve(Change::Novelty, &[0, 0, 1]),
+            curve(Change::NewClasses, &[]),
             curve(Change::QualityFall, &[]),
         ];
         let study = PowerStudy {

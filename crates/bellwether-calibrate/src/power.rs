@@ -3,7 +3,7 @@
 use crate::change::{Change, Shape, Subject, WARM_UP, scene};
 use crate::curve::{PowerPoint, Smallest, median, smallest};
 use crate::error::Error;
-use crate::held_out::{HeldOut, Newcomers, ReferenceInput};
+use crate::held_out::{ClassesHeldOut, HeldOut, Newcomers, ReferenceInput};
 use crate::player::{Event, play, time_of};
 use crate::pool::Pool;
 use bellwether_events::{ModelSchema, TaskId, TaskKind};
@@ -94,14 +94,16 @@ struct TaskKit {
     loss: f64,
     /// One a held-out reference that is not of the task itself.
     newcomers: Vec<(usize, Newcomers)>,
+    /// Rows that the reference without some classes knows, and messages of those classes.
+    classes: Option<(Vec<usize>, Newcomers)>,
 }
 
 /// Plays changes of several kinds and sizes in each task and measures which are found; `done` is told after each run,
 /// from any thread, out of [`power_runs`].
 ///
-/// Sizes are tried from the largest down, to the first that no run finds: smaller ones are not tried.
+/// Sizes are tried from the largest down, to the first after it that no run finds: smaller ones are not tried.
 /// Only the task under study has traffic. Deterministic for a seed, whatever the number of threads. Costs the build of
-/// up to three references and O(tasks · runs · `within`) events.
+/// up to four references and O(tasks · runs · `within`) events.
 ///
 /// # Errors
 /// [`Error::HeldOut`] when a reference without a task cannot be built.
@@ -114,15 +116,19 @@ pub fn power_study(
     done: impl Fn() + Sync,
 ) -> Result<PowerStudy, Error> {
     let held_out = hold_out(pool, reference, input, config, plan.seed)?;
+    let mut rng = ChaCha8Rng::seed_from_u64(plan.seed ^ SEED_OFFSET);
+    rng.set_stream(u64::MAX);
+    let classes = ClassesHeldOut::new(pool.schema(), input, config, &mut rng).map_err(Error::Classes)?;
     let kits: Vec<TaskKit> = pool
         .schema()
         .tasks()
-        .map(|task| TaskKit::new(pool, task, &held_out, plan.seed))
+        .map(|task| TaskKit::new(pool, task, &held_out, classes.as_ref(), plan.seed))
         .collect();
     let study = Runs {
         pool,
         reference,
         held_out: &held_out,
+        classes: classes.as_ref(),
         config,
         plan,
     };
@@ -184,7 +190,13 @@ fn hold_out(
 }
 
 impl TaskKit {
-    fn new(pool: &Pool, task: TaskId, held_out: &[HeldOut], seed: u64) -> Self {
+    fn new(
+        pool: &Pool,
+        task: TaskId,
+        held_out: &[HeldOut],
+        classes: Option<&ClassesHeldOut>,
+        seed: u64,
+    ) -> Self {
         let rows = &pool.tasks()[task.index()].rows;
         let losses: Vec<(usize, f64)> = rows
             .iter()
@@ -200,8 +212,16 @@ impl TaskKit {
             loss: total / losses.len().max(1) as f64,
             labelled: losses.into_iter().map(|(row, _)| row).collect(),
             newcomers: others
-                .map(|(at, h)| (at, Newcomers::new(pool, h.task, task, &mut rng)))
+                .map(|(at, h)| {
+                    let from = &pool.tasks()[h.task.index()].rows;
+                    (at, Newcomers::new(pool, from, rows, &mut rng))
+                })
                 .collect(),
+            classes: classes.map(|c| c.part(pool, task)).and_then(|(known, new)| {
+                let enough = known.len() >= FEWEST && new.len() >= FEWEST;
+                let new = enough.then(|| Newcomers::new(pool, &new, &known, &mut rng));
+                new.map(|new| (known, new))
+            }),
         }
     }
 
@@ -212,6 +232,7 @@ impl TaskKit {
         }
         match change {
             Change::Novelty if self.newcomers.is_empty() => Some("no other task can be left out"),
+            Change::NewClasses if self.classes.is_none() => Some("no classes can be left out"),
             Change::QualityFall if self.labelled.len() < FEWEST => Some("fewer than 30 quiet labels"),
             _ => None,
         }
@@ -224,6 +245,7 @@ struct Runs<'a> {
     pool: &'a Pool,
     reference: &'a Arc<Reference>,
     held_out: &'a [HeldOut],
+    classes: Option<&'a ClassesHeldOut>,
     config: &'a MonitorConfig,
     plan: PowerPlan,
 }
@@ -234,7 +256,10 @@ impl Runs<'_> {
         let not_tried = kit.unfit(self.pool, change);
         let (mut points, mut left_out) = (Vec::new(), 0);
         for size in change.sizes(kind).into_iter().rev() {
-            let nothing_found = points.last().is_some_and(|p: &PowerPoint| p.found == 0);
+            // At the largest size nothing may be found because it looks like something else: a task of which half is new
+            // is taken for damaged.
+            let nothing = |p: &PowerPoint| p.found == 0;
+            let nothing_found = points.last().is_some_and(nothing) && points.len() > 1;
             let endings: Vec<Ending> = (0..self.plan.runs)
                 .into_par_iter()
                 .filter_map(|number| {
@@ -266,10 +291,17 @@ impl Runs<'_> {
     }
 
     fn run(&self, kit: &TaskKit, change: Change, size: f64, number: usize) -> Ending {
-        let newcomers = (change == Change::Novelty)
-            .then(|| kit.newcomers.get(number % kit.newcomers.len().max(1)))
-            .flatten();
-        let reference = newcomers.map_or(self.reference, |(at, _)| &self.held_out[*at].reference);
+        let rows = self.pool.tasks()[kit.task.index()].rows.as_slice();
+        let (reference, rows, newcomers) = match (change, &kit.classes, self.classes) {
+            (Change::NewClasses, Some((known, new)), Some(classes)) => {
+                (&classes.reference, known.as_slice(), Some(new))
+            }
+            (Change::Novelty, ..) => match kit.newcomers.get(number % kit.newcomers.len().max(1)) {
+                Some((at, newcomers)) => (&self.held_out[*at].reference, rows, Some(newcomers)),
+                None => (self.reference, rows, None),
+            },
+            _ => (self.reference, rows, None),
+        };
         // The size is no part of it: runs of one number differ in the size alone, which makes the curves smoother.
         let mut rng = ChaCha8Rng::seed_from_u64(self.plan.seed.wrapping_add(SEED_OFFSET));
         let curve = kit.task.index() * Change::ALL.len() + change as usize;
@@ -280,7 +312,8 @@ impl Runs<'_> {
             shape: &kit.shape,
             labelled: &kit.labelled,
             loss: kit.loss,
-            newcomers: newcomers.map(|(_, newcomers)| newcomers),
+            newcomers,
+            rows,
         };
         let mut events = scene(subject, change, size, self.plan.within, &mut rng);
         let name = self.pool.schema().name(kit.task);
@@ -374,7 +407,7 @@ fn point(size: f64, endings: &[Ending]) -> PowerPoint {
 fn unit(change: Change, kind: TaskKind) -> &'static str {
     match (change, kind) {
         (Change::Shift, _) => "standard deviations",
-        (Change::Damage | Change::Novelty, _) => "share of messages",
+        (Change::Damage | Change::Novelty | Change::NewClasses, _) => "share of messages",
         (Change::QualityFall, TaskKind::Classification) => "fall of accuracy",
         (Change::QualityFall, TaskKind::SequenceLabelling) => "fall of exact sequences",
         (Change::QualityFall, TaskKind::Regression) => "relative growth of error",

@@ -26,11 +26,13 @@ impl Scene {
     fn play(&self, change: Change, size: f64, look: impl FnOnce(&[Event<'_>])) {
         let shape = Shape::new(&self.pool, self.task);
         let mut rng = ChaCha8Rng::seed_from_u64(1);
-        let newcomers = Newcomers::new(&self.pool, TaskId(1 - self.task.0), self.task, &mut rng);
+        let rows = |task: u16| &self.pool.tasks()[usize::from(task)].rows;
+        let newcomers = Newcomers::new(&self.pool, rows(1 - self.task.0), rows(self.task.0), &mut rng);
         let subject = Subject {
             pool: &self.pool,
             task: self.task,
             shape: &shape,
+            rows: &self.labelled,
             labelled: &self.labelled,
             loss: self.loss,
             newcomers: Some(&newcomers),

@@ -142,6 +142,6 @@ fn failure(error: &Error) -> Failure {
             "give observations of another quiet period, or part the reference's own with --split --reference-input",
         ),
         Error::TooFewToSplit { .. } => failure.fix("give a longer period, or leave the task out of the tasks file"),
-        Error::HeldOut { .. } => failure.fix("leave the power study out with --runs 0, or give a larger reference"),
+        Error::HeldOut { .. } | Error::Classes(_) => failure.fix("leave the power study out with --runs 0, or give a larger reference"),
     }
 }

@@ -74,13 +74,13 @@ pub(super) fn power(study: &PowerStudy) {
         study.within
     ));
     report::result(&format!(
-        "{:<width$}  {:<20} {:<20} {:<20} {:<20}",
-        "task", "shift (sd)", "damage (share)", "novelty (share)", "fall of quality"
+        "{:<width$}  {:<18} {:<18} {:<18} {:<18} {:<18}",
+        "task", "shift (sd)", "damage", "a new task", "new classes", "fall of quality"
     ));
     for (task, curves) in &study.tasks {
         let cells: Vec<String> = curves
             .iter()
-            .map(|curve| format!("{:<20}", cell(curve)))
+            .map(|curve| format!("{:<18}", cell(curve)))
             .collect();
         report::result(&format!("{task:<width$}  {}", cells.join(" ").trim_end()));
     }
@@ -110,7 +110,9 @@ fn cell(curve: &PowerCurve) -> String {
         Change::QualityFall if curve.unit == "relative growth of error" => {
             format!("×{:.2}", 1.0 + smallest.size)
         }
-        Change::Damage | Change::Novelty | Change::QualityFall => format!("{:.1} %", 100.0 * smallest.size),
+        Change::Damage | Change::Novelty | Change::NewClasses | Change::QualityFall => {
+            format!("{:.1} %", 100.0 * smallest.size)
+        }
     };
     let bound = match smallest.bound {
         Bound::About => "",
