@@ -28,7 +28,7 @@ const SMALL: [&str; 8] = [
     "--events",
     "1500",
     "--runs",
-    "3",
+    "2",
     "--within",
     "150",
 ];
