@@ -75,7 +75,9 @@ fn panel(svg: &mut Svg, x: f64, y: f64, curve: &PowerCurve) {
         svg.0,
         r#"<rect class="frame" x="{x}" y="{y}" width="{PANEL_WIDTH}" height="{PANEL_HEIGHT}"/>"#
     );
-    let (Some(first), Some(last)) = (curve.points.first(), curve.points.last()) else {
+    let (Some(&first), Some(&last), false) =
+        (curve.sizes.first(), curve.sizes.last(), curve.points.is_empty())
+    else {
         let why = curve.not_tried.unwrap_or("not tried");
         svg.text(
             x + PANEL_WIDTH / 2.0,
@@ -86,7 +88,8 @@ fn panel(svg: &mut Svg, x: f64, y: f64, curve: &PowerCurve) {
         );
         return;
     };
-    let (low, span) = (first.size.ln(), (last.size / first.size).ln());
+    // All panels of a column have one axis, whichever of its sizes were tried.
+    let (low, span) = (first.ln(), (last / first).ln());
     let at = |size: f64| x + 8.0 + (size.ln() - low) / span * (PANEL_WIDTH - 16.0);
     let height = |share: f64| y + PANEL_HEIGHT - share * PANEL_HEIGHT;
     svg.line("goal", (x, height(POWER)), (x + PANEL_WIDTH, height(POWER)));
@@ -109,8 +112,8 @@ fn panel(svg: &mut Svg, x: f64, y: f64, curve: &PowerCurve) {
         );
     }
     let below = y + PANEL_HEIGHT + 13.0;
-    svg.text(at(first.size), below, "small", "middle", &number(first.size));
-    svg.text(at(last.size), below, "small", "middle", &number(last.size));
+    svg.text(at(first), below, "small", "middle", &number(first));
+    svg.text(at(last), below, "small", "middle", &number(last));
     let Some(smallest) = curve.smallest else { return };
     let word = match smallest.bound {
         Bound::About => number(smallest.size),
@@ -183,6 +186,7 @@ mod tests {
             unit: "share of messages",
             delay_in: "events",
             left_out: 0,
+            sizes: vec![0.1, 0.2, 0.4],
             smallest: smallest(&points),
             not_tried: points.is_empty().then_some("fewer than 30 quiet labels"),
             points,

@@ -63,6 +63,8 @@ pub struct PowerCurve {
     pub unit: &'static str,
     /// `events` or `labels`: what delays count.
     pub delay_in: &'static str,
+    /// Sizes there are to try, in order; `points` has those that were tried.
+    pub sizes: Vec<f64>,
     /// By size.
     pub points: Vec<PowerPoint>,
     /// Runs left out because the verdict stood before the change.
@@ -284,6 +286,7 @@ impl Runs<'_> {
                 "events"
             },
             left_out,
+            sizes: change.sizes(kind).to_vec(),
             smallest: smallest(&points),
             points,
             not_tried,
