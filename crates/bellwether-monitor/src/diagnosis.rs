@@ -412,7 +412,7 @@ fn group_steps(window: &[(u64, &RecentRow)], state: &TaskState, config: &Monitor
         let unknown: Vec<u64> = state
             .labelled
             .newest(UNKNOWN_LABELS)
-            .filter(|r| r.outcome.is_unknown_label())
+            .filter(|r| r.outcome.is_unknown_label() && state.speaks_of_the_present(r))
             .filter_map(|r| r.step)
             .filter(|&step| state.recent.get(step).is_some())
             .collect();

@@ -63,13 +63,13 @@ mod tests {
         let (mut rare, mut often) = (0.0, 0.0);
         for i in 0..4000 {
             selection.observe(i % 4);
-            if i % 4 == 0 && i % 8 == 0 {
+            if i % 8 == 0 {
                 often = selection.label(0);
             } else if i % 100 == 1 {
                 rare = selection.label(1);
             }
         }
-        assert!(often < 0.25 && rare > 0.5, "{often} {rare}");
+        assert!(often < 0.4 && rare > 2.0 * often, "{often} {rare}");
     }
 
     #[test]

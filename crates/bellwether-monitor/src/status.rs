@@ -74,7 +74,7 @@ pub struct TaskStatus {
 /// One sequential detector.
 #[derive(Debug, Clone, PartialEq, Serialize)]
 pub struct SignalStatus {
-    /// `novelty`, `within_class`, `mix`, `confidence`, `loss` or `unknown_label`.
+    /// `novelty`, `within_class`, `mix`, `text_form`, `confidence`, `loss` or `unknown_label`.
     pub signal: &'static str,
     /// Whether it stands.
     pub active: bool,

@@ -290,6 +290,9 @@ impl TaskState {
             self.signals.loss.lift();
             self.class_loss.reset();
         }
+        if raised_in_it(&self.signals.mix) {
+            self.signals.mix.lift();
+        }
         if raised_in_it(&self.signals.unknown_label) {
             self.signals.unknown_label.lift();
         }

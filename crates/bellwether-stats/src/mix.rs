@@ -37,8 +37,8 @@ struct Persistence {
 const PERSISTENCE_PRIOR: f64 = 5.0;
 /// Memory of the persistence over that of the mix: it is a habit of the traffic, not an event in it.
 const PERSISTENCE_MEMORY: f64 = 4.0;
-/// Highest share of repeats that is explained by persistence.
-const MOST_PERSISTENCE: f64 = 0.98;
+/// Highest probability of a repeat for its own sake: runs of ten on average are a habit, longer ones a change.
+const MOST_PERSISTENCE: f64 = 0.9;
 
 impl Persistence {
     fn new(decay: f64) -> Self {
@@ -135,6 +135,12 @@ impl MixBet {
             .sum::<f64>()
     }
 
+    /// Probability `ρ`, learnt so far, that a category comes again for no other reason than that it came last.
+    #[must_use]
+    pub fn persistence(&self) -> f64 {
+        self.runs.value()
+    }
+
     /// The distance that chance alone gives, about.
     #[must_use]
     pub fn noise(&self) -> f64 {
@@ -170,17 +176,35 @@ mod tests {
 
     #[test]
     fn distance_follows_a_new_mix_and_forgets_the_old_one() {
-        let mut bet = MixBet::new(&[99.5, 0.0], 0.9, 20.0, 0.0);
-        for _ in 0..100 {
-            bet.observe(0);
+        let mut bet = MixBet::new(&[49.5, 49.5, 0.0, 0.0], 0.9, 20.0, 0.0);
+        for i in 0..100 {
+            bet.observe(i % 2);
         }
-        assert!(bet.distance() < 0.01, "{}", bet.distance());
-        for _ in 0..100 {
-            bet.observe(1);
+        assert!(bet.distance() < 0.05, "{}", bet.distance());
+        for i in 0..100 {
+            bet.observe(2 + i % 2);
         }
-        assert!(bet.distance() > 0.99, "{}", bet.distance());
+        assert!(bet.distance() > 0.98, "{}", bet.distance());
         // The decayed past weighs as much as 1 / (1 − 0.9) observations.
-        assert!((bet.noise() - total_variation_noise(2, 10.0)).abs() < 1e-3);
+        assert!((bet.noise() - total_variation_noise(4, 10.0)).abs() < 1e-3);
+    }
+
+    #[test]
+    fn runs_are_a_habit_and_one_category_for_ever_is_a_change() {
+        let counts = [10.0; 10];
+        let evidence = |seen: &mut dyn Iterator<Item = usize>| -> (f64, f64) {
+            let mut bet = MixBet::new(&counts, 0.986, 6.0, 0.05);
+            let (mut sum, mut most) = (0.0_f64, 0.0_f64);
+            for c in seen {
+                sum = (sum + bet.observe(c).expect("known")[1]).max(0.0);
+                most = most.max(sum);
+            }
+            (most, bet.persistence())
+        };
+        let (runs, habit) = evidence(&mut (0..4000).map(|i| (i / 8 * 7) % 10));
+        let (takeover, _) = evidence(&mut (0..600).map(|i| if i < 300 { (i * 7) % 10 } else { 3 }));
+        assert!(habit > 0.8 && runs < 8.0, "{habit} {runs}");
+        assert!(takeover > 10.0, "{takeover}");
     }
 
     #[test]

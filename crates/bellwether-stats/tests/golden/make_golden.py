@@ -394,17 +394,33 @@ def detectors():
         ("as in the reference", [40, 30, 20, 9, 0], 0.98, 20.0, 0.0, [0.4, 0.3, 0.2, 0.1, 0.0]),
         ("shifted", [40, 30, 20, 9, 0], 0.98, 20.0, 0.05, [0.1, 0.1, 0.1, 0.3, 0.4]),
         ("two classes", [5, 5], 0.9, 1.0, 0.01, [0.9, 0.1]),
+        ("runs", [40, 30, 20, 9, 0], 0.98, 20.0, 0.0, None),
     ):
         p0 = (np.array(counts) + 0.5) / (np.array(counts) + 0.5).sum()
-        seen = r.choice(len(counts), size=60, p=shares)
+        if shares is None:
+            seen = np.repeat([0, 2, 1, 0, 3, 1], [9, 12, 8, 14, 7, 10])
+        else:
+            seen = r.choice(len(counts), size=60, p=shares)
         logs, distance, noise = [], [], []
+        fresh, surplus, weights = [], [], []  # of each observation; of each pair of neighbours
         for i, c in enumerate(seen):
             weight = decay ** np.arange(i - 1, -1, -1.0)  # the newest of the past counts one
-            past = np.array([(weight * (seen[:i] == j)).sum() for j in range(len(counts))])
+            past = np.array([(weight * np.array(fresh) * (seen[:i] == j)).sum() for j in range(len(counts))])
             q = (past + prior * p0) / (past.sum() + prior)
-            logs.append(np.log(1 - epsilon + epsilon * q[c] / p0[c]) - tolerance * epsilon)
+            slow = decay**0.25
+            pairs = slow ** np.arange(len(surplus) - 1, -1, -1.0)
+            rho = (pairs * surplus).sum() / ((pairs * weights).sum() + 5 * slow ** len(surplus))
+            rho = min(max(rho, 0.0), 0.9)
+            stayed = i > 0 and seen[i - 1] == c
+            ratio = (rho + (1 - rho) * q[c]) / (rho + (1 - rho) * p0[c]) if stayed else q[c] / p0[c]
+            logs.append(np.log(1 - epsilon + epsilon * ratio) - tolerance * epsilon)
+            fresh.append((1 - rho) * q[c] / (rho + (1 - rho) * q[c]) if stayed else 1.0)
+            if i > 0:
+                last = q[seen[i - 1]]
+                surplus.append((1 - last) * (stayed - last))
+                weights.append((1 - last) ** 2)
             now = past * decay
-            now[c] += 1
+            now[c] += fresh[-1]
             distance.append(0.5 * np.abs(now / now.sum() - p0).sum())
             noise.append(np.sqrt(len(counts) / (2 * np.pi * now.sum())))
         cases.append(
@@ -436,8 +452,8 @@ def detectors():
     write(
         "detectors",
         "R ← min((R + 1) L, e⁶⁰) from e⁻³⁰ in plain (not logarithmic) float64, log of the mean over the bets; "
-        "bounded: L = 1 + κ/m (u − m); mix: L = (1 − ε + ε q(c)/p₀(c)) e^(−ε·tolerance), q recomputed from the whole past at each "
-        "step; regression: L = a p^(a−1)",
+        "bounded: L = 1 + κ/m (u − m); mix: L = (1 − ε + ε q(c)/p₀(c)) e^(−ε·tolerance), for a repeat with ρ + (1 − ρ) q over ρ + (1 − ρ) p₀; q and ρ recomputed "
+        "from the whole past at each step; regression: L = a p^(a−1)",
         cases,
         ["numpy"],
     )

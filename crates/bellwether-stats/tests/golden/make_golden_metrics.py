@@ -17,7 +17,8 @@ import golden_file
 import numpy as np
 from golden_file import rng
 from scipy import optimize, special, stats
-from scipy.spatial.distance import cdist, pdist
+from scipy.cluster.hierarchy import fcluster, linkage
+from scipy.spatial.distance import cdist, pdist, squareform
 from seqeval.metrics import classification_report
 from sklearn import metrics as skm
 from sklearn.calibration import calibration_curve
@@ -399,10 +400,30 @@ def two_sample():
                 "squared_distance": model.mahalanobis(at),
             }
         )
+    for n, d, classes in ((5, 3, 2), (30, 8, 4), (60, 12, 7)):
+        centres = r.normal(size=(classes, d))
+        x = np.round(64 * (centres[r.integers(0, classes, n)] + 0.4 * r.normal(size=(n, d)))) / 64
+        cosine = (1 - squareform(pdist(x, "cosine"))).astype(np.float32).astype(float)
+        np.fill_diagonal(cosine, 1)
+        tree = linkage(squareform(1 - cosine, checks=False), "average")
+        for threshold in (0.2, 0.5, 0.8):
+            sizes = np.sort(np.bincount(fcluster(tree, 1 - threshold, "distance"))[1:])[::-1]
+            grouped = sizes[sizes > 1]
+            cases.append(
+                {
+                    "kind": "clusters",
+                    "n": n,
+                    "cosines": cosine.ravel(),
+                    "threshold": threshold,
+                    "sizes": sizes,
+                    "effective": grouped.sum() ** 2 / (grouped**2).sum() if len(grouped) else 1.0,
+                }
+            )
     write(
         "two_sample",
         "median: median(pdist([x; y])); energy: cdist, in one dimension the square of scipy.stats.energy_distance; "
-        "mmd: sklearn rbf_kernel(gamma=1/(2 median²)); LedoitWolf().fit(rows).shrinkage_ and .mahalanobis(at)",
+        "mmd: sklearn rbf_kernel(gamma=1/(2 median²)); LedoitWolf().fit(rows).shrinkage_ and .mahalanobis(at); "
+        "clusters: fcluster(linkage(1 - cosines, \"average\"), 1 - threshold, \"distance\")",
         cases,
         ["numpy", "scipy", "scikit-learn"],
     )

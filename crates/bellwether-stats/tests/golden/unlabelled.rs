@@ -3,7 +3,7 @@
 use crate::{assert_close, booleans, cases_of_kind, integer, integers, number, numbers, singles, weights};
 use bellwether_stats::{
     ClassProbabilities, Confusion, Estimator, Mahalanobis, TemperatureScaling, ThresholdedConfidence,
-    Weights, label_shift_ratios, median_distance, most_likely, negative_entropy, squared_energy_distance,
+    Weights, average_linkage_sizes, effective_clusters, label_shift_ratios, median_distance, most_likely, negative_entropy, squared_energy_distance,
     squared_mmd,
 };
 
@@ -105,6 +105,21 @@ fn discrepancies_equal_scipy_and_scikit_learn() {
             let mmd = squared_mmd(&x, &y, dim, median, estimator).unwrap();
             assert_close(mmd, number(&case[format!("mmd_{name}")]), CLOSED_FORM, &"MMD²");
         }
+    }
+}
+
+#[test]
+fn average_linkage_equals_scipy() {
+    for case in cases_of_kind(TWO_SAMPLE, "clusters") {
+        let cosines = singles(&case["cosines"]);
+        let sizes = average_linkage_sizes(&cosines, integer(&case["n"]), number(&case["threshold"]));
+        assert_eq!(sizes, integers(&case["sizes"]), "at {}", case["threshold"]);
+        assert_close(
+            effective_clusters(&sizes),
+            number(&case["effective"]),
+            CLOSED_FORM,
+            &"clusters",
+        );
     }
 }
 

@@ -117,16 +117,20 @@ proptest! {
         let total: f64 = counts.iter().map(|c| c + 0.5).sum();
         let null: Vec<f64> = counts.iter().map(|c| (c + 0.5) / total).collect();
         let mut bet = MixBet::new(&counts, decay, prior, tolerance);
+        let mut last = None;
         for c in past {
+            last = Some(c.index(counts.len()));
             bet.observe(c.index(counts.len()));
             prop_assert!((0.0..=1.0 + 1e-12).contains(&bet.distance()));
         }
         prop_assert!(bet.clone().observe(counts.len()).is_none());
         let mut means = [0.0; BETS];
+        let rho = if last.is_some() { bet.persistence() } else { 0.0 };
         for (c, p0) in null.iter().enumerate() {
             let factors = bet.clone().observe(c).unwrap();
+            let again = f64::from(u8::from(last == Some(c)));
             for (mean, factor) in means.iter_mut().zip(factors) {
-                *mean += p0 * factor.exp();
+                *mean += (rho * again + (1.0 - rho) * p0) * factor.exp();
             }
         }
         for mean in means {

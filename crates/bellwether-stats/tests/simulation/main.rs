@@ -12,6 +12,7 @@ mod bets;
 mod coverage;
 mod detector;
 mod recovery;
+mod share;
 
 use rand_chacha::ChaCha8Rng;
 use rand_chacha::rand_core::SeedableRng;
