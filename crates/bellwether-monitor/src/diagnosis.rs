@@ -34,7 +34,7 @@ const MISROUTED_OWN: f64 = 0.3;
 /// Share of a group that must be malformed for known text that arrives damaged: some seven times what sound text has.
 const MALFORMED_SHARE: f64 = 1.0 / 3.0;
 /// The same while it is said to be damaged, and where labels call the far observations known.
-const MALFORMED_STILL: f64 = 0.2;
+const MALFORMED_STILL: f64 = 0.25;
 /// Share of a group that must be unlike any text the encoder ever gave for a fault of the encoder's.
 const ALIEN_SHARE: f64 = 0.5;
 /// Log-odds from which a group is one thing: about three to one.

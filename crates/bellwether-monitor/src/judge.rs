@@ -194,6 +194,11 @@ impl Judge {
             for task in &mut self.tasks {
                 task.end_common_shift(eclipse);
             }
+            // What was found under the shift must not lean the next diagnosis.
+            for standing in &mut self.standing {
+                standing.own = Diagnosis::healthy();
+                standing.diagnosed = None;
+            }
             self.model.shared_since_ms = self.now_ms;
         }
         self.model.shift = shift;
