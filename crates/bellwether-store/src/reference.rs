@@ -232,6 +232,7 @@ mod tests {
             to_ms: 2,
             tasks: BTreeMap::from([("size".to_owned(), spec)]),
             quality: BTreeMap::new(),
+            measured: BTreeMap::new(),
             own_nearest_ratio: BTreeMap::from([("size".to_owned(), 0.875)]),
             self_play: SelfPlay {
                 affinity: score(),

@@ -3,7 +3,8 @@
 use super::manifest::{FORMAT_VERSION, ReferenceManifest, ReferenceQuality, ReferenceRows};
 use super::{NEIGHBOURS, Reference, ReferenceError, self_play, unit_rows};
 use crate::config::MonitorConfig;
-use crate::outcome::{Outcome, TagIndex, outcome, parse_number};
+use crate::outcome::{Outcome, TagIndex, facts, parse_number};
+use crate::quality::{Facts, MeasuredReference, StoredProbabilities, measure_reference};
 use bellwether_events::{ModelSchema, ObservationBatch, Prediction, TaskId, TaskKind};
 use bellwether_stats::{NearestSimilarity, SpanCounts};
 use half::f16;
@@ -35,6 +36,7 @@ pub fn build(
 
     let mut rows = ReferenceRows::default();
     let mut tally: Vec<QualityTally> = vec![QualityTally::default(); schema.len()];
+    let mut labelled: Vec<Vec<Facts>> = vec![Vec::new(); schema.len()];
     let tag_indices: Vec<TagIndex> = schema.tasks().map(|t| TagIndex::new(schema.spec(t))).collect();
     for &row in &order {
         let task = observations.tasks()[row];
@@ -47,7 +49,12 @@ pub fn build(
                 event_id: observations.event_id(row).to_owned(),
             });
         }
-        let outcome = outcome(schema, task, &tag_indices[task.index()], prediction, label);
+        let probabilities = StoredProbabilities::new(observations.class_probabilities(row), usize::MAX);
+        let confidence = observations.confidences()[row];
+        let tags = &tag_indices[task.index()];
+        let facts = facts(schema, task, tags, prediction, label, confidence, probabilities);
+        let outcome = facts.as_ref().map_or(Outcome::Unreadable, Facts::outcome);
+        labelled[task.index()].extend(facts);
         tally[task.index()].add(&outcome);
         rows.task.push(task);
         rows.embedding.extend(unit_f16(observations.embedding(row)));
@@ -112,12 +119,24 @@ pub fn build(
             .map(|t| (schema.name(t).to_owned(), schema.spec(t).clone()))
             .collect::<BTreeMap<_, _>>(),
         quality,
+        measured: measure(schema, &labelled),
         own_nearest_ratio,
         self_play: self_play::untrained(),
     };
     let reference = Reference::assemble(manifest.clone(), &rows, &MonitorConfig::default())?;
     manifest.self_play = self_play::train(&reference, &rows, &unit, &similarities, &ranges);
     Ok((manifest, rows))
+}
+
+fn measure(schema: &ModelSchema, labelled: &[Vec<Facts>]) -> BTreeMap<String, MeasuredReference> {
+    let of_task = |t: TaskId| {
+        let spec = schema.spec(t);
+        measure_reference(spec.kind, spec.labels.len(), &labelled[t.index()])
+    };
+    schema
+        .tasks()
+        .map(|t| (schema.name(t).to_owned(), of_task(t)))
+        .collect()
 }
 
 fn unit_f16(embedding: &[f32]) -> impl Iterator<Item = f16> + '_ {

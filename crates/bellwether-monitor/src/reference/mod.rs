@@ -11,6 +11,7 @@ pub use task::TaskReference;
 pub(crate) use task::{BULK_P, far_statistic};
 
 use crate::config::MonitorConfig;
+use crate::quality::QualityReference;
 use bellwether_events::{ModelSchema, SchemaError, TaskId};
 use half::slice::HalfFloatSliceExt;
 use std::ops::Range;
@@ -74,6 +75,7 @@ pub struct Reference {
     manifest: ReferenceManifest,
     schema: ModelSchema,
     tasks: Vec<TaskReference>,
+    quality: Vec<QualityReference>,
     homes: Vec<TaskId>,
 }
 
@@ -110,6 +112,19 @@ impl Reference {
             .tasks()
             .map(|t| TaskReference::new(t, &schema, rows, &unit, ranges[t.index()].clone(), config))
             .collect::<Result<Vec<_>, _>>()?;
+        let quality = schema
+            .tasks()
+            .map(|t| {
+                let measured = manifest.measured.get(schema.name(t));
+                QualityReference::new(
+                    &tasks[t.index()],
+                    measured,
+                    rows,
+                    &unit,
+                    ranges[t.index()].clone(),
+                )
+            })
+            .collect();
         let homes = schema
             .tasks()
             .filter(|&t| {
@@ -123,8 +138,14 @@ impl Reference {
             manifest,
             schema,
             tasks,
+            quality,
             homes,
         })
+    }
+
+    /// What is normal for the quality of a task.
+    pub(crate) fn quality(&self, task: TaskId) -> &QualityReference {
+        &self.quality[task.index()]
     }
 
     /// What the file states about itself.
