@@ -11,6 +11,10 @@ use serde::{Deserialize, Serialize};
 use std::collections::BTreeMap;
 use std::ops::Range;
 
+/// Temperatures outside are not what a head needs but what a reference without errors, or with nothing else, gives.
+const LEAST_TEMPERATURE: f64 = 0.05;
+const MOST_TEMPERATURE: f64 = 20.0;
+
 /// Quality of one task in the reference, measured when it was built.
 #[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
 pub struct MeasuredReference {
@@ -58,7 +62,13 @@ fn fit_temperature(labels: &Labels<'_>) -> Option<ProbabilityCalibration> {
     let rows = Distributions::gather(labels);
     let reference =
         ClassProbabilities::new(&rows.probabilities, labels.classes, &rows.truth, Weights::Equal).ok()?;
-    let scaling = TemperatureScaling::fit(&reference).ok()?;
+    let fitted = TemperatureScaling::fit(&reference).ok()?;
+    // A head that is right throughout gives no hint at how its errors look: its own probabilities stand.
+    let scaling = if (LEAST_TEMPERATURE..MOST_TEMPERATURE).contains(&fitted.temperature()) {
+        fitted
+    } else {
+        TemperatureScaling::of(1.0)
+    };
     let residuals: Vec<f64> = rows
         .probabilities
         .chunks_exact(labels.classes)
@@ -94,7 +104,8 @@ impl Residual {
         let squares: f64 = values.iter().map(|v| (v - mean).powi(2)).sum();
         Self {
             mean,
-            standard_error: squares.sqrt() / n,
+            // Residuals that are all zero show no spread; an event that was not seen in n has a standard error of 1/n.
+            standard_error: (squares.sqrt() / n).max(1.0 / n),
         }
     }
 }
@@ -171,5 +182,41 @@ impl QualityReference {
             threshold,
             importance,
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::super::probabilities::StoredProbabilities;
+    use super::*;
+
+    fn facts(n: usize, confidence: f32, wrong_every: usize) -> Vec<Facts> {
+        (0..n)
+            .map(|i| Facts::Class {
+                predicted: 0,
+                truth: Some(u32::from(i % wrong_every == 0)),
+                confidence,
+                probabilities: StoredProbabilities::new(&[confidence, 1.0 - confidence], 2),
+            })
+            .collect()
+    }
+
+    #[test]
+    fn a_head_that_is_too_sure_is_cooled_and_its_metrics_are_kept() {
+        let got = measure_reference(TaskKind::Classification, 2, &facts(400, 0.99, 5));
+        let calibration = got.calibration.expect("probabilities");
+        assert!(calibration.temperature > 2.0 && calibration.residual_mean.abs() < 1e-3);
+        assert!((got.metrics["accuracy"] - 0.8).abs() < 1e-12);
+        assert!((got.metrics["ece"] - 0.19).abs() < 1e-3);
+        assert!(got.metrics.values().all(|v| v.is_finite()));
+    }
+
+    #[test]
+    fn a_reference_without_errors_leaves_the_probabilities_alone() {
+        let got = measure_reference(TaskKind::Classification, 2, &facts(99, 0.97, 1000)[1..]);
+        let calibration = got.calibration.expect("probabilities");
+        assert!((calibration.temperature - 1.0).abs() < 1e-12);
+        assert!((calibration.residual_mean + 0.03).abs() < 1e-3);
+        assert!(calibration.residual_standard_error >= 0.01);
     }
 }
