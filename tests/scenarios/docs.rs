@@ -82,7 +82,11 @@ fn statistics_and_monitor_know_no_input_and_output() {
         own(&dependencies, "bellwether-monitor"),
         ["bellwether-events", "bellwether-stats"]
     );
-    for name in ["bellwether-stats", "bellwether-monitor"] {
+    assert_eq!(
+        own(&dependencies, "bellwether-calibrate"),
+        ["bellwether-events", "bellwether-monitor", "bellwether-stats"]
+    );
+    for name in ["bellwether-stats", "bellwether-monitor", "bellwether-calibrate"] {
         for foreign in ["tokio", "rdkafka", "axum", "parquet", "arrow"] {
             let all = &dependencies[name];
             assert!(!all.contains(foreign), "{name} depends on {foreign}: {all:?}");

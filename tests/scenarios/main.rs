@@ -3,6 +3,7 @@
 mod bad_input;
 mod bad_records;
 mod broker;
+mod calibrate;
 mod demo_page;
 mod demo_story;
 mod docs;

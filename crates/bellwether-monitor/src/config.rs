@@ -11,8 +11,10 @@ pub struct MonitorConfig {
     pub min_observations: u64,
     /// Growth of a loss (error rate) that is tolerated.
     pub loss_tolerance: f64,
-    /// Share of far observations that is tolerated beyond the reference's.
+    /// Share of novel observations that is tolerated.
     pub novelty_tolerance: f64,
+    /// Growth of the far statistic of the texts' form that is tolerated: new subjects bring new words.
+    pub text_form_tolerance: f64,
     /// Fall of mean confidence that is tolerated.
     pub confidence_tolerance: f64,
     /// Shift of the projection's mean rank from one half that is tolerated.
@@ -47,6 +49,8 @@ pub struct MonitorConfig {
     pub clearing_labels: usize,
     /// Likelihood ratio for health that ends an alarm.
     pub recovery_ratio: f64,
+    /// Hours that a class mix must be back before its alarm ends: half a day, so that a daily season is one alarm.
+    pub mix_hold_hours: f64,
     /// Hours that a change away from an alarm must hold.
     pub hold_hours: f64,
     /// Share of the active tasks that must have moved for a common shift.
@@ -67,8 +71,8 @@ pub struct MonitorConfig {
 
 /// Signals that can by themselves lead to an alarm and share its budget: novelty, confidence, loss, unknown labels.
 const ALARM_SIGNALS: f64 = 4.0;
-/// Signals that by themselves can only lead to `watch`: within-class movement and mix.
-const WATCH_SIGNALS: f64 = 2.0;
+/// Signals that by themselves can only lead to `watch`: within-class movement, mix, and the texts' form.
+const WATCH_SIGNALS: f64 = 3.0;
 
 impl MonitorConfig {
     /// Logarithm at which an alarm signal raises. A task's detectors step only with its own observations, so the rate of
@@ -93,7 +97,8 @@ impl Default for MonitorConfig {
             watch_run_length: 1e5,
             min_observations: 30,
             loss_tolerance: 0.03,
-            novelty_tolerance: 0.02,
+            novelty_tolerance: 0.01,
+            text_form_tolerance: 0.05,
             confidence_tolerance: 0.03,
             movement_tolerance: 0.10,
             unknown_label_tolerance: 0.03,
@@ -106,11 +111,12 @@ impl Default for MonitorConfig {
             default_window: 100,
             group_size: 80,
             group_minimum: 12,
-            persistence_hours: 10.0,
+            persistence_hours: 6.0,
             damage_share: 0.5,
             damage_shift: 0.015,
             clearing_labels: 30,
             recovery_ratio: 100.0,
+            mix_hold_hours: 12.0,
             hold_hours: 2.0,
             shared_ratio: 0.6,
             shared_cosine: 0.3,

@@ -31,6 +31,18 @@ const MISROUTED_SHARE: f64 = 0.6;
 const MISROUTED_P: f64 = 0.25;
 /// Share of a group nearer to its own task above which it is not misrouted.
 const MISROUTED_OWN: f64 = 0.3;
+/// Share of a group that must be malformed for known text that arrives damaged: some seven times what sound text has.
+const MALFORMED_SHARE: f64 = 1.0 / 3.0;
+/// The same while it is said to be damaged, and where labels call the far observations known.
+const MALFORMED_STILL: f64 = 0.2;
+/// Share of a group that must be unlike any text the encoder ever gave for a fault of the encoder's.
+const ALIEN_SHARE: f64 = 0.5;
+/// Log-odds from which a group is one thing: about three to one.
+const COHERENT: f64 = 1.0;
+/// p-value of a text's form below which it is malformed.
+const MALFORMED_P: f64 = 0.05;
+/// Share of a group nearer to its own task below which it is not that task's text, damaged or not.
+const STRANGER_OWN: f64 = 0.3;
 /// Log-odds within which the kind of novelty that was said stands.
 const AFFINITY_HYSTERESIS: f64 = 1.0;
 /// Observations of a group that are named as examples.
@@ -67,7 +79,37 @@ pub(crate) struct NovelGroup {
     pub(crate) affinity: f64,
     /// Share nearer to the own task than to any other.
     pub(crate) own_share: f64,
+    /// Share of it that is spelt unlike the reference or cut short; NaN without texts.
+    pub(crate) malformed_share: f64,
     pub(crate) misrouted_to: Option<TaskId>,
+    /// Share of it that lies further from all tasks than texts of one task lie from the others.
+    pub(crate) alien_share: f64,
+    /// Its mean direction, unit, `[dim]`.
+    pub(crate) direction: Vec<f64>,
+}
+
+impl NovelGroup {
+    /// Known text that arrives damaged; `doubted` when something else says so too.
+    fn is_malformed(&self, doubted: bool) -> bool {
+        self.malformed_share > if doubted { MALFORMED_STILL } else { MALFORMED_SHARE }
+    }
+
+    /// Vectors that no text of the reference's kind has: the encoder's doing, or its input's.
+    fn is_alien(&self) -> bool {
+        self.alien_share > ALIEN_SHARE
+    }
+
+    /// A coherent, lasting novelty that no other task knows.
+    fn is_novelty(&self, said: bool, config: &MonitorConfig) -> bool {
+        self.misrouted_to.is_none()
+            && self.coherence > if said { 0.0 } else { COHERENT }
+            && self.hours >= config.persistence_hours
+    }
+
+    /// Neither one thing nor the task's own: out-of-scope noise, or another task's traffic.
+    fn is_foreign(&self) -> bool {
+        self.coherence < COHERENT && self.own_share < STRANGER_OWN
+    }
 }
 
 impl Diagnosis {
@@ -88,8 +130,10 @@ impl Diagnosis {
 
     /// Whether enough labels inside the label set clear the task of a fall in quality.
     pub(crate) fn cleared_by_labels(&self, loss_bound: f64, config: &MonitorConfig) -> bool {
-        self.in_scope
-            .is_some_and(|(n, loss)| n >= config.clearing_labels && loss <= loss_bound)
+        self.in_scope.is_some_and(|(n, loss)| {
+            let se = (loss * (1.0 - loss) / n as f64).sqrt();
+            n >= config.clearing_labels && loss + se <= loss_bound
+        })
     }
 }
 
@@ -109,7 +153,7 @@ pub(crate) fn diagnose(
     let window: Vec<(u64, &RecentRow)> = state
         .recent
         .since(window_start(state, config))
-        .filter(|(_, row)| own_time(row.timestamp_ms))
+        .filter(|(_, row)| own_time(row.timestamp_ms) && !row.repeated)
         .collect();
     out.window = window.len();
     if window.len() >= WINDOW_MINIMUM {
@@ -168,24 +212,45 @@ fn examine(
     let shifted = (moved || far) && out.altered_share > config.damage_share;
     let span = window[window.len() - 1].1.timestamp_ms - window[0].1.timestamp_ms;
     let lasts = hours(span) >= config.persistence_hours;
-    out.damaged = shifted && (moved || lasts) || moved && out.bulk_shift > config.damage_shift;
-
+    if far || unknown_labels || shifted {
+        examine_group(out, window, state, reference, config);
+    }
+    let foreign = out.group.as_ref().is_some_and(NovelGroup::is_foreign);
     let labels = LabelEvidence::gather(state, window);
     out.in_scope = (labels.in_scope > 0).then_some((labels.in_scope, labels.in_scope_loss));
-    if labels.tail_is_known() {
-        out.damaged = true;
-    }
+    let known = labels.tail_is_known();
+    let malformed = out.group.as_ref().is_some_and(|g| {
+        // Annotators who lack the right class take the nearest: where the letters are sound, they are believed.
+        let by_labels = known && g.malformed_share.is_nan();
+        !foreign && (g.is_malformed(known || before.damaged) || by_labels || g.is_alien())
+    });
+    out.damaged = shifted && !foreign && (moved || lasts)
+        || moved && out.bulk_shift > config.damage_shift && !foreign
+        || malformed;
+
     let cleared = out.cleared_by_labels(signals.loss.bound(), config);
     let confidence_of_bulk_falls =
         confidence_falls && out.confidence_drop > config.confidence_tolerance && !unknown_labels;
-    let mut novel = false;
-    if (far || unknown_labels) && !out.damaged && !shifted && !confidence_of_bulk_falls {
-        novel = examine_group(out, window, state, reference, config);
-    }
+    let novel = (far || unknown_labels)
+        && !out.damaged
+        && !shifted
+        && !confidence_of_bulk_falls
+        && out
+            .group
+            .as_ref()
+            .is_some_and(|g| g.is_novelty(is_novelty(before.verdict), config));
     let bulk_suffers =
         out.confidence_drop > config.confidence_tolerance && (signals.mix.is_active() || moved || far);
     if novel {
-        out.verdict = kind_of_novelty(out, before);
+        out.verdict = if task.kind == TaskKind::Classification {
+            kind_of_novelty(out, before)
+        } else {
+            // Without classes there is nothing to extend: what is not a task of its own is looked at.
+            match kind_of_novelty(out, before) {
+                Verdict::NewTask => Verdict::NewTask,
+                _ => Verdict::Watch,
+            }
+        };
     } else if confidence_falls && !cleared && (out.damaged || bulk_suffers) {
         out.verdict = Verdict::Retrain;
     }
@@ -195,13 +260,17 @@ fn examine(
 fn kind_of_novelty(out: &Diagnosis, before: &Diagnosis) -> Verdict {
     let affinity = out.group.as_ref().map_or(0.0, |g| g.affinity);
     let said = before.verdict;
-    if affinity.abs() < AFFINITY_HYSTERESIS && matches!(said, Verdict::NewTask | Verdict::ContinualUpdate) {
+    if affinity.abs() < AFFINITY_HYSTERESIS && is_novelty(said) {
         said
     } else if affinity > 0.0 {
         Verdict::NewTask
     } else {
         Verdict::ContinualUpdate
     }
+}
+
+fn is_novelty(verdict: Verdict) -> bool {
+    matches!(verdict, Verdict::NewTask | Verdict::ContinualUpdate)
 }
 
 /// What labels say about the window and about the far tail.
@@ -265,17 +334,17 @@ pub(crate) fn bulk_shift(state: &TaskState, reference: &Reference, window: &[(u6
         / task.residual_variance
 }
 
-/// Examines what is far; true when it is a coherent, lasting novelty that no other task knows.
+/// Examines what is far, when there is enough of it.
 fn examine_group(
     out: &mut Diagnosis,
     window: &[(u64, &RecentRow)],
     state: &TaskState,
     reference: &Reference,
     config: &MonitorConfig,
-) -> bool {
+) {
     let steps = group_steps(window, state, config);
     if steps.len() < config.group_minimum {
-        return false;
+        return;
     }
     let (dim, tasks) = (reference.schema().dim(), reference.schema().len());
     let (mut unit, mut similarities) = (Vec::new(), Vec::new());
@@ -299,31 +368,35 @@ fn examine_group(
         .copied()
         .filter(|&t| t != state.task)
         .collect();
-    let directions: Vec<&[f32]> = others
-        .iter()
-        .map(|&t| reference.task(t).mean_direction.as_slice())
-        .collect();
-    let own = &reference.task(state.task).mean_direction;
-    let features = group.affinity_features(state.task, &others, own, &directions);
+    let centres: Vec<_> = others.iter().map(|&t| &reference.task(t).centre).collect();
     let play = &reference.manifest().self_play;
+    let centre = &reference.task(state.task).centre;
+    let features = group.affinity_features(state.task, &others, centre, &centres, play.class_cosine);
     let time = |step: &u64| state.recent.get(*step).map_or(0, |row| row.timestamp_ms);
     let span = steps.last().map_or(0, time) - steps.first().map_or(0, time);
     let coherence = play
         .coherence
         .log_odds(&group.coherence_features(reference.homes()), None);
+    let forms: Vec<f64> = steps
+        .iter()
+        .filter_map(|&step| state.recent.get(step))
+        .map(|row| row.p_text_form)
+        .filter(|p| p.is_finite())
+        .collect();
+    let malformed = forms.iter().filter(|&&p| p < MALFORMED_P).count();
     let found = NovelGroup {
+        malformed_share: malformed as f64 / forms.len() as f64,
         size: steps.len(),
         hours: hours(span),
         coherence,
         affinity: play.affinity.log_odds(&features, Some(state.task)),
         own_share: features[0],
+        alien_share: group.alien_share(reference.manifest().alien_similarity),
+        direction: group.mean_direction(),
         misrouted_to: misrouted_to(&group, &others, reference).filter(|_| features[0] < MISROUTED_OWN),
     };
-    let novel =
-        found.misrouted_to.is_none() && found.coherence > 0.0 && found.hours >= config.persistence_hours;
     out.group = Some(found);
     out.examples = most_central(&group, &steps, state);
-    novel
 }
 
 /// Steps of the newest far observations of the window, and of the newest ones that annotators call unknown.

@@ -111,7 +111,7 @@ impl Engine {
             return;
         }
         // The detectors take observations in order only; a late one still counts for labelled quality.
-        let step = if late {
+        let place = if late {
             self.counts.late_observations += 1;
             None
         } else {
@@ -125,7 +125,7 @@ impl Engine {
         let log = &mut self.quality[batch.observations.tasks()[row].index()];
         let confidence = f64::from(batch.observations.confidences()[row]);
         log.count(batch.observations.timestamps_ms()[row], confidence);
-        if !late {
+        if place.is_some_and(|p| !p.repeated) {
             log.observe(Unlabelled {
                 class: batch.class(row),
                 confidence,
@@ -133,7 +133,7 @@ impl Engine {
             });
         }
         let p_novelty = batch.p_novelty[row];
-        let pending = PendingObservation::new(&batch.observations, row, step, p_novelty, probabilities);
+        let pending = PendingObservation::new(&batch.observations, row, place, p_novelty, probabilities);
         if let Some((labelled_ms, label)) = self.joins.add_observation(event_id, pending.clone()) {
             self.joined(&pending, event_id, labelled_ms, &label, lines);
         }
@@ -169,10 +169,12 @@ impl Engine {
             (outcome, _) => outcome.loss(),
         };
         let record = LabelRecord {
-            step: observation.step,
+            step: observation.place.map(|p| p.step),
             observed_ms: observation.timestamp_ms,
             labelled_ms,
             p_novelty: observation.p_novelty,
+            stratum: observation.place.and_then(|p| p.stratum),
+            repeated: observation.place.is_some_and(|p| p.repeated),
             outcome,
             loss,
         };
@@ -239,6 +241,6 @@ impl Engine {
             recent: &state.recent,
             now_ms: self.judge.now_ms,
         }
-        .report(|record| state.speaks_of_the_present(record))
+        .report(|record| !record.repeated && state.speaks_of_the_present(record))
     }
 }

@@ -3,6 +3,7 @@
 use crate::config::MonitorConfig;
 use crate::outcome::{TagIndex, facts};
 use crate::quality::{Facts, StoredProbabilities};
+use crate::recent::Place;
 use bellwether_events::{ModelSchema, ObservationBatch, Prediction, TaskId};
 use std::collections::{HashMap, VecDeque};
 
@@ -13,8 +14,8 @@ type Key = u128;
 #[derive(Debug, Clone)]
 pub(crate) struct PendingObservation {
     pub(crate) task: TaskId,
-    /// Step within the task; `None` when it came late and the detectors did not see it.
-    pub(crate) step: Option<u64>,
+    /// Place within the task; `None` when it came late and the detectors did not see it.
+    pub(crate) place: Option<Place>,
     pub(crate) timestamp_ms: i64,
     pub(crate) p_novelty: f64,
     prediction: StoredPrediction,
@@ -37,13 +38,13 @@ impl PendingObservation {
     pub(crate) fn new(
         batch: &ObservationBatch,
         row: usize,
-        step: Option<u64>,
+        place: Option<Place>,
         p_novelty: f64,
         probabilities: Option<StoredProbabilities>,
     ) -> Self {
         Self {
             task: batch.tasks()[row],
-            step,
+            place,
             timestamp_ms: batch.timestamps_ms()[row],
             p_novelty,
             prediction: match batch.prediction(row) {
@@ -203,7 +204,7 @@ mod tests {
             prediction: Prediction::Value(2.0),
             probabilities: &[],
         });
-        PendingObservation::new(&builder.finish(), 0, Some(0), 0.5, None)
+        PendingObservation::new(&builder.finish(), 0, None, 0.5, None)
     }
 
     #[test]

@@ -4,6 +4,7 @@ use crate::config::MonitorConfig;
 use crate::diagnosis::{Diagnosis, diagnose};
 use crate::explain;
 use crate::quality::LabelRecord;
+use crate::recent::Place;
 use crate::reference::Reference;
 use crate::score::ScoredBatch;
 use crate::shared::{CommonShift, Eclipse};
@@ -17,6 +18,9 @@ use std::sync::Arc;
 const HARMED_RATIO: f64 = 0.5;
 /// Tasks that must see a new task before the same novelty elsewhere is taken for it.
 const LEAKING_TASKS: usize = 2;
+/// Cosine of two novel groups' mean directions above which they are one. Each group holds some of its own task's far tail,
+/// so one subject gives less than one, and two give more than zero.
+const SAME_NOVELTY: f64 = 0.6;
 const HOUR_MS: f64 = 3_600_000.0;
 
 /// What stands for one task.
@@ -96,17 +100,21 @@ impl Judge {
         }
     }
 
-    /// Takes one observation, in order of time; returns its step within the task.
-    pub(crate) fn observe(&mut self, batch: &ScoredBatch, row: usize, lines: &mut Vec<TimelineLine>) -> u64 {
+    /// Takes one observation, in order of time; returns its place within the task.
+    pub(crate) fn observe(
+        &mut self,
+        batch: &ScoredBatch,
+        row: usize,
+        lines: &mut Vec<TimelineLine>,
+    ) -> Place {
         let task = batch.observations.tasks()[row];
         self.now_ms = self.now_ms.max(batch.observations.timestamps_ms()[row]);
         let state = &mut self.tasks[task.index()];
-        let step = state.recent.next_step();
-        state.observe(self.reference.task(task), batch, row);
+        let place = state.observe(self.reference.task(task), batch, row);
         if state.seen().is_multiple_of(self.config.stride) {
             self.evaluate(task, lines);
         }
-        step
+        place
     }
 
     /// Takes one joined label, in order of the time it became known.
@@ -257,7 +265,9 @@ impl Judge {
             return self.decide_under_common_shift(at);
         }
         match own.verdict {
-            Verdict::ContinualUpdate if self.others_with_new_task(at) >= LEAKING_TASKS => Verdict::NewTask,
+            Verdict::ContinualUpdate if self.others_with_same_novelty(at) >= LEAKING_TASKS => {
+                Verdict::NewTask
+            }
             Verdict::Healthy if state.seen() < self.config.min_observations => Verdict::Unknown,
             verdict => verdict,
         }
@@ -280,9 +290,25 @@ impl Judge {
         }
     }
 
-    fn others_with_new_task(&self, at: usize) -> usize {
+    /// Other tasks that see a new task of the same direction: a capability leaks into whatever task it is sent to.
+    fn others_with_same_novelty(&self, at: usize) -> usize {
+        let Some(own) = &self.standing[at].own.group else {
+            return 0;
+        };
         let others = self.standing.iter().enumerate().filter(|(other, _)| *other != at);
-        others.filter(|(_, s)| s.own.verdict == Verdict::NewTask).count()
+        others
+            .filter(|(_, s)| s.own.verdict == Verdict::NewTask)
+            .filter_map(|(_, s)| s.own.group.as_ref())
+            .filter(|other| {
+                let cosine: f64 = own
+                    .direction
+                    .iter()
+                    .zip(&other.direction)
+                    .map(|(a, b)| a * b)
+                    .sum();
+                cosine > SAME_NOVELTY
+            })
+            .count()
     }
 }
 

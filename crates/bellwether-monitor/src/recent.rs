@@ -7,6 +7,16 @@ use half::slice::HalfFloatSliceExt;
 /// Observations kept. Labels arrive hours later and must still find the vectors of what they call unknown.
 pub(crate) const CAPACITY: usize = 1024;
 
+/// Where an observation stands in its task, for its label.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub(crate) struct Place {
+    pub(crate) step: u64,
+    /// A copy that is no evidence of its own.
+    pub(crate) repeated: bool,
+    /// Stratum of confidence; `None` without confidence.
+    pub(crate) stratum: Option<usize>,
+}
+
 /// A ring of observations by step: the number of the observation within its task, from 0.
 #[derive(Debug, Clone)]
 pub(crate) struct RecentObservations {
@@ -25,6 +35,10 @@ pub(crate) struct RecentRow {
     pub(crate) confidence: f64,
     pub(crate) p_similarity: f64,
     pub(crate) p_novelty: f64,
+    /// NaN without a text.
+    pub(crate) p_text_form: f64,
+    /// A copy that is no evidence of its own.
+    pub(crate) repeated: bool,
     /// Calibrated probability that the prediction is right; NaN without.
     pub(crate) expected_quality: f64,
     /// Similarities to every task, where known; empty otherwise.
@@ -52,7 +66,7 @@ impl RecentObservations {
     }
 
     /// Adds a row of a batch; slots are reused, so that a full ring allocates nothing.
-    pub(crate) fn push(&mut self, batch: &ScoredBatch, row: usize, expected_quality: f64) {
+    pub(crate) fn push(&mut self, batch: &ScoredBatch, row: usize, expected_quality: f64, repeated: bool) {
         let slot = Self::slot(self.next);
         if slot == self.rows.len() {
             self.rows.push(RecentRow::default());
@@ -68,6 +82,8 @@ impl RecentObservations {
         kept.confidence = f64::from(batch.observations.confidences()[row]);
         kept.p_similarity = batch.p_similarity[row];
         kept.p_novelty = batch.p_novelty[row];
+        kept.p_text_form = batch.p_text_form[row];
+        kept.repeated = repeated;
         kept.expected_quality = expected_quality;
         kept.similarities.clear();
         kept.similarities

@@ -1,8 +1,8 @@
 //! Stage one: one observation against the reference. Stateless, parallel, and the only stage that touches full vectors
 //! of every observation.
 
-use crate::reference::{Reference, TaskReference};
-use bellwether_events::{ObservationBatch, Prediction, TaskId, TaskKind};
+use crate::reference::{Form, Reference};
+use bellwether_events::{ObservationBatch, Prediction, TaskId};
 use rayon::prelude::*;
 
 /// p-values of novelty below this make an observation far: it may belong to a novel group.
@@ -19,6 +19,8 @@ pub(crate) struct ScoredBatch {
     pub(crate) p_similarity: Vec<f64>,
     /// Conformal p-value of similarity and confidence together, `[n]`.
     pub(crate) p_novelty: Vec<f64>,
+    /// Conformal p-value of the text's form, NaN without, `[n]`.
+    pub(crate) p_text_form: Vec<f64>,
     /// Row in `similarities` of each far observation, [`NEAR`] for the others, `[n]`.
     far_row: Vec<u32>,
     /// Similarities of the far observations to every task, `[far, tasks]`.
@@ -53,7 +55,11 @@ impl ScoredBatch {
             }
         }
         let similarities = reference.similarities(&far);
+        let p_text_form = (0..n)
+            .into_par_iter()
+            .map(|row| p_text_form(&observations, row, reference));
         Self {
+            p_text_form: p_text_form.collect(),
             observations,
             p_similarity,
             p_novelty,
@@ -83,6 +89,14 @@ impl ScoredBatch {
     }
 }
 
+fn p_text_form(observations: &ObservationBatch, row: usize, reference: &Reference) -> f64 {
+    let scale = &reference.task(observations.tasks()[row]).text_form;
+    match (scale, reference.trigrams()) {
+        (Some(scale), Some(trigrams)) => scale.p_value(Form::of(observations.text(row), trigrams)),
+        _ => f64::NAN,
+    }
+}
+
 /// What the reference says about one row.
 struct ScoredRow {
     row: usize,
@@ -104,7 +118,7 @@ fn score_task(task: TaskId, batch: &ObservationBatch, reference: &Reference) -> 
     let mut similarity = vec![0.0; rows.len()];
     task.nearest.query(&vectors, &mut similarity);
     let score = |(row, similarity): (usize, f32)| {
-        let (p_similarity, p_novelty) = p_values(task, similarity, batch.confidences()[row]);
+        let (p_similarity, p_novelty) = task.p_values(similarity, batch.confidences()[row]);
         ScoredRow {
             row,
             p_similarity,
@@ -112,19 +126,4 @@ fn score_task(task: TaskId, batch: &ObservationBatch, reference: &Reference) -> 
         }
     };
     rows.into_iter().zip(similarity).map(score).collect()
-}
-
-fn p_values(task: &TaskReference, similarity: f32, confidence: f32) -> (f64, f64) {
-    let p_similarity = task.similarity.p_value(f64::from(similarity));
-    // Without a confidence the observation counts as wholly confident: novelty can only be understated.
-    let p_confidence = match &task.confidence {
-        Some(scale) if confidence.is_finite() && task.kind != TaskKind::Regression => {
-            scale.p_value(f64::from(confidence))
-        }
-        _ => 1.0,
-    };
-    (
-        p_similarity,
-        task.novelty.p_value(p_similarity.ln() + p_confidence.ln()),
-    )
 }

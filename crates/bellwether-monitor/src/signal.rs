@@ -78,15 +78,16 @@ impl Signal {
     }
 
     /// Adds a statistic whose evidence is averaged with that of a second detector over the same data.
-    /// Returns whether the alarm was lifted by it.
+    /// `weight` in `[0, 1]` is the share of the bets that is placed. Returns whether the alarm was lifted by it.
     pub(crate) fn observe_with(
         &mut self,
         value: f64,
+        weight: f64,
         second: &EDetector,
         step: u64,
         timestamp_ms: i64,
     ) -> bool {
-        self.detector.observe(value, step, timestamp_ms);
+        self.detector.observe_weighted(value, weight, step, timestamp_ms);
         let (a, b) = (self.log_e_value(), second.log_e_value());
         let average = a.max(b) + (0.5 * (1.0 + (-(a - b).abs()).exp())).ln();
         self.settle(value, average, Onset { step, timestamp_ms })

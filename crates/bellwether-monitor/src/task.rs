@@ -3,14 +3,16 @@
 use crate::config::MonitorConfig;
 use crate::outcome::Outcome;
 use crate::quality::{LabelRecord, Labelled, QUALITY_WINDOW, quality};
-use crate::recent::RecentObservations;
+use crate::recent::{Place, RecentObservations};
 use crate::reference::{Reference, TaskReference};
+use crate::repeats::Repeats;
 use crate::score::ScoredBatch;
+use crate::selection::{LabelSelection, stratum};
 use crate::shared::Eclipse;
 use crate::signal::Signal;
 use crate::status::QualityStatus;
 use bellwether_events::{TaskId, TaskKind};
-use bellwether_stats::{BETS, EDetector, MixBet};
+use bellwether_stats::{BETS, ContaminationBet, EDetector, MixBet, foreign_share_below};
 
 /// Weight of the reference mix in the plug-in alternative, in observations.
 const MIX_PRIOR: f64 = 6.0;
@@ -32,6 +34,8 @@ pub(crate) struct Signals {
     pub(crate) movement: Signal,
     /// Proportions of predicted classes.
     pub(crate) mix: Signal,
+    /// Texts formed unlike the reference's.
+    pub(crate) text_form: Signal,
     /// One minus confidence.
     pub(crate) confidence: Signal,
     /// Labelled loss inside the label set.
@@ -51,17 +55,19 @@ impl Signals {
             novelty: signal("novelty", bounds.novelty, alarm),
             movement: signal("within_class", bounds.movement, watch),
             mix: signal("mix", 1.0, watch),
+            text_form: signal("text_form", bounds.text_form.unwrap_or(1.0), watch),
             confidence: signal("confidence", bounds.confidence.unwrap_or(1.0), alarm),
             loss: signal("loss", bounds.loss, alarm),
             unknown_label: signal("unknown_label", bounds.unknown_label, alarm),
         }
     }
 
-    pub(crate) fn all(&self) -> [&Signal; 6] {
+    pub(crate) fn all(&self) -> [&Signal; 7] {
         [
             &self.novelty,
             &self.movement,
             &self.mix,
+            &self.text_form,
             &self.confidence,
             &self.loss,
             &self.unknown_label,
@@ -70,7 +76,8 @@ impl Signals {
 
     /// Whether any signal of the inputs, mix aside, stands.
     fn inputs_active(&self) -> bool {
-        self.novelty.is_active() || self.movement.is_active() || self.confidence.is_active()
+        let of_inputs = [&self.novelty, &self.movement, &self.confidence, &self.text_form];
+        of_inputs.iter().any(|s| s.is_active())
     }
 
     pub(crate) fn any_active(&self) -> bool {
@@ -85,6 +92,20 @@ impl Signals {
             .map(|(i, s)| u8::from(s.is_active()) << i)
             .sum()
     }
+}
+
+#[expect(clippy::cast_possible_truncation, reason = "hours of a configuration")]
+fn milliseconds(hours: f64) -> i64 {
+    (hours * 3_600_000.0) as i64
+}
+
+/// p-value at which the reference's own uncertainty about its tail is measured.
+const TAIL_P: f64 = 0.01;
+
+/// Share of novel traffic that is normal: what is tolerated, and what the tail of a finite reference leaves open.
+fn tolerated_novelty(task: &TaskReference, config: &MonitorConfig) -> f64 {
+    let se = (TAIL_P * (1.0 - TAIL_P) / task.similarity.len() as f64).sqrt();
+    (config.novelty_tolerance + config.reference_margin_se * se / foreign_share_below(TAIL_P)).min(0.5)
 }
 
 fn decay(config: &MonitorConfig) -> f64 {
@@ -106,6 +127,12 @@ pub(crate) struct TaskState {
     witness: Option<Witness>,
     residual: Vec<f32>,
     class_loss: ClassLoss,
+    novelty_bet: ContaminationBet,
+    repeats: Repeats,
+    selection: LabelSelection,
+    /// Since when the mix is as in the reference, while its alarm stands.
+    mix_settled_ms: Option<i64>,
+    mix_hold_ms: i64,
     /// Labels of observations before this time speak of inputs that are no more.
     quality_since_ms: i64,
     /// Nor do labels of observations in this time speak of the task.
@@ -135,6 +162,11 @@ impl TaskState {
             witness: None,
             residual: vec![0.0; dim],
             class_loss: ClassLoss::new(&task_reference.class_loss_bounds),
+            repeats: Repeats::new(task_reference.most_frequent),
+            selection: LabelSelection::default(),
+            mix_settled_ms: None,
+            mix_hold_ms: milliseconds(config.mix_hold_hours),
+            novelty_bet: ContaminationBet::new(tolerated_novelty(task_reference, config)),
             quality_since_ms: i64::MIN,
             eclipse: None,
         }
@@ -146,19 +178,46 @@ impl TaskState {
     }
 
     /// Takes one observation into every detector that needs no label.
-    pub(crate) fn observe(&mut self, reference: &TaskReference, batch: &ScoredBatch, row: usize) {
+    pub(crate) fn observe(&mut self, reference: &TaskReference, batch: &ScoredBatch, row: usize) -> Place {
         let step = self.recent.next_step();
-        let timestamp_ms = batch.observations.timestamps_ms()[row];
         let confidence = f64::from(batch.observations.confidences()[row]);
         let expected = match &reference.calibration {
             Some(calibration) if confidence.is_finite() => calibration.predict(confidence),
             _ => f64::NAN,
         };
-        self.recent.push(batch, row, expected);
+        let repeated = self.repeats.observe(batch.observations.embedding(row));
+        self.recent.push(batch, row, expected, repeated);
+        let stratum = stratum(reference.confidence.as_ref(), confidence);
+        if let Some(stratum) = stratum {
+            self.selection.observe(stratum);
+        }
+        if !repeated {
+            self.detect(reference, batch, row, step);
+        }
+        Place {
+            step,
+            repeated,
+            stratum,
+        }
+    }
+
+    fn detect(&mut self, reference: &TaskReference, batch: &ScoredBatch, row: usize, step: u64) {
+        let timestamp_ms = batch.observations.timestamps_ms()[row];
+        let confidence = f64::from(batch.observations.confidences()[row]);
         let inputs_were_active = self.signals.inputs_active();
 
-        let far = crate::reference::far_statistic(batch.p_novelty[row]);
-        self.signals.novelty.observe(far, step, timestamp_ms);
+        let p = batch.p_novelty[row];
+        self.signals.novelty.observe_factors(
+            self.novelty_bet.log_factors(p),
+            crate::reference::far_statistic(p),
+            step,
+            timestamp_ms,
+        );
+        let p_text_form = batch.p_text_form[row];
+        if p_text_form.is_finite() {
+            let malformed = crate::reference::far_statistic(p_text_form);
+            self.signals.text_form.observe(malformed, step, timestamp_ms);
+        }
         if reference.bounds.confidence.is_some() && confidence.is_finite() {
             self.signals
                 .confidence
@@ -198,9 +257,16 @@ impl TaskState {
             self.signals
                 .mix
                 .observe_factors_only(&factors, distance, step, timestamp_ms);
-            if self.signals.mix.is_active() && distance < self.mix.noise() * MIX_SETTLED {
-                self.signals.mix.lift();
-            }
+            self.settle_mix(distance, timestamp_ms);
+        }
+    }
+
+    /// A mix that swings with the hour of the day is not over at every turn.
+    fn settle_mix(&mut self, distance: f64, now_ms: i64) {
+        if !self.signals.mix.is_active() || distance >= self.mix.noise() * MIX_SETTLED {
+            self.mix_settled_ms = None;
+        } else if now_ms - *self.mix_settled_ms.get_or_insert(now_ms) >= self.mix_hold_ms {
+            self.signals.mix.lift();
         }
     }
 
@@ -254,7 +320,8 @@ impl TaskState {
     /// Takes one joined label.
     pub(crate) fn label(&mut self, reference: &TaskReference, record: LabelRecord) {
         self.labelled.push(record);
-        if record.outcome == Outcome::Unreadable || !self.speaks_of_the_present(&record) {
+        let weight = record.stratum.map_or(1.0, |s| self.selection.label(s));
+        if record.outcome == Outcome::Unreadable || record.repeated || !self.speaks_of_the_present(&record) {
             return;
         }
         let step = self.labelled.total();
@@ -275,11 +342,12 @@ impl TaskState {
                     .observe_factors(&bet.log_factors(absolute_error), record.loss, step, at);
             }
             (Outcome::Class { predicted, .. }, _) => {
-                self.class_loss.observe(predicted as usize, record.loss, step);
+                self.class_loss
+                    .observe(predicted as usize, record.loss, weight, step);
                 if self
                     .signals
                     .loss
-                    .observe_with(record.loss, &self.class_loss.detector, step, at)
+                    .observe_with(record.loss, weight, &self.class_loss.detector, step, at)
                 {
                     self.class_loss.reset();
                 }
@@ -357,7 +425,7 @@ impl ClassLoss {
     }
 
     /// Bets the decayed past error rate of the class against its bound, then learns.
-    fn observe(&mut self, class: usize, loss: f64, step: u64) {
+    fn observe(&mut self, class: usize, loss: f64, weight: f64, step: u64) {
         let Some(&bound) = self.bounds.get(class) else {
             return;
         };
@@ -381,7 +449,8 @@ impl ClassLoss {
         }
         self.counts[class] += 1.0;
         self.errors[class] += loss;
-        self.detector.observe_log_factors(&[factor; BETS], step, 0);
+        self.detector
+            .observe_log_factors(&[weight * factor; BETS], step, 0);
     }
 
     fn reset(&mut self) {

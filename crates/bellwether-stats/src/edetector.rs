@@ -77,8 +77,13 @@ impl EDetector {
 
     /// Adds the statistic `value >= 0` of step `step` at event time `timestamp_ms`.
     pub fn observe(&mut self, value: f64, step: u64, timestamp_ms: i64) {
+        self.observe_weighted(value, 1.0, step, timestamp_ms);
+    }
+
+    /// The same with bets of which only the share `weight` in `[0, 1]`, known before the value, is placed.
+    pub fn observe_weighted(&mut self, value: f64, weight: f64, step: u64, timestamp_ms: i64) {
         debug_assert!(value >= 0.0, "the statistic is non-negative");
-        let factors = self.lambda.map(|l| (l * (value - self.mean)).ln_1p());
+        let factors = self.lambda.map(|l| (weight * l * (value - self.mean)).ln_1p());
         self.observe_log_factors(&factors, step, timestamp_ms);
     }
 

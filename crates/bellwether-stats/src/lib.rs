@@ -18,7 +18,9 @@
 
 mod calibration;
 mod classification;
+mod clusters;
 mod conformal;
+mod contamination;
 mod edetector;
 mod error;
 mod interval;
@@ -29,6 +31,7 @@ mod recovery;
 mod regression;
 mod similarity;
 mod spans;
+mod trigrams;
 
 mod atc;
 mod cbpe;
@@ -53,7 +56,9 @@ mod weights;
 
 pub use calibration::Isotonic;
 pub use classification::{Confusion, accuracy, macro_f1};
+pub use clusters::{average_linkage_sizes, effective_clusters};
 pub use conformal::ConformalScale;
+pub use contamination::{ContaminationBet, foreign_share_below};
 pub use edetector::{BETS, EDetector, KAPPA, Onset, ln_threshold};
 pub use error::Error;
 pub use interval::{Interval95, mean_interval, poisson_binomial_interval, span_f1_interval, wilson_interval};
@@ -86,5 +91,6 @@ pub use span_quality::{SpanQuality, span_quality};
 pub use spans::add_span_counts_by_type;
 pub use temperature::TemperatureScaling;
 pub use tokens::{TokenCounts, token_accuracy, token_counts};
+pub use trigrams::Trigrams;
 pub use two_sample::{Estimator, median_distance, squared_energy_distance, squared_mmd};
 pub use weights::Weights;

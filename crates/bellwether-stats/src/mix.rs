@@ -9,6 +9,10 @@ const EPSILON: [f64; BETS] = [0.2, 0.4, 0.6, 0.8, 1.0];
 ///
 /// `q` is known before `c` is seen, so the factors have mean one when `c ~ p₀`. A tolerance in nats, subtracted in
 /// proportion to `ε`, keeps a small divergence from adding up (Kelly: growth equals divergence).
+///
+/// Traffic comes in runs: sessions, retries, one customer's batch. The null is therefore a Markov chain that repeats its
+/// last category with a probability `ρ` beside drawing from `p₀`; `ρ` is learnt from the past. A category that follows
+/// another has the factor above whatever `ρ` is, a repeat hardly bears on the proportions once repeats are usual.
 #[derive(Debug, Clone)]
 pub struct MixBet {
     null: Vec<f64>,
@@ -17,6 +21,46 @@ pub struct MixBet {
     decay: f64,
     prior: f64,
     tolerance_nats: f64,
+    last: Option<usize>,
+    runs: Persistence,
+}
+
+/// How much more often a category follows itself than its proportion has it, from the decayed past.
+#[derive(Debug, Clone)]
+struct Persistence {
+    excess: f64,
+    weight: f64,
+    decay: f64,
+}
+
+/// Pairs of successive categories that count as independent before any was seen.
+const PERSISTENCE_PRIOR: f64 = 5.0;
+/// Memory of the persistence over that of the mix: it is a habit of the traffic, not an event in it.
+const PERSISTENCE_MEMORY: f64 = 4.0;
+/// Highest share of repeats that is explained by persistence.
+const MOST_PERSISTENCE: f64 = 0.98;
+
+impl Persistence {
+    fn new(decay: f64) -> Self {
+        Self {
+            excess: 0.0,
+            weight: PERSISTENCE_PRIOR,
+            decay: decay.powf(1.0 / PERSISTENCE_MEMORY),
+        }
+    }
+
+    /// Probability `ρ` that the next category is the last one again for no other reason.
+    fn value(&self) -> f64 {
+        (self.excess / self.weight).clamp(0.0, MOST_PERSISTENCE)
+    }
+
+    /// Learns from a pair whose first category now has proportion `q`: rare categories say more, for a frequent one
+    /// follows itself without any persistence.
+    fn learn(&mut self, stayed: bool, q: f64) {
+        let weight = 1.0 - q;
+        self.excess = self.excess * self.decay + weight * (f64::from(u8::from(stayed)) - q);
+        self.weight = self.weight * self.decay + weight * weight;
+    }
 }
 
 impl MixBet {
@@ -34,6 +78,8 @@ impl MixBet {
             decay,
             prior,
             tolerance_nats,
+            last: None,
+            runs: Persistence::new(decay),
         }
     }
 
@@ -47,12 +93,31 @@ impl MixBet {
         } else {
             p0
         };
-        let factors = EPSILON.map(|e| (1.0 - e + e * q / p0).ln() - self.tolerance_nats * e);
+        let rho = self.runs.value();
+        let stayed = self.last == Some(c);
+        let (ratio, fresh) = if stayed {
+            let (by_q, by_p0) = (rho + (1.0 - rho) * q, rho + (1.0 - rho) * p0);
+            (by_q / by_p0, (1.0 - rho) * q / by_q)
+        } else {
+            (q / p0, 1.0)
+        };
+        let factors = EPSILON.map(|e| (1.0 - e + e * ratio).ln() - self.tolerance_nats * e);
+        if let Some(last) = self.last {
+            let weight = self.total + self.prior;
+            let q_last = if weight > 0.0 {
+                (self.counts[last] + self.prior * self.null[last]) / weight
+            } else {
+                self.null[last]
+            };
+            self.runs.learn(stayed, q_last);
+        }
+        self.last = Some(c);
         for count in &mut self.counts {
             *count *= self.decay;
         }
-        self.counts[c] += 1.0;
-        self.total = self.total * self.decay + 1.0;
+        // Of a repeat only the part counts that is a fresh draw.
+        self.counts[c] += fresh;
+        self.total = self.total * self.decay + fresh;
         Some(factors)
     }
 

@@ -156,6 +156,11 @@ fn to_batch(rows: &ReferenceRows, dim: usize) -> Result<RecordBatch, arrow::erro
             "own_similarity",
             Arc::new(Float32Array::from(rows.own_similarity.clone())),
         ),
+        ("surprise", Arc::new(Float32Array::from(rows.surprise.clone()))),
+        (
+            "text_length",
+            Arc::new(Float32Array::from(rows.text_length.clone())),
+        ),
     ];
     let fields: Vec<Field> = columns
         .iter()
@@ -193,11 +198,10 @@ fn append(rows: &mut ReferenceRows, batch: &RecordBatch, dim: usize) -> Option<(
         .extend_from_slice(column("confidence")?.as_primitive_opt::<Float32Type>()?.values());
     rows.loss
         .extend_from_slice(column("loss")?.as_primitive_opt::<Float64Type>()?.values());
-    rows.own_similarity.extend_from_slice(
-        column("own_similarity")?
-            .as_primitive_opt::<Float32Type>()?
-            .values(),
-    );
+    let floats = |name: &str| Some(column(name)?.as_primitive_opt::<Float32Type>()?.values().clone());
+    rows.own_similarity.extend_from_slice(&floats("own_similarity")?);
+    rows.surprise.extend_from_slice(&floats("surprise")?);
+    rows.text_length.extend_from_slice(&floats("text_length")?);
     Some(())
 }
 
@@ -234,9 +238,12 @@ mod tests {
             quality: BTreeMap::new(),
             measured: BTreeMap::new(),
             own_nearest_ratio: BTreeMap::from([("size".to_owned(), 0.875)]),
+            alien_similarity: 0.25,
+            trigrams: vec![(3, 7), (16_383, 1)],
             self_play: SelfPlay {
                 affinity: score(),
                 coherence: score(),
+                class_cosine: 0.375,
             },
         }
     }
@@ -251,6 +258,8 @@ mod tests {
             confidence: vec![0.5, 0.25, 1.0],
             loss: vec![0.0, 1.0 / 3.0, 1e-9],
             own_similarity: vec![0.9, 0.8, 0.7],
+            surprise: vec![-3.0, -2.5, 0.25],
+            text_length: vec![12.0, 3.0, 0.0],
         };
         let folder = tempfile::tempdir().expect("a folder");
         let path = folder.path().join("model.ref");

@@ -47,6 +47,11 @@ pub(crate) enum Command {
         after_help = "Example:\n  bellwether replay --reference model.ref --observations events.parquet --labels labels.parquet --timeline timeline.jsonl"
     )]
     Replay(ReplayArgs),
+    /// Measure, on a quiet period, the time to a false verdict and the smallest change that is found
+    #[command(
+        after_help = "Example:\n  bellwether calibrate --reference model.ref --observations quiet.parquet --labels labels.parquet --report power.json --picture power.svg"
+    )]
+    Calibrate(CalibrateArgs),
     /// Find every problem of a configuration
     #[command(after_help = "Example:\n  bellwether check --config bellwether.toml")]
     Check(ConfigArgs),
@@ -142,6 +147,78 @@ pub(crate) struct ReplayArgs {
     /// How results are printed
     #[arg(long, value_enum, default_value_t = Output::Text)]
     pub(crate) output: Output,
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct CalibrateArgs {
+    /// The reference
+    #[arg(
+        long,
+        value_name = "REF",
+        required_unless_present = "split",
+        conflicts_with = "split"
+    )]
+    pub(crate) reference: Option<PathBuf>,
+    /// Observations of a quiet period that the reference has not seen; may be given several times
+    #[arg(
+        long,
+        value_name = "FILE",
+        required_unless_present = "split",
+        conflicts_with = "split"
+    )]
+    pub(crate) observations: Vec<PathBuf>,
+    /// Labels of the observations, file by file in the same order; a column `label` in them without
+    #[arg(long, value_name = "FILE", conflicts_with = "split")]
+    pub(crate) labels: Vec<PathBuf>,
+    /// Part one labelled period: half of it is the reference, half the quiet period
+    #[arg(long, requires = "reference_input", requires = "tasks")]
+    pub(crate) split: bool,
+    /// The labelled observations that the reference is built from; what the reference stores of them without
+    #[arg(long, value_name = "FILE")]
+    pub(crate) reference_input: Option<PathBuf>,
+    /// The model's tasks
+    #[arg(long, value_name = "FILE", requires = "split")]
+    pub(crate) tasks: Option<PathBuf>,
+    /// Width of the embeddings; taken from the file without, which base64 in JSON does not tell
+    #[arg(long, value_name = "N", requires = "split", value_parser = clap::value_parser!(u32).range(1..=65_536))]
+    pub(crate) embedding_width: Option<u32>,
+    /// Quiet streams, a quarter each independent, daily, in bursts and with duplicates
+    #[arg(long, value_name = "N", default_value_t = 100, value_parser = at_least_one)]
+    pub(crate) streams: usize,
+    /// Events of a quiet stream
+    #[arg(long, value_name = "N", default_value_t = 10_000, value_parser = at_least_one)]
+    pub(crate) events: usize,
+    /// Runs of each task, kind and size of change; 0 leaves the power study out
+    #[arg(long, value_name = "N", default_value_t = 20)]
+    pub(crate) runs: usize,
+    /// Events of the task, or labels for quality, within which a change must be found
+    #[arg(long, value_name = "N", default_value_t = 500, value_parser = at_least_one)]
+    pub(crate) within: usize,
+    /// Seed of all that is drawn
+    #[arg(long, value_name = "N", default_value_t = 0)]
+    pub(crate) seed: u64,
+    /// Where to write all numbers, as JSON
+    #[arg(long, value_name = "FILE")]
+    pub(crate) report: Option<PathBuf>,
+    /// Where to write the curves, as SVG
+    #[arg(long, value_name = "FILE")]
+    pub(crate) picture: Option<PathBuf>,
+    /// Settings of the monitor; the shipped ones without
+    #[arg(long, value_name = "FILE")]
+    pub(crate) config: Option<PathBuf>,
+    /// Threads; all cores without
+    #[arg(long, value_name = "N")]
+    pub(crate) threads: Option<usize>,
+    /// How results are printed
+    #[arg(long, value_enum, default_value_t = Output::Text)]
+    pub(crate) output: Output,
+}
+
+fn at_least_one(text: &str) -> Result<usize, String> {
+    match text.parse() {
+        Ok(n) if n > 0 => Ok(n),
+        _ => Err("a whole number above zero is needed".to_owned()),
+    }
 }
 
 fn positive(text: &str) -> Result<f64, String> {

@@ -39,6 +39,7 @@ fn run(cli: Cli) -> Result<(), Failure> {
             commands::reference::inspect(&reference, output)
         }
         Command::Replay(args) => block_on(commands::replay::replay(args)),
+        Command::Calibrate(args) => commands::calibrate::calibrate(&args),
         Command::Check(args) => commands::check::check(&args),
     }
 }

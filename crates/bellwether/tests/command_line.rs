@@ -15,6 +15,7 @@ fn every_command_has_help_with_an_example() {
         &["demo"][..],
         &["run"],
         &["replay"],
+        &["calibrate"],
         &["check"],
         &["reference", "build"],
         &["reference", "inspect"],
@@ -33,6 +34,8 @@ fn bad_usage_is_exit_code_two() {
         &["replay"][..],
         &["fly"],
         &["demo", "--speed", "0"],
+        &["calibrate"],
+        &["calibrate", "--split"],
         &["--log", "loud", "check", "--config", "x"],
     ] {
         assert_eq!(bellwether(arguments).status.code(), Some(2), "{arguments:?}");

@@ -199,6 +199,8 @@ mod tests {
                 observed_ms,
                 labelled_ms: observed_ms + delay_ms,
                 p_novelty: 1.0,
+                stratum: None,
+                repeated: false,
                 outcome: Outcome::Unreadable,
                 loss: 0.0,
             },

@@ -49,6 +49,10 @@ pub(crate) struct LabelRecord {
     pub(crate) observed_ms: i64,
     pub(crate) labelled_ms: i64,
     pub(crate) p_novelty: f64,
+    /// Stratum of confidence, for the correction of selective labelling.
+    pub(crate) stratum: Option<usize>,
+    /// Of a copy that is no evidence of its own.
+    pub(crate) repeated: bool,
     pub(crate) outcome: Outcome,
     /// The loss in `[0, 1]`: 0 or 1, or the rank of the absolute error among the reference's.
     pub(crate) loss: f64,

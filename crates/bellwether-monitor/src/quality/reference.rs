@@ -160,7 +160,7 @@ impl QualityReference {
                 let above = |c: f64| f64::from(u8::from(c >= fit.threshold()));
                 (fit, residual(&above))
             });
-        let dim = task.mean_direction.len();
+        let dim = unit.len() / rows.len();
         let importance = judged
             .then(|| {
                 let own = &unit[range.start * dim..range.end * dim];

@@ -361,7 +361,7 @@ impl ReportSources<'_> {
         let (mut vectors, mut confidences) = (Vec::new(), Vec::new());
         if self.reference.importance.is_some() {
             let first = self.recent.next_step().saturating_sub(UNLABELLED_WINDOW as u64);
-            for (step, row) in self.recent.since(first) {
+            for (step, row) in self.recent.since(first).filter(|(_, row)| !row.repeated) {
                 self.recent.vector(step, &mut vectors);
                 confidences.push(row.confidence);
             }

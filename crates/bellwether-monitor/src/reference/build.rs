@@ -1,12 +1,13 @@
 //! From labelled observations to a reference.
 
 use super::manifest::{FORMAT_VERSION, ReferenceManifest, ReferenceQuality, ReferenceRows};
+use super::text_form::Form;
 use super::{NEIGHBOURS, Reference, ReferenceError, self_play, unit_rows};
 use crate::config::MonitorConfig;
 use crate::outcome::{Outcome, TagIndex, facts, parse_number};
 use crate::quality::{Facts, MeasuredReference, StoredProbabilities, measure_reference};
 use bellwether_events::{ModelSchema, ObservationBatch, Prediction, TaskId, TaskKind};
-use bellwether_stats::{NearestSimilarity, SpanCounts};
+use bellwether_stats::{NearestSimilarity, SpanCounts, Trigrams};
 use half::f16;
 use std::collections::BTreeMap;
 use std::hash::Hasher;
@@ -34,6 +35,7 @@ pub fn build(
     };
     order.sort_by(|&a, &b| key(a).cmp(&key(b)));
 
+    let trigrams = Trigrams::fit(order.iter().filter_map(|&row| observations.text(row)));
     let mut rows = ReferenceRows::default();
     let mut tally: Vec<QualityTally> = vec![QualityTally::default(); schema.len()];
     let mut labelled: Vec<Vec<Facts>> = vec![Vec::new(); schema.len()];
@@ -41,7 +43,6 @@ pub fn build(
     for &row in &order {
         let task = observations.tasks()[row];
         let label = &labels[row];
-        let prediction = observations.prediction(row);
         if schema.spec(task).kind == TaskKind::Regression && parse_number(label).is_none() {
             return Err(ReferenceError::NotANumber {
                 task: schema.name(task).to_owned(),
@@ -49,24 +50,23 @@ pub fn build(
                 event_id: observations.event_id(row).to_owned(),
             });
         }
-        let probabilities = StoredProbabilities::new(observations.class_probabilities(row), usize::MAX);
-        let confidence = observations.confidences()[row];
-        let tags = &tag_indices[task.index()];
-        let facts = facts(schema, task, tags, prediction, label, confidence, probabilities);
+        let facts = facts_of(schema, observations, row, &tag_indices, label);
         let outcome = facts.as_ref().map_or(Outcome::Unreadable, Facts::outcome);
         labelled[task.index()].extend(facts);
         tally[task.index()].add(&outcome);
         rows.task.push(task);
         rows.embedding.extend(unit_f16(observations.embedding(row)));
-        rows.class.push(if let Prediction::Class(c) = prediction {
-            c
-        } else {
-            0
+        rows.class.push(match observations.prediction(row) {
+            Prediction::Class(class) => class,
+            _ => 0,
         });
         rows.truth
             .push(schema.label_index(task, label).unwrap_or(u32::MAX));
         rows.confidence.push(observations.confidences()[row]);
         rows.loss.push(outcome.loss());
+        let form = Form::of_own(observations.text(row), &trigrams);
+        rows.surprise.push(form.surprise);
+        rows.text_length.push(form.length);
     }
     let ranges = super::task_ranges(&rows, schema)?;
     let dim = schema.dim();
@@ -121,11 +121,34 @@ pub fn build(
         quality,
         measured: measure(schema, &labelled),
         own_nearest_ratio,
+        alien_similarity: alien_similarity(&similarities, &rows.task, schema.len()),
+        trigrams: trigrams.counts().collect(),
         self_play: self_play::untrained(),
     };
     let reference = Reference::assemble(manifest.clone(), &rows, &MonitorConfig::default())?;
     manifest.self_play = self_play::train(&reference, &rows, &unit, &similarities, &ranges);
     Ok((manifest, rows))
+}
+
+fn facts_of(
+    schema: &ModelSchema,
+    observations: &ObservationBatch,
+    row: usize,
+    tags: &[TagIndex],
+    label: &str,
+) -> Option<Facts> {
+    let task = observations.tasks()[row];
+    let probabilities = StoredProbabilities::new(observations.class_probabilities(row), usize::MAX);
+    let (prediction, confidence) = (observations.prediction(row), observations.confidences()[row]);
+    facts(
+        schema,
+        task,
+        &tags[task.index()],
+        prediction,
+        label,
+        confidence,
+        probabilities,
+    )
 }
 
 fn measure(schema: &ModelSchema, labelled: &[Vec<Facts>]) -> BTreeMap<String, MeasuredReference> {
@@ -162,6 +185,20 @@ fn own_nearest(similarities: &[f32], tasks: usize, range: &std::ops::Range<usize
     own as f64 / range.len() as f64
 }
 
+/// The lowest hundredth of the similarities to the nearest other task; −1 with a single task.
+fn alien_similarity(similarities: &[f32], task: &[TaskId], tasks: usize) -> f64 {
+    let mut best: Vec<f32> = similarities
+        .chunks_exact(tasks)
+        .zip(task)
+        .map(|(row, own)| {
+            let others = row.iter().enumerate().filter(|(t, _)| *t != own.index());
+            others.map(|(_, &s)| s).fold(-1.0, f32::max)
+        })
+        .collect();
+    best.sort_unstable_by(f32::total_cmp);
+    best.get(best.len() / 100).map_or(-1.0, |&s| f64::from(s))
+}
+
 /// A content hash, so that two builds of one input are one reference.
 fn identity(schema: &ModelSchema, rows: &ReferenceRows) -> String {
     let mut hash = twox_hash::XxHash64::with_seed(u64::from(FORMAT_VERSION));
@@ -178,6 +215,8 @@ fn identity(schema: &ModelSchema, rows: &ReferenceRows) -> String {
         hash.write_u32(rows.truth[row]);
         hash.write_u32(rows.confidence[row].to_bits());
         hash.write_u64(rows.loss[row].to_bits());
+        hash.write_u32(rows.surprise[row].to_bits());
+        hash.write_u32(rows.text_length[row].to_bits());
     }
     for x in &rows.embedding {
         hash.write_u16(x.to_bits());

@@ -7,7 +7,7 @@ use serde::{Deserialize, Serialize};
 use std::collections::BTreeMap;
 
 /// Version of the file's meaning; a reader refuses another.
-pub const FORMAT_VERSION: u32 = 1;
+pub const FORMAT_VERSION: u32 = 2;
 
 /// Everything about a reference but its rows.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
@@ -33,6 +33,12 @@ pub struct ReferenceManifest {
     pub measured: BTreeMap<String, MeasuredReference>,
     /// By task: share of its observations that lie nearest to their own task. Below 0.8 a task cannot claim novelty.
     pub own_nearest_ratio: BTreeMap<String, f64>,
+    /// Similarity to the nearest other task that only a hundredth of the observations fall below; what lies further from
+    /// every task has no place in this encoder's space.
+    pub alien_similarity: f64,
+    /// Counts of the texts' hashed letter trigrams, slot and count; empty without texts. No text can be read from them.
+    #[serde(default)]
+    pub trigrams: Vec<(u16, u32)>,
     /// What self-play taught.
     pub self_play: SelfPlay,
 }
@@ -68,6 +74,8 @@ pub struct SelfPlay {
     pub affinity: Score,
     /// Log-odds that novel observations cohere rather than scatter.
     pub coherence: Score,
+    /// Cosine between that of two rows of one class and that of two classes of one task: what is nearer is one thing.
+    pub class_cosine: f64,
 }
 
 /// The rows of a reference, grouped by task in the schema's order.
@@ -87,6 +95,10 @@ pub struct ReferenceRows {
     pub loss: Vec<f64>,
     /// Mean cosine to the nearest others of the task. `[n]`.
     pub own_similarity: Vec<f32>,
+    /// Mean rarity of the text's letter trigrams, without itself; NaN without a text. `[n]`.
+    pub surprise: Vec<f32>,
+    /// Length of the text in characters; 0 without. `[n]`.
+    pub text_length: Vec<f32>,
 }
 
 impl ReferenceRows {

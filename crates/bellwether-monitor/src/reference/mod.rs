@@ -4,15 +4,18 @@ mod build;
 mod manifest;
 mod self_play;
 mod task;
+mod text_form;
 
 pub use build::build;
 pub use manifest::{FORMAT_VERSION, ReferenceManifest, ReferenceQuality, ReferenceRows, Score, SelfPlay};
 pub use task::TaskReference;
 pub(crate) use task::{BULK_P, far_statistic};
+pub(crate) use text_form::Form;
 
 use crate::config::MonitorConfig;
 use crate::quality::QualityReference;
 use bellwether_events::{ModelSchema, SchemaError, TaskId};
+use bellwether_stats::Trigrams;
 use half::slice::HalfFloatSliceExt;
 use std::ops::Range;
 
@@ -77,6 +80,7 @@ pub struct Reference {
     tasks: Vec<TaskReference>,
     quality: Vec<QualityReference>,
     homes: Vec<TaskId>,
+    trigrams: Option<Trigrams>,
 }
 
 impl Reference {
@@ -102,6 +106,8 @@ impl Reference {
             rows.confidence.len(),
             rows.loss.len(),
             rows.own_similarity.len(),
+            rows.surprise.len(),
+            rows.text_length.len(),
         ];
         if columns.iter().any(|&len| len != n) || rows.embedding.len() != n * schema.dim() {
             return Err(ReferenceError::Damaged("its columns differ in length"));
@@ -134,12 +140,15 @@ impl Reference {
                     .is_some_and(|&r| r >= HOME_RATIO)
             })
             .collect();
+        let trigrams =
+            (!manifest.trigrams.is_empty()).then(|| Trigrams::from_counts(manifest.trigrams.iter().copied()));
         Ok(Self {
             manifest,
             schema,
             tasks,
             quality,
             homes,
+            trigrams,
         })
     }
 
@@ -170,6 +179,11 @@ impl Reference {
     #[must_use]
     pub fn homes(&self) -> &[TaskId] {
         &self.homes
+    }
+
+    /// Letter sequences of the reference's texts; `None` when it had none.
+    pub(crate) fn trigrams(&self) -> Option<&Trigrams> {
+        self.trigrams.as_ref()
     }
 
     /// Similarities of unit vectors `[n, dim]` to every task's reference: `[n, tasks]`, row-major.

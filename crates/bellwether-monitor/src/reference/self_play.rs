@@ -6,7 +6,7 @@
 
 use super::manifest::{ReferenceRows, Score, SelfPlay};
 use super::{NEIGHBOURS, Reference};
-use crate::group::Group;
+use crate::group::{Centre, Group};
 use bellwether_events::{TaskId, TaskKind};
 use bellwether_stats::{IDENTICAL_COSINE, LogisticModel, Standardiser, pairwise_cosines};
 use rand::Rng;
@@ -42,6 +42,7 @@ pub(super) fn untrained() -> SelfPlay {
     SelfPlay {
         affinity: score(),
         coherence: score(),
+        class_cosine: 0.0,
     }
 }
 
@@ -53,17 +54,19 @@ pub(super) fn train(
     similarities: &[f32],
     ranges: &[Range<usize>],
 ) -> SelfPlay {
+    let classifiers: Vec<Classifier> = reference
+        .schema()
+        .tasks()
+        .filter(|&t| reference.task(t).kind == TaskKind::Classification)
+        .map(|t| Classifier::new(t, rows, unit, similarities, ranges[t.index()].clone(), reference))
+        .collect();
     let mut play = Play {
+        class_cosine: class_cosine(&classifiers, rows),
         reference,
         rows,
         unit,
         similarities,
-        classifiers: reference
-            .schema()
-            .tasks()
-            .filter(|&t| reference.task(t).kind == TaskKind::Classification)
-            .map(|t| Classifier::new(t, rows, unit, similarities, ranges[t.index()].clone(), reference))
-            .collect(),
+        classifiers,
         rng: ChaCha8Rng::seed_from_u64(SEED),
         affinity: Vec::new(),
         coherence: Vec::new(),
@@ -83,15 +86,48 @@ pub(super) fn train(
     }
     let tasks = reference.schema().len();
     SelfPlay {
+        class_cosine: play.class_cosine,
         affinity: fit(&play.affinity, tasks),
         coherence: fit(&play.coherence, 0),
     }
 }
 
-/// One example: features, the task it was played for, and the answer.
-type Example = ([f64; 3], TaskId, bool);
+/// Halfway between the mean cosine of two rows of one class and that of two classes of one task; 0 without such pairs.
+fn class_cosine(classifiers: &[Classifier], rows: &ReferenceRows) -> f64 {
+    let (mut same, mut different) = ((0.0, 0.0), (0.0, 0.0));
+    for classifier in classifiers {
+        let n = classifier.rows.len();
+        for i in 0..n {
+            for j in 0..i {
+                let cosine = f64::from(classifier.cosines[i * n + j]);
+                // Repeats of a text are marked by −1 and say nothing about its class.
+                if cosine > -1.0 {
+                    let truths = [i, j].map(|at| rows.truth[classifier.rows[at]]);
+                    let pairs = if truths[0] == truths[1] {
+                        &mut same
+                    } else {
+                        &mut different
+                    };
+                    *pairs = (pairs.0 + cosine, pairs.1 + 1.0);
+                }
+            }
+        }
+    }
+    if same.1 > 0.0 && different.1 > 0.0 {
+        f64::midpoint(same.0 / same.1, different.0 / different.1)
+    } else {
+        0.0
+    }
+}
 
-fn fit(examples: &[Example], task_weights: usize) -> Score {
+/// One example: features, the task it was played for, and the answer.
+type Example<const K: usize> = ([f64; K], TaskId, bool);
+
+/// Indicators of tasks are this large instead of one, which makes their penalty twenty times that of the features: which
+/// classes were held out of a task says little about those that will come.
+const TASK_INDICATOR: f64 = 0.223_607;
+
+fn fit<const K: usize>(examples: &[Example<K>], task_weights: usize) -> Score {
     let features: Vec<Vec<f64>> = examples.iter().map(|(f, _, _)| f.to_vec()).collect();
     let Ok(standard) = Standardiser::fit(&features) else {
         return untrained().affinity;
@@ -101,20 +137,28 @@ fn fit(examples: &[Example], task_weights: usize) -> Score {
         .map(|(f, task, _)| {
             let mut row = vec![1.0];
             standard.apply(f, &mut row);
-            row.extend((0..task_weights).map(|t| f64::from(u8::from(t == task.index()))));
+            row.extend((0..task_weights).map(|t| if t == task.index() { TASK_INDICATOR } else { 0.0 }));
             row
         })
         .collect();
     let answers: Vec<bool> = examples.iter().map(|e| e.2).collect();
     match LogisticModel::fit(&design, &answers) {
         Ok(model) => Score {
+            weights: in_units_of_one(model.weights, standard.mean.len()),
             mean: standard.mean,
             scale: standard.scale,
-            weights: model.weights,
             training_accuracy: Some(model.training_accuracy).filter(|a| a.is_finite()),
         },
         Err(_) => untrained().affinity,
     }
+}
+
+/// Weights of indicators that are one.
+fn in_units_of_one(mut weights: Vec<f64>, features: usize) -> Vec<f64> {
+    for weight in weights.iter_mut().skip(1 + features) {
+        *weight *= TASK_INDICATOR;
+    }
+    weights
 }
 
 /// A classification task as self-play sees it; rows are indices into the reference.
@@ -191,8 +235,9 @@ struct Play<'a> {
     similarities: &'a [f32],
     classifiers: Vec<Classifier>,
     rng: ChaCha8Rng,
-    affinity: Vec<Example>,
-    coherence: Vec<Example>,
+    class_cosine: f64,
+    affinity: Vec<Example<5>>,
+    coherence: Vec<Example<3>>,
 }
 
 /// Rows of a group being composed, each with its similarities to every task.
@@ -269,7 +314,7 @@ impl Play<'_> {
             .collect();
         let cut = quantile(&own, NOTICED_OWN);
         let mut noticed: Vec<(usize, f32)> = out.into_iter().zip(own).filter(|(_, s)| *s <= cut).collect();
-        let direction = self.direction(rest.iter().map(|&i| classifier.rows[i]));
+        let centre = Centre::of(rest.iter().map(|&i| self.row(classifier.rows[i])), self.dim());
         let (task, rows) = (classifier.task, classifier.rows.clone());
         let size = self.group_size(noticed.len());
         noticed.shuffle(&mut self.rng);
@@ -279,7 +324,7 @@ impl Play<'_> {
         }
         let share = self.rng.random_range(0.15..0.5);
         self.contaminate(&mut group, at, share);
-        self.learn(&group, task, None, Some(&direction), false);
+        self.learn(&group, task, None, Some(&centre), false);
     }
 
     /// A new task: classes of another task, whose own reference is taken away.
@@ -356,7 +401,7 @@ impl Play<'_> {
         composed: &Composed,
         task: TaskId,
         hidden: Option<TaskId>,
-        direction: Option<&[f32]>,
+        centre: Option<&Centre>,
         is_new_task: bool,
     ) {
         let group = self.view(composed);
@@ -367,12 +412,9 @@ impl Play<'_> {
             .copied()
             .filter(|&t| t != task && Some(t) != hidden)
             .collect();
-        let directions: Vec<&[f32]> = others
-            .iter()
-            .map(|&t| self.reference.task(t).mean_direction.as_slice())
-            .collect();
-        let own = direction.unwrap_or(&self.reference.task(task).mean_direction);
-        let affinity = group.affinity_features(task, &others, own, &directions);
+        let centres: Vec<&Centre> = others.iter().map(|&t| &self.reference.task(t).centre).collect();
+        let centre = centre.unwrap_or(&self.reference.task(task).centre);
+        let affinity = group.affinity_features(task, &others, centre, &centres, self.class_cosine);
         let coherence = group.coherence_features(self.reference.homes());
         self.affinity.push((affinity, task, is_new_task));
         self.coherence.push((coherence, task, true));
@@ -387,14 +429,8 @@ impl Play<'_> {
         }
     }
 
-    #[expect(clippy::cast_possible_truncation, reason = "means of unit vectors fit f32")]
-    fn direction(&self, rows: impl Iterator<Item = usize>) -> Vec<f32> {
-        let dim = self.dim();
-        let mut mean = vec![0.0; dim];
-        bellwether_stats::mean_residual(rows.map(|r| &self.unit[r * dim..(r + 1) * dim]), &mut mean);
-        let mut direction: Vec<f32> = mean.iter().map(|&x| x as f32).collect();
-        bellwether_stats::normalise(&mut direction, dim);
-        direction
+    fn row(&self, row: usize) -> &[f32] {
+        &self.unit[row * self.dim()..(row + 1) * self.dim()]
     }
 }
 

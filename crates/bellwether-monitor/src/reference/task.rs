@@ -1,10 +1,12 @@
 //! One task's share of the reference: scales, means, residuals and the bounds of its detectors.
 
+use super::text_form::TextForm;
 use super::{NEIGHBOURS, ReferenceError, ReferenceRows};
 use crate::config::MonitorConfig;
+use crate::group::Centre;
 use bellwether_events::{ModelSchema, TaskId, TaskKind};
 use bellwether_stats::{ConformalScale, Isotonic, NearestSimilarity, RegressionBet};
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 use std::ops::Range;
 
 /// Pseudo-observations of the task's mean in each class mean: a class with few rows leans on the task.
@@ -13,6 +15,8 @@ const CLASS_PRIOR: f64 = 5.0;
 pub(crate) const BULK_P: f64 = 0.2;
 /// Mean of `(1[p < .05] + 1[p < .01]) / 2` for uniform p-values.
 const FAR_RATE: f64 = 0.03;
+/// Its standard deviation: `sqrt((.05 + 3 · .01) / 4 - .03²)`.
+const FAR_DEVIATION: f64 = 0.138_203;
 /// Widens a class's error rate by its own uncertainty: one-sided 95 %.
 const CLASS_MARGIN_SE: f64 = 1.64;
 /// Extra tolerance on the mean rank of a regression task's residuals, whose bound serves recovery only.
@@ -25,6 +29,8 @@ pub struct Bounds {
     pub novelty: f64,
     /// Of the witness's rank.
     pub movement: f64,
+    /// Of the far statistic of the texts' form; `None` without texts.
+    pub text_form: Option<f64>,
     /// Of one minus confidence; `None` without probabilities.
     pub confidence: Option<f64>,
     /// Of the labelled loss.
@@ -46,6 +52,8 @@ pub struct TaskReference {
     pub similarity: ConformalScale,
     /// Confidences of its own rows; `None` without probabilities.
     pub confidence: Option<ConformalScale>,
+    /// Forms of its texts; `None` unless every row has one.
+    pub(crate) text_form: Option<TextForm>,
     /// Combined log p-values of its own rows.
     pub novelty: ConformalScale,
     /// Mean of each predicted class, `[classes, dim]`.
@@ -56,8 +64,10 @@ pub struct TaskReference {
     pub residual_variance: f64,
     /// Rows by predicted class, `[classes]`.
     pub class_counts: Vec<f64>,
-    /// Direction of the task's mean, unit, `[dim]`.
-    pub mean_direction: Vec<f32>,
+    /// Where its rows lie.
+    pub(crate) centre: Centre,
+    /// Share of its most frequent message; 0 when each came once.
+    pub most_frequent: f64,
     /// Mean confidence of the bulk; NaN without probabilities.
     pub bulk_confidence: f64,
     /// Bounds of the detectors.
@@ -103,6 +113,7 @@ impl TaskReference {
             .map(|&c| f64::from(c))
             .collect();
         let has_confidence = confidence.iter().all(|c| c.is_finite());
+        let text_form = TextForm::new(rows, range.clone()).map_err(failed)?;
         let own: Vec<f64> = rows.own_similarity[range].iter().map(|&s| f64::from(s)).collect();
 
         let scales = Scales::new(&own, &confidence, has_confidence).map_err(failed)?;
@@ -141,9 +152,16 @@ impl TaskReference {
             nearest: NearestSimilarity::new(&distinct_rows(vectors, dim), dim, NEIGHBOURS),
             similarity: scales.similarity,
             confidence: scales.confidence,
+            text_form: text_form.clone(),
             novelty: scales.novelty,
             bounds: Bounds {
                 novelty: FAR_RATE + margin * standard_error(&scales.far) + config.novelty_tolerance,
+                text_form: text_form.as_ref().map(|_| {
+                    // Ranks of one sample on its own scale: their far statistic varies as that of uniform p-values.
+                    FAR_RATE
+                        + margin * FAR_DEVIATION / (loss.len() as f64).sqrt()
+                        + config.text_form_tolerance
+                }),
                 movement: 0.5 + config.movement_tolerance,
                 confidence: has_confidence
                     .then(|| mean(&doubt) + margin * standard_error(&doubt) + config.confidence_tolerance),
@@ -159,17 +177,32 @@ impl TaskReference {
             residuals: means.residuals,
             residual_variance: means.residual_variance,
             class_counts: means.counts,
-            mean_direction: means.direction,
+            centre: Centre::of(vectors.chunks_exact(dim), dim),
+            most_frequent: most_frequent(vectors, dim),
             bulk_confidence: mean(&bulk),
             calibration,
             regression,
         })
     }
 
+    /// Conformal p-values of an observation's similarity to the task's reference, and of similarity and confidence together.
+    pub(crate) fn p_values(&self, similarity: f32, confidence: f32) -> (f64, f64) {
+        let p_similarity = self.similarity.p_value(f64::from(similarity));
+        // Without a confidence the observation counts as wholly confident: novelty can only be understated.
+        let p_confidence = match &self.confidence {
+            Some(scale) if confidence.is_finite() && self.kind != TaskKind::Regression => {
+                scale.p_value(f64::from(confidence))
+            }
+            _ => 1.0,
+        };
+        let p_novelty = self.novelty.p_value(p_similarity.ln() + p_confidence.ln());
+        (p_similarity, p_novelty)
+    }
+
     /// The mean of a predicted class, `[dim]`.
     #[must_use]
     pub fn class_mean(&self, class: usize) -> &[f32] {
-        let dim = self.mean_direction.len();
+        let dim = self.centre.mean.len();
         &self.class_means[class * dim..(class + 1) * dim]
     }
 }
@@ -227,7 +260,6 @@ struct ClassMeans {
     residuals: Vec<f32>,
     residual_variance: f64,
     counts: Vec<f64>,
-    direction: Vec<f32>,
 }
 
 impl ClassMeans {
@@ -244,7 +276,6 @@ impl ClassMeans {
                 sums[c * dim + j] += f64::from(x);
             }
         }
-        let mut direction: Vec<f32> = total.iter().map(|s| (s / n) as f32).collect();
         let means: Vec<f32> = sums
             .iter()
             .enumerate()
@@ -253,7 +284,6 @@ impl ClassMeans {
                 ((s + CLASS_PRIOR * total[j] / n) / (counts[c] + CLASS_PRIOR)) as f32
             })
             .collect();
-        bellwether_stats::normalise(&mut direction, dim);
         // Without the row itself its class mean would lie further away: so do the stream's rows.
         let mut residuals = Vec::with_capacity(vectors.len());
         for (row, &c) in vectors.chunks_exact(dim).zip(class) {
@@ -272,7 +302,6 @@ impl ClassMeans {
             residuals,
             residual_variance,
             counts,
-            direction,
         }
     }
 }
@@ -307,6 +336,22 @@ pub(super) fn distinct_rows(vectors: &[f32], dim: usize) -> Vec<f32> {
         }
     }
     out
+}
+
+/// Share of the row that is repeated most; 0 when none is.
+fn most_frequent(vectors: &[f32], dim: usize) -> f64 {
+    let mut counts: BTreeMap<Vec<u32>, u32> = BTreeMap::new();
+    for row in vectors.chunks_exact(dim) {
+        *counts
+            .entry(row.iter().map(|x| x.to_bits()).collect())
+            .or_default() += 1;
+    }
+    let most = counts.values().copied().max().unwrap_or(0);
+    if most > 1 {
+        f64::from(most) * dim as f64 / vectors.len() as f64
+    } else {
+        0.0
+    }
 }
 
 fn mean(values: &[f64]) -> f64 {

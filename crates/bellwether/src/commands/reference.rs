@@ -12,17 +12,7 @@ use std::path::Path;
 const NAMED_REJECTS: usize = 10;
 
 pub(crate) fn build(args: &BuildArgs) -> Result<(), Failure> {
-    let text = std::fs::read_to_string(&args.tasks).map_err(|error| {
-        Failure::at_work(format!("cannot read {}", args.tasks.display()))
-            .because(&error)
-            .fix("name the file that describes the model's tasks with --tasks")
-    })?;
-    let width = embedding_width(args)?;
-    let schema = ModelSchema::from_json(&text, width).map_err(|error| {
-        Failure::usage(format!("cannot use {}", args.tasks.display()))
-            .because(&error)
-            .fix(r#"write {"<task>": {"kind": "classification" | "sequence_labelling" | "regression", "labels": [..]}}"#)
-    })?;
+    let schema = read_tasks(&args.tasks, &args.observations, args.embedding_width)?;
     let (observations, labels, rejects) =
         bellwether_store::read_reference_input(&args.observations, &schema)?;
     for reject in rejects.iter().take(NAMED_REJECTS) {
@@ -58,11 +48,30 @@ pub(crate) fn build(args: &BuildArgs) -> Result<(), Failure> {
     Ok(())
 }
 
-fn embedding_width(args: &BuildArgs) -> Result<usize, Failure> {
-    if let Some(width) = args.embedding_width {
-        return Ok(width as usize);
-    }
-    bellwether_store::embedding_width(&args.observations).map_err(|error| match error {
+/// The model's tasks, with the width of the embeddings as stated or as the observations have it.
+pub(crate) fn read_tasks(
+    tasks: &Path,
+    observations: &Path,
+    width: Option<u32>,
+) -> Result<ModelSchema, Failure> {
+    let text = std::fs::read_to_string(tasks).map_err(|error| {
+        Failure::at_work(format!("cannot read {}", tasks.display()))
+            .because(&error)
+            .fix("name the file that describes the model's tasks with --tasks")
+    })?;
+    let width = match width {
+        Some(width) => width as usize,
+        None => embedding_width(observations)?,
+    };
+    ModelSchema::from_json(&text, width).map_err(|error| {
+        Failure::usage(format!("cannot use {}", tasks.display()))
+            .because(&error)
+            .fix(r#"write {"<task>": {"kind": "classification" | "sequence_labelling" | "regression", "labels": [..]}}"#)
+    })
+}
+
+fn embedding_width(observations: &Path) -> Result<usize, Failure> {
+    bellwether_store::embedding_width(observations).map_err(|error| match error {
         bellwether_store::Error::NoEmbedding { .. } => Failure::usage(error.to_string())
             .because(&Base64TellsNoWidth)
             .fix("say how many numbers an embedding has with --embedding-width"),

@@ -1,0 +1,100 @@
+//! The same message again and again is one message.
+//!
+//! A client that retries, a script or a replayed batch sends one text hundreds of times within an hour. Taken as so many
+//! independent observations it would make any detector raise, so what comes more often than the reference's most frequent
+//! message is evidence once only.
+
+use std::collections::{HashMap, VecDeque};
+use std::hash::Hasher;
+
+/// Newest observations among which copies are sought.
+const WINDOW: usize = 256;
+/// How many times as often as in the reference a message may come before its copies stop to count.
+const SLACK: f64 = 2.0;
+/// Steps of a component that are told apart: rounding in the encoder must not make two messages of one.
+const STEPS: f32 = 1000.0;
+
+/// Copies among the newest observations of one task. The map is only looked up, never walked.
+#[derive(Debug, Clone)]
+pub(crate) struct Repeats {
+    allowed: u32,
+    newest: VecDeque<u64>,
+    counts: HashMap<u64, u32>,
+}
+
+impl Repeats {
+    /// `most_frequent` is the share of the reference's most frequent message, zero when each came once.
+    pub(crate) fn new(most_frequent: f64) -> Self {
+        #[expect(
+            clippy::cast_possible_truncation,
+            clippy::cast_sign_loss,
+            reason = "a share of a small window"
+        )]
+        let more = (SLACK * WINDOW as f64 * most_frequent) as u32;
+        Self {
+            allowed: 1 + more,
+            newest: VecDeque::with_capacity(WINDOW),
+            counts: HashMap::with_capacity(WINDOW + 1),
+        }
+    }
+
+    /// Whether a message has come too often lately to be evidence of its own.
+    pub(crate) fn observe(&mut self, unit: &[f32]) -> bool {
+        let key = key(unit);
+        if self.newest.len() == WINDOW
+            && let Some(oldest) = self.newest.pop_front()
+            && let Some(count) = self.counts.get_mut(&oldest)
+        {
+            *count -= 1;
+            if *count == 0 {
+                self.counts.remove(&oldest);
+            }
+        }
+        self.newest.push_back(key);
+        let count = self.counts.entry(key).or_insert(0);
+        *count += 1;
+        *count > self.allowed
+    }
+}
+
+fn key(unit: &[f32]) -> u64 {
+    let mut hash = twox_hash::XxHash64::with_seed(0);
+    for chunk in unit.chunks(32) {
+        let mut bytes = [0_u8; 64];
+        for (x, out) in chunk.iter().zip(bytes.chunks_exact_mut(2)) {
+            #[expect(clippy::cast_possible_truncation, reason = "components of unit vectors")]
+            let step = (x * STEPS).round() as i16;
+            out.copy_from_slice(&step.to_le_bytes());
+        }
+        hash.write(&bytes);
+    }
+    hash.finish()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn copies_count_once_until_the_window_has_passed() {
+        let mut repeats = Repeats::new(0.0);
+        let other = |i: usize| [0.6, 0.001 * i as f32];
+        assert!(!repeats.observe(&[0.6, 0.8]));
+        assert!(
+            repeats.observe(&[0.6, 0.800_000_1]),
+            "rounding makes no new message"
+        );
+        for i in 0..WINDOW {
+            assert!(!repeats.observe(&other(i)), "{i}");
+        }
+        assert!(!repeats.observe(&[0.6, 0.8]), "long ago");
+        assert!(repeats.counts.len() <= WINDOW && repeats.newest.len() == WINDOW);
+    }
+
+    #[test]
+    fn what_the_reference_repeats_may_repeat() {
+        let mut repeats = Repeats::new(0.1);
+        let copies = (0..WINDOW).filter(|_| repeats.observe(&[1.0, 0.0])).count();
+        assert_eq!(copies, WINDOW - 52);
+    }
+}
