@@ -4,6 +4,7 @@ import { arrange, h, setAttribute, setText } from "./dom.js";
 import { badge, count, duration, fixed, metricName, ms, percent, quality, setBadge, shortTime, word } from "./format.js";
 import { lineChart, sparkline } from "./chart.js";
 import { feed } from "./feed.js";
+import { qualityPanel } from "./quality.js";
 import { traffic } from "./fleet.js";
 
 function signalRow(name) {
@@ -136,6 +137,7 @@ export function taskView(name) {
     title: "Label coverage", note: "Share of the window's observations that have a label", lines: [{ name: "labelled share", kind: "first" }], format: share,
   });
   const signals = signalTable();
+  const report = qualityPanel(name);
   const evidence = evidencePanel(name);
   const changes = feed("Changes of this task", { withTask: false });
   const content = h("div", { class: "detail" },
@@ -144,6 +146,7 @@ export function taskView(name) {
       h("div", { class: "title" }, title, state, kind, since), lead),
     statsPart.element,
     h("div", { class: "charts" }, drift.element, good.element, novelty.element, coverage.element),
+    report.element,
     h("div", { class: "below" }, h("div", { class: "stack" }, signals.element, changes.element), evidence.element));
   const missing = h("div", { class: "empty panel", hidden: true }, h("b", null, `There is no task “${name}”`), h("a", { href: "#/" }, "See all tasks"));
   const waiting = h("div", { class: "empty panel" }, h("b", null, "Waiting for the first observations"));
@@ -175,6 +178,7 @@ export function taskView(name) {
         novelty.update({ ...shared, ys: [columns.far_ratio], reference: 0.05, always: [0, 0.12] });
         coverage.update({ ...shared, ys: [columns.label_coverage], always: [0, 1] });
       }
+      report.update();
       signals.update(task.signals, columns);
       const lines = store.linesOf(name);
       evidence.update(lines[0]);

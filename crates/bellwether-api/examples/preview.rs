@@ -18,8 +18,8 @@ use bellwether_api::{
 };
 use bellwether_events::TaskKind;
 use bellwether_monitor::{
-    Estimate, Interval, ModelStatus, NoveltyStatus, PipelineCounts, QualityStatus, SignalStatus, TaskStatus,
-    TimelineLine, Verdict, rfc3339,
+    Estimate, Interval, ModelStatus, NoveltyStatus, PipelineCounts, QualityReport, QualityStatus,
+    SignalStatus, TaskStatus, TimelineLine, Verdict, rfc3339,
 };
 use serde_json::json;
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
@@ -222,6 +222,7 @@ fn empty_task(name: &str, kind: TaskKind) -> TaskStatus {
             macro_f1: None,
         },
         estimated: None,
+        report: QualityReport::empty(kind),
         novelty: NoveltyStatus {
             far_ratio: 0.05,
             group_size: 0,

@@ -25,7 +25,7 @@ const SCRIPT: &str = "text/javascript; charset=utf-8";
 
 static PAGE: Asset = asset!("index.html", HTML);
 
-static ASSETS: [Asset; 13] = [
+static ASSETS: [Asset; 14] = [
     asset!("app.js", SCRIPT),
     asset!("chart.js", SCRIPT),
     asset!("dom.js", SCRIPT),
@@ -36,6 +36,7 @@ static ASSETS: [Asset; 13] = [
     asset!("lanes.js", SCRIPT),
     asset!("layout.css", CSS),
     asset!("parts.css", CSS),
+    asset!("quality.js", SCRIPT),
     asset!("store.js", SCRIPT),
     asset!("task.js", SCRIPT),
     asset!("tokens.css", CSS),

@@ -2,6 +2,7 @@
 
 mod model;
 mod pipeline;
+mod quality;
 mod task;
 
 use crate::exposition::{MetricDescription, MetricKind};
@@ -15,6 +16,7 @@ use std::sync::Arc;
 pub(crate) static FAMILIES: &[(&str, &[Family])] = &[
     ("Model", model::FAMILIES),
     ("Tasks", task::FAMILIES),
+    ("Quality reports", quality::FAMILIES),
     ("Pipeline", pipeline::FAMILIES),
 ];
 

@@ -2,7 +2,9 @@
 
 use crate::problem::Problem;
 use crate::state::ApiState;
-use crate::wire::{LineView, ModelView, SeriesView, TaskDetailView, TaskView, TasksView, TimelineView};
+use crate::wire::{
+    LineView, ModelView, QualityReportView, SeriesView, TaskDetailView, TaskView, TasksView, TimelineView,
+};
 use crate::{assets, events, exposition, guard};
 use axum::extract::rejection::{PathRejection, QueryRejection};
 use axum::extract::{Path, Query, State};
@@ -130,6 +132,7 @@ async fn task(
     let last_change = last.as_ref().map(LineView::new);
     Ok(Json(TaskDetailView {
         task: TaskView::new(task),
+        quality_report: QualityReportView::new(&task.report),
         last_change,
     })
     .into_response())

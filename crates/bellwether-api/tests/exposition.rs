@@ -213,6 +213,68 @@ async fn the_numbers_of_the_status_are_exposed() {
 }
 
 #[tokio::test]
+async fn the_numbers_of_the_quality_reports_are_exposed() {
+    let (server, state) = Server::ready().await;
+    server.stop().await;
+    let exposed = scrape(&state).await;
+    check(
+        &exposed,
+        &[
+            (
+                "bellwether_task_quality_metric{task=\"banking\",metric=\"log_loss\"}",
+                0.75,
+            ),
+            (
+                "bellwether_task_quality_metric_low{task=\"banking\",metric=\"macro_f1\"}",
+                0.6875,
+            ),
+            (
+                "bellwether_task_quality_metric_raw{task=\"banking\",metric=\"accuracy\"}",
+                0.625,
+            ),
+            (
+                "bellwether_task_quality_metric_reference{task=\"banking\",metric=\"ece\"}",
+                0.9375,
+            ),
+            ("bellwether_task_quality_window_labels{task=\"unlabelled\"}", 0.0),
+            (
+                "bellwether_task_quality_window_effective_labels{task=\"banking\"}",
+                120.5,
+            ),
+            (
+                "bellwether_task_quality_window_coverage_ratio{task=\"banking\"}",
+                0.3125,
+            ),
+            ("bellwether_task_label_selective{task=\"banking\"}", 1.0),
+            (
+                "bellwether_task_label_delay_late_seconds{task=\"banking\"}",
+                3600.0,
+            ),
+            (
+                "bellwether_task_unlabelled_estimate_ratio{task=\"banking\",method=\"calibrated_confidence\",metric=\"accuracy\"}",
+                0.875,
+            ),
+            (
+                "bellwether_task_estimate_disagreement_low_ratio{task=\"banking\",method=\"calibrated_confidence\",metric=\"accuracy\"}",
+                0.0625,
+            ),
+            (
+                "bellwether_task_estimate_contradicted{task=\"banking\",method=\"calibrated_confidence\",metric=\"accuracy\"}",
+                1.0,
+            ),
+        ],
+    );
+    for series in [
+        "bellwether_task_quality_metric{task=\"banking\",metric=\"brier\"}",
+        "bellwether_task_quality_metric{task=\"unlabelled\",metric=\"accuracy\"}",
+        "bellwether_task_unlabelled_estimate_ratio{task=\"unlabelled\",method=\"importance_weighted\",metric=\"accuracy\"}",
+        "bellwether_task_estimate_contradicted{task=\"banking\",method=\"importance_weighted\",metric=\"accuracy\"}",
+    ] {
+        assert!(exposed.value(series).is_nan(), "{series} has no value");
+    }
+}
+
+#[tokio::test]
 async fn the_numbers_of_the_pipeline_are_exposed() {
     let (server, state) = Server::ready().await;
     server.stop().await;

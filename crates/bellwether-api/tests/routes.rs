@@ -198,7 +198,38 @@ async fn the_model_and_its_tasks_are_told_without_nan_or_zero_times() {
     assert_eq!(task["last_change"]["id"], 2);
     assert_eq!(task["last_change"]["evidence"], json!({"minute": 2}));
 
+    let report = &task["quality_report"];
+    assert_eq!(report["as_of"], "2026-03-14T15:00:00.000Z");
+    assert_eq!(report["selection"]["corrected"], true);
+    assert_eq!(
+        report["metrics"][0],
+        json!({
+            "metric": "accuracy",
+            "current": {"value": 0.75, "low": 0.6875, "high": 0.8125, "size": 200},
+            "raw": {"value": 0.625, "low": 0.5625, "high": 0.6875, "size": 200},
+            "reference": 0.9375,
+        })
+    );
+    assert_eq!(report["classes"][0]["recall"], Value::Null);
+    assert_eq!(
+        report["reliability"]["points"],
+        json!([{"confidence": 0.9, "frequency": 0.75, "low": 0.7, "high": 0.8, "labels": 200}])
+    );
+    assert_eq!(
+        report["estimates"][0]["disagreement"],
+        json!({"value": 0.125, "low": 0.0625, "high": 0.1875, "size": 200, "significant": true})
+    );
+    assert_eq!(report["advice"], "Do not trust the estimates.");
+    let model = server.get("/api/v1/model").await.json();
+    assert!(
+        model["tasks"][0].get("quality_report").is_none(),
+        "the stream of states stays small"
+    );
+
     let unlabelled = server.get("/api/v1/tasks/unlabelled").await.json();
+    assert_eq!(unlabelled["quality_report"]["coverage"], Value::Null);
+    assert_eq!(unlabelled["quality_report"]["from"], Value::Null);
+    assert_eq!(unlabelled["quality_report"]["metrics"][0]["current"], Value::Null);
     assert_eq!(unlabelled["quality"]["current"], Value::Null);
     assert_eq!(unlabelled["label_delay_seconds"], Value::Null);
     assert_eq!(unlabelled["last_change"], Value::Null);

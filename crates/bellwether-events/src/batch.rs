@@ -47,6 +47,10 @@ pub struct ObservationBatch {
     value: Vec<f64>,
     tags: StringArray,
     confidence: Vec<f32>,
+    /// Of the classifications, one after the other.
+    probabilities: Vec<f32>,
+    /// Where each row's probabilities end, `[len]`.
+    probability_ends: Vec<usize>,
 }
 
 impl ObservationBatch {
@@ -66,6 +70,8 @@ impl ObservationBatch {
             value: Vec::with_capacity(rows),
             tags: StringBuilder::new(),
             confidence: Vec::with_capacity(rows),
+            probabilities: Vec::new(),
+            probability_ends: Vec::with_capacity(rows),
         }
     }
 
@@ -146,6 +152,16 @@ impl ObservationBatch {
     pub fn confidences(&self) -> &[f32] {
         &self.confidence
     }
+
+    /// A classification's probabilities in the order of the task's labels, each in `[0, 1]`, as they arrived; empty for
+    /// other kinds and where none were sent.
+    #[must_use]
+    pub fn class_probabilities(&self, row: usize) -> &[f32] {
+        let start = row
+            .checked_sub(1)
+            .map_or(0, |before| self.probability_ends[before]);
+        &self.probabilities[start..self.probability_ends[row]]
+    }
 }
 
 /// Collects rows into an [`ObservationBatch`].
@@ -163,6 +179,8 @@ pub struct ObservationBatchBuilder {
     value: Vec<f64>,
     tags: StringBuilder,
     confidence: Vec<f32>,
+    probabilities: Vec<f32>,
+    probability_ends: Vec<usize>,
 }
 
 impl ObservationBatchBuilder {
@@ -222,6 +240,10 @@ impl ObservationBatchBuilder {
             self.label_counts[at],
             row.probabilities,
         ));
+        if self.kinds[at] == TaskKind::Classification {
+            self.probabilities.extend_from_slice(row.probabilities);
+        }
+        self.probability_ends.push(self.probabilities.len());
     }
 
     /// Rows so far.
@@ -250,6 +272,8 @@ impl ObservationBatchBuilder {
             value: self.value,
             tags: self.tags.finish(),
             confidence: self.confidence,
+            probabilities: self.probabilities,
+            probability_ends: self.probability_ends,
         }
     }
 }
@@ -279,3 +303,44 @@ pub struct LabelRow {
 
 /// Labels in order of arrival.
 pub type LabelBatch = Vec<LabelRow>;
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::schema::TaskSpec;
+    use std::collections::BTreeMap;
+
+    #[test]
+    fn each_classification_keeps_its_own_probabilities() {
+        let spec = |kind, labels: &[&str]| TaskSpec {
+            kind,
+            labels: labels.iter().map(|l| (*l).to_owned()).collect(),
+        };
+        let tasks = BTreeMap::from([
+            ("a".to_owned(), spec(TaskKind::Classification, &["x", "y"])),
+            ("b".to_owned(), spec(TaskKind::SequenceLabelling, &["O", "B-x"])),
+        ]);
+        let schema = ModelSchema::new(tasks, 1).expect("a sound schema");
+        let mut builder = ObservationBatch::builder(&schema, 3);
+        let rows: [(u16, Prediction<'_>, &[f32]); 4] = [
+            (0, Prediction::Class(1), &[0.25, 0.75]),
+            (1, Prediction::Tags("O B-x"), &[0.9, 0.1, 0.2, 0.8]),
+            (0, Prediction::Class(0), &[]),
+            (0, Prediction::Class(0), &[0.5, 0.5]),
+        ];
+        for (task, prediction, probabilities) in rows {
+            builder.push(&ObservationRow {
+                event_id: "e",
+                task: TaskId(task),
+                timestamp_ms: 0,
+                text: None,
+                embedding: &[1.0],
+                prediction,
+                probabilities,
+            });
+        }
+        let batch = builder.finish();
+        let kept: Vec<&[f32]> = (0..4).map(|row| batch.class_probabilities(row)).collect();
+        assert_eq!(kept, [&[0.25, 0.75][..], &[], &[], &[0.5, 0.5]]);
+    }
+}

@@ -63,6 +63,10 @@ pub struct MonitorConfig {
     pub label_retention_ms: i64,
     /// Most observations, and most labels, that wait; beyond it the oldest are given up and counted.
     pub max_pending: usize,
+    /// Most classes of a task whose probabilities are kept until the label comes, at two bytes a class for each waiting
+    /// observation. Tasks with more have no log-loss, Brier score, AUROC, average precision or expected macro-F1; all
+    /// else is measured from prediction and confidence.
+    pub probability_classes: usize,
 }
 
 /// Signals that can by themselves lead to an alarm and share its budget: novelty, confidence, loss, unknown labels.
@@ -119,6 +123,7 @@ impl Default for MonitorConfig {
             allowed_lateness_ms: 5 * 60_000,
             label_retention_ms: 30 * 24 * HOUR,
             max_pending: 1_000_000,
+            probability_classes: 256,
         }
     }
 }

@@ -4,13 +4,16 @@ use crate::config::MonitorConfig;
 use crate::join::{JoinTable, Joined, PendingObservation};
 use crate::judge::Judge;
 use crate::outcome::{Outcome, TagIndex};
-use crate::quality::LabelRecord;
+use crate::quality::{
+    Facts, LabelRecord, Labelling, QualityLog, QualityReport, QualityReports, ReportSources,
+    StoredProbabilities, Unlabelled,
+};
 use crate::reference::Reference;
 use crate::score::ScoredBatch;
 use crate::sequencer::{Item, Sequencer};
 use crate::status::{ModelStatus, PipelineCounts};
 use crate::timeline::TimelineLine;
-use bellwether_events::{LabelBatch, LabelRow, ModelSchema, ObservationBatch};
+use bellwether_events::{LabelBatch, LabelRow, ModelSchema, ObservationBatch, TaskId};
 use std::sync::Arc;
 
 /// The monitor of one model: give it batches in any order and a watermark, take the changes of state.
@@ -21,6 +24,7 @@ pub struct Engine {
     sequencer: Sequencer,
     joins: JoinTable,
     judge: Judge,
+    quality: Vec<QualityLog>,
     counts: PipelineCounts,
 }
 
@@ -33,6 +37,10 @@ impl Engine {
             tags: schema.tasks().map(|t| TagIndex::new(schema.spec(t))).collect(),
             sequencer: Sequencer::default(),
             joins: JoinTable::default(),
+            quality: schema
+                .tasks()
+                .map(|t| QualityLog::new(reference.quality(t).edges, &config))
+                .collect(),
             judge: Judge::new(Arc::clone(&reference), config),
             counts: PipelineCounts::default(),
             reference,
@@ -110,9 +118,24 @@ impl Engine {
             self.counts.observations += 1;
             Some(self.judge.observe(batch, row, lines))
         };
-        let pending = PendingObservation::new(&batch.observations, row, place, batch.p_novelty[row]);
+        let probabilities = StoredProbabilities::new(
+            batch.observations.class_probabilities(row),
+            self.judge.config.probability_classes,
+        );
+        let log = &mut self.quality[batch.observations.tasks()[row].index()];
+        let confidence = f64::from(batch.observations.confidences()[row]);
+        log.count(batch.observations.timestamps_ms()[row], confidence);
+        if place.is_some_and(|p| !p.repeated) {
+            log.observe(Unlabelled {
+                class: batch.class(row),
+                confidence,
+                probabilities: probabilities.clone(),
+            });
+        }
+        let p_novelty = batch.p_novelty[row];
+        let pending = PendingObservation::new(&batch.observations, row, place, p_novelty, probabilities);
         if let Some((labelled_ms, label)) = self.joins.add_observation(event_id, pending.clone()) {
-            self.joined(&pending, labelled_ms, &label, lines);
+            self.joined(&pending, event_id, labelled_ms, &label, lines);
         }
     }
 
@@ -122,7 +145,8 @@ impl Engine {
             .add_label(&label.event_id, &label.label, label.timestamp_ms)
         {
             Joined::Observation(observation) => {
-                self.joined(&observation, label.timestamp_ms, &label.label, lines);
+                let (id, at) = (&label.event_id, label.timestamp_ms);
+                self.joined(&observation, id, at, &label.label, lines);
             }
             Joined::Duplicate => self.counts.duplicate_labels += 1,
             Joined::Waits => {}
@@ -132,12 +156,14 @@ impl Engine {
     fn joined(
         &mut self,
         observation: &PendingObservation,
+        event_id: &str,
         labelled_ms: i64,
         label: &str,
         lines: &mut Vec<TimelineLine>,
     ) {
         self.counts.labels += 1;
-        let outcome = observation.outcome(self.reference.schema(), &self.tags, label);
+        let facts = observation.facts(self.reference.schema(), &self.tags, label);
+        let outcome = facts.as_ref().map_or(Outcome::Unreadable, Facts::outcome);
         let loss = match (outcome, &self.reference.task(observation.task).regression) {
             (Outcome::Number { absolute_error }, Some(bet)) => bet.rank(absolute_error),
             (outcome, _) => outcome.loss(),
@@ -153,6 +179,14 @@ impl Engine {
             loss,
         };
         self.judge.label(observation.task, record, lines);
+        if let Some(facts) = facts {
+            let labelling = Labelling {
+                record,
+                facts,
+                hash: twox_hash::XxHash64::oneshot(0, event_id.as_bytes()),
+            };
+            self.quality[observation.task.index()].label(labelling, self.judge.now_ms);
+        }
     }
 
     /// Counters since start.
@@ -168,12 +202,45 @@ impl Engine {
         }
     }
 
-    /// The state at this moment. O(tasks · window · dim).
+    /// The state at this moment. O(tasks · window · (classes · log window + classes² + dim)).
     #[must_use]
     pub fn status(&self) -> ModelStatus {
+        self.status_with(|task| self.report(task))
+    }
+
+    /// The state at this moment, its quality reports taken from `reports` where nothing has happened since; of those that
+    /// are older only the oldest few are made anew. For whoever looks several times a second: each report says as of
+    /// when it is.
+    pub fn status_reusing(&self, reports: &mut QualityReports) -> ModelStatus {
+        let version = |task: TaskId| {
+            let state = &self.judge.tasks[task.index()];
+            (state.seen(), state.labelled.total())
+        };
+        reports.renew(self.schema().tasks().map(|t| (t, version(t))), |t| self.report(t));
+        self.status_with(|task| reports.get(task).unwrap_or_else(|| self.report(task)))
+    }
+
+    fn status_with(&self, report: impl Fn(TaskId) -> QualityReport) -> ModelStatus {
+        let mut status = self.judge.status();
+        for (task, id) in status.tasks.iter_mut().zip(self.schema().tasks()) {
+            task.report = report(id);
+        }
         ModelStatus {
             counts: self.counts(),
-            ..self.judge.status()
+            ..status
         }
+    }
+
+    fn report(&self, task: TaskId) -> QualityReport {
+        let state = &self.judge.tasks[task.index()];
+        ReportSources {
+            spec: self.schema().spec(task),
+            task: self.reference.task(task),
+            reference: self.reference.quality(task),
+            log: &self.quality[task.index()],
+            recent: &state.recent,
+            now_ms: self.judge.now_ms,
+        }
+        .report(|record| !record.repeated && state.speaks_of_the_present(record))
     }
 }

@@ -1,7 +1,8 @@
 //! Labels find their observation, in any order, once, within bounds.
 
 use crate::config::MonitorConfig;
-use crate::outcome::{Outcome, TagIndex, outcome};
+use crate::outcome::{TagIndex, facts};
+use crate::quality::{Facts, StoredProbabilities};
 use crate::recent::Place;
 use bellwether_events::{ModelSchema, ObservationBatch, Prediction, TaskId};
 use std::collections::{HashMap, VecDeque};
@@ -18,6 +19,10 @@ pub(crate) struct PendingObservation {
     pub(crate) timestamp_ms: i64,
     pub(crate) p_novelty: f64,
     prediction: StoredPrediction,
+    /// Of the prediction; NaN without.
+    confidence: f32,
+    /// Of a classification whose task has few enough classes, until the label comes: two bytes a class.
+    probabilities: Option<StoredProbabilities>,
     labelled: bool,
 }
 
@@ -30,7 +35,13 @@ enum StoredPrediction {
 }
 
 impl PendingObservation {
-    pub(crate) fn new(batch: &ObservationBatch, row: usize, place: Option<Place>, p_novelty: f64) -> Self {
+    pub(crate) fn new(
+        batch: &ObservationBatch,
+        row: usize,
+        place: Option<Place>,
+        p_novelty: f64,
+        probabilities: Option<StoredProbabilities>,
+    ) -> Self {
         Self {
             task: batch.tasks()[row],
             place,
@@ -41,18 +52,30 @@ impl PendingObservation {
                 Prediction::Tags(tags) => StoredPrediction::Tags(tags.into()),
                 Prediction::Value(value) => StoredPrediction::Value(value),
             },
+            confidence: batch.confidences()[row],
+            probabilities,
             labelled: false,
         }
     }
 
-    /// How it turned out.
-    pub(crate) fn outcome(&self, schema: &ModelSchema, tags: &[TagIndex], label: &str) -> Outcome {
+    /// It beside its label; `None` when the label cannot be read for the task.
+    pub(crate) fn facts(&self, schema: &ModelSchema, tags: &[TagIndex], label: &str) -> Option<Facts> {
         let prediction = match &self.prediction {
             StoredPrediction::Class(class) => Prediction::Class(*class),
             StoredPrediction::Tags(tags) => Prediction::Tags(tags),
             StoredPrediction::Value(value) => Prediction::Value(*value),
         };
-        outcome(schema, self.task, &tags[self.task.index()], prediction, label)
+        let tags = &tags[self.task.index()];
+        let probabilities = self.probabilities.clone();
+        facts(
+            schema,
+            self.task,
+            tags,
+            prediction,
+            label,
+            self.confidence,
+            probabilities,
+        )
     }
 }
 
@@ -97,6 +120,9 @@ impl JoinTable {
         let key = key(event_id);
         let waiting = self.labels.remove(&key);
         observation.labelled = waiting.is_some();
+        if observation.labelled {
+            observation.probabilities = None;
+        }
         self.observation_order.push_back((observation.timestamp_ms, key));
         self.observations.insert(key, observation);
         waiting
@@ -109,7 +135,10 @@ impl JoinTable {
             Some(observation) if observation.labelled => Joined::Duplicate,
             Some(observation) => {
                 observation.labelled = true;
-                Joined::Observation(observation.clone())
+                let joined = observation.clone();
+                // The first label counts, so no other will ask for them.
+                observation.probabilities = None;
+                Joined::Observation(joined)
             }
             None if self.labels.contains_key(&key) => Joined::Duplicate,
             None => {
@@ -175,7 +204,7 @@ mod tests {
             prediction: Prediction::Value(2.0),
             probabilities: &[],
         });
-        PendingObservation::new(&builder.finish(), 0, None, 0.5)
+        PendingObservation::new(&builder.finish(), 0, None, 0.5, None)
     }
 
     #[test]

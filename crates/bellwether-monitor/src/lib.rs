@@ -33,6 +33,10 @@ mod verdict;
 
 pub use config::MonitorConfig;
 pub use engine::Engine;
+pub use quality::{
+    ClassStatus, Disagreement, MeasuredReference, MetricStatus, ProbabilityCalibration, QualityReport,
+    QualityReports, ReliabilityCurve, ReliabilityPoint, Selection, StratumStatus, UnlabelledEstimate,
+};
 pub use reference::{
     FORMAT_VERSION, Reference, ReferenceError, ReferenceManifest, ReferenceQuality, ReferenceRows, Score,
     SelfPlay, TaskReference, build,

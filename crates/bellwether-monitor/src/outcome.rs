@@ -1,7 +1,8 @@
 //! One prediction against its label.
 
+use crate::quality::{Facts, StoredProbabilities};
 use bellwether_events::{ModelSchema, Prediction, TaskId, TaskKind, TaskSpec};
-use bellwether_stats::{SpanCounts, TagScheme, span_counts};
+use bellwether_stats::{SpanCounts, TagScheme, span_counts, token_counts};
 use std::collections::BTreeMap;
 
 /// A tag that the task's labels do not name; equal to nothing, also not to itself in comparisons of outcome.
@@ -73,33 +74,43 @@ pub(crate) fn parse_number(text: &str) -> Option<f64> {
     text.trim().parse().ok().filter(|v: &f64| v.is_finite())
 }
 
-/// Compares a prediction with its label.
-pub(crate) fn outcome(
+/// Compares a prediction, given with this confidence and distribution, with its label; `None` when the label cannot be
+/// read for this task.
+pub(crate) fn facts(
     schema: &ModelSchema,
     task: TaskId,
     tags: &TagIndex,
     prediction: Prediction<'_>,
     label: &str,
-) -> Outcome {
+    confidence: f32,
+    probabilities: Option<StoredProbabilities>,
+) -> Option<Facts> {
     match prediction {
-        Prediction::Class(predicted) => Outcome::Class {
+        Prediction::Class(predicted) => Some(Facts::Class {
             predicted,
             truth: schema.label_index(task, label),
-        },
+            confidence,
+            probabilities,
+        }),
         Prediction::Tags(predicted) => {
             let (mut p, mut t) = (Vec::new(), Vec::new());
             tags.parse(predicted, &mut p);
             tags.parse(label, &mut t);
-            let exact = p == t && !t.contains(&UNKNOWN_TAG);
-            Outcome::Tags {
-                exact,
+            let mut tokens = token_counts(&p, &t);
+            // An unknown tag is equal to nothing, also not to another unknown one.
+            let unknown = p
+                .iter()
+                .zip(&t)
+                .filter(|(p, t)| p == t && **t == UNKNOWN_TAG)
+                .count();
+            tokens.right -= u32::try_from(unknown).unwrap_or(tokens.right).min(tokens.right);
+            Some(Facts::Tags {
+                exact: p == t && !t.contains(&UNKNOWN_TAG),
+                tokens,
                 spans: span_counts(&tags.scheme, &p, &t),
-            }
-        }
-        Prediction::Value(predicted) => {
-            parse_number(label).map_or(Outcome::Unreadable, |truth| Outcome::Number {
-                absolute_error: (predicted - truth).abs(),
+                confidence,
             })
         }
+        Prediction::Value(predicted) => parse_number(label).map(|truth| Facts::Number { predicted, truth }),
     }
 }

@@ -3,7 +3,7 @@
 use crate::diagnosis::bulk_shift;
 use crate::explain::quality;
 use crate::judge::Judge;
-use crate::quality::estimated_quality;
+use crate::quality::{QualityReport, estimated_quality};
 use crate::signal::Signal;
 use crate::verdict::Verdict;
 use serde::Serialize;
@@ -67,6 +67,8 @@ pub struct TaskStatus {
     pub quality: QualityStatus,
     /// Quality without labels; `None` where the task gives no probabilities.
     pub estimated: Option<Estimate>,
+    /// Every metric of the task's kind, by labels and without.
+    pub report: QualityReport,
     /// What is unlike the reference.
     pub novelty: NoveltyStatus,
 }
@@ -160,7 +162,7 @@ pub struct PipelineCounts {
 }
 
 impl Judge {
-    /// The state at this moment, counters aside.
+    /// The state at this moment, counters and quality reports aside.
     pub(crate) fn status(&self) -> ModelStatus {
         ModelStatus {
             event_time_ms: self.now_ms,
@@ -202,6 +204,7 @@ impl Judge {
             drift_mix: state.mix.distance(),
             quality: quality(self, at),
             estimated: estimated_quality(&state.recent),
+            report: QualityReport::empty(schema.spec(state.task).kind),
             novelty: NoveltyStatus {
                 far_ratio: far as f64 / recent.len().max(1) as f64,
                 group_size: group.map_or(0, |g| g.size),

@@ -80,13 +80,13 @@ pub use classification::{
 pub use importance::{ImportanceWeighted, density_ratios, importance_weighted_accuracy};
 pub use label_shift::label_shift_ratios;
 pub use mahalanobis::Mahalanobis;
-pub use measured::Measured;
+pub use measured::{Measured, weighted_mean_interval};
 pub use probability::{ClassProbabilities, most_likely, negative_entropy};
 pub use random_features::{FeatureMean, OrthogonalFeatures};
 pub use ranking::BinaryScores;
 pub use regression_quality::{PredictedNumbers, interval_coverage};
 pub use reliability::{Binning, Reliability, ReliabilityBin, reliability};
-pub use selective::{SelectionWeights, stratified_weights};
+pub use selective::{SelectionWeights, equal_rates_p_value, stratified_weights, weights_of_strata};
 pub use span_quality::{SpanQuality, span_quality};
 pub use spans::add_span_counts_by_type;
 pub use temperature::TemperatureScaling;

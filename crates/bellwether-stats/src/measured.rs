@@ -10,6 +10,7 @@
 //! Binder, "On the variances of asymptotically normal estimators from complex surveys" (1983); Efron and
 //! Tibshirani, "An Introduction to the Bootstrap" (1993), chapter 21.
 
+use crate::error::{Error, all_finite};
 use crate::interval::{Interval95, normal_quantile, wilson_interval};
 use crate::weights::Weights;
 use statrs::distribution::{ContinuousCDF, StudentsT};
@@ -123,6 +124,19 @@ pub(crate) fn weighted_mean(
             high: mean + half,
         },
     }
+}
+
+/// Weighted mean of `values[n]`, with Student's t interval at the effective size.
+///
+/// # Errors
+/// [`Error::TooFew`] without values, [`Error::NonFinite`], [`Error::LengthMismatch`], [`Error::InvalidWeight`] and
+/// [`Error::NoWeight`].
+pub fn weighted_mean_interval(values: &[f64], weights: Weights<'_>) -> Result<Measured, Error> {
+    weights.check(values.len())?;
+    all_finite(values)?;
+    Ok(weighted_mean(values.len(), weights, f64::NEG_INFINITY, |i| {
+        values[i]
+    }))
 }
 
 /// Weighted share of the observations with `hit(i)`, with its interval.

@@ -68,6 +68,15 @@ impl TemperatureScaling {
         })
     }
 
+    /// The scaling of a temperature that was fitted before; held to `[0.01, 100]`, and one for NaN.
+    #[must_use]
+    pub fn of(temperature: f64) -> Self {
+        let temperature = if temperature.is_nan() { 1.0 } else { temperature };
+        Self {
+            temperature: temperature.clamp(RANGE.0, RANGE.1),
+        }
+    }
+
     /// The temperature, in `[0.01, 100]`: above one when the head was too sure.
     #[must_use]
     pub fn temperature(self) -> f64 {

@@ -236,6 +236,7 @@ mod tests {
             to_ms: 2,
             tasks: BTreeMap::from([("size".to_owned(), spec)]),
             quality: BTreeMap::new(),
+            measured: BTreeMap::new(),
             own_nearest_ratio: BTreeMap::from([("size".to_owned(), 0.875)]),
             alien_similarity: 0.25,
             trigrams: vec![(3, 7), (16_383, 1)],

@@ -6,7 +6,7 @@ use crate::failure::Failure;
 use crate::sinks::Sinks;
 use bellwether_api::{PipelineMetrics, RejectedRecords, TopicKind};
 use bellwether_events::{LabelBatch, ObservationBatch, Reject, RejectReason};
-use bellwether_monitor::{Engine, ModelStatus};
+use bellwether_monitor::{Engine, ModelStatus, QualityReports};
 use std::collections::BTreeMap;
 
 /// How far event time may be released after a turn.
@@ -35,6 +35,8 @@ pub(crate) struct Pipeline {
     engine: Engine,
     sinks: Sinks,
     metrics: PipelineMetrics,
+    /// What the next status may reuse: it is published several times a second.
+    reports: QualityReports,
     rejected: BTreeMap<(TopicKind, RejectReason), u64>,
 }
 
@@ -45,6 +47,7 @@ impl Pipeline {
             engine,
             sinks,
             metrics: PipelineMetrics::default(),
+            reports: QualityReports::new(),
             rejected: BTreeMap::new(),
         }
     }
@@ -107,8 +110,9 @@ impl Pipeline {
         self.metrics.lag = source.lag;
         self.metrics.last_poll_ms = source.last_poll_ms;
         self.metrics.progress_ratio = source.progress_ratio;
+        let (engine, reports) = (&self.engine, &mut self.reports);
         self.sinks
-            .status(tokio::task::block_in_place(|| self.engine.status()));
+            .status(tokio::task::block_in_place(|| engine.status_reusing(reports)));
         self.sinks.metrics(self.metrics.clone());
     }
 

@@ -8,8 +8,9 @@ use bellwether_api::{
 };
 use bellwether_events::TaskKind;
 use bellwether_monitor::{
-    Estimate, Interval, ModelStatus, NoveltyStatus, PipelineCounts, QualityStatus, SignalStatus, TaskStatus,
-    TimelineLine, Verdict, rfc3339,
+    ClassStatus, Disagreement, Estimate, Interval, ModelStatus, NoveltyStatus, PipelineCounts, QualityReport,
+    QualityStatus, ReliabilityCurve, ReliabilityPoint, SignalStatus, StratumStatus, TaskStatus, TimelineLine,
+    Verdict, rfc3339,
 };
 use std::net::SocketAddr;
 use std::time::Duration;
@@ -59,6 +60,11 @@ pub fn task(name: &str, verdict: Verdict) -> TaskStatus {
             macro_f1: labelled.then_some(0.72),
         },
         estimated: None,
+        report: if labelled {
+            report()
+        } else {
+            QualityReport::empty(TaskKind::Classification)
+        },
         novelty: NoveltyStatus {
             far_ratio: 0.0625,
             group_size: 7,
@@ -67,6 +73,76 @@ pub fn task(name: &str, verdict: Verdict) -> TaskStatus {
             misrouted_to: None,
         },
     }
+}
+
+fn estimate(value: f64, half: f64, size: usize) -> Estimate {
+    Estimate {
+        value,
+        interval: Interval {
+            low: value - half,
+            high: value + half,
+        },
+        size,
+    }
+}
+
+/// A report whose labels were chosen and contradict the estimate.
+pub fn report() -> QualityReport {
+    let mut report = QualityReport::empty(TaskKind::Classification);
+    report.as_of_ms = START_MS;
+    report.from_ms = START_MS - 7_200_000;
+    report.to_ms = START_MS - 3_600_000;
+    report.labels = 200;
+    report.effective_labels = 120.5;
+    report.outside_label_set = 3;
+    report.coverage = 0.3125;
+    report.delay_median_seconds = 1800.0;
+    report.delay_late_seconds = 3600.0;
+    report.selection.p_value = 0.0001;
+    report.selection.corrected = true;
+    report.selection.uncovered = 0.0;
+    report.selection.strata = vec![
+        StratumStatus {
+            observations: 160,
+            labels: 120,
+        };
+        5
+    ];
+    for metric in report.metrics.iter_mut().filter(|m| m.metric != "brier") {
+        metric.current = Some(estimate(0.75, 0.0625, 200));
+        metric.raw = Some(estimate(0.625, 0.0625, 200));
+        metric.reference = Some(0.9375);
+    }
+    report.classes = vec![ClassStatus {
+        class: "pay_bill".to_owned(),
+        support: 40.0,
+        precision: Some(estimate(0.5, 0.125, 200)),
+        recall: None,
+        f1: None,
+    }];
+    report.reliability = Some(ReliabilityCurve {
+        binning: "fifteen bins of equal width",
+        points: vec![ReliabilityPoint {
+            confidence: 0.9,
+            frequency: 0.75,
+            interval: Interval { low: 0.7, high: 0.8 },
+            labels: 200,
+        }],
+    });
+    let calibrated = &mut report.estimates[0];
+    calibrated.calibration = Some("temperature");
+    calibrated.current = Some(estimate(0.875, 0.03125, 200));
+    calibrated.disagreement = Some(Disagreement {
+        value: 0.125,
+        interval: Interval {
+            low: 0.0625,
+            high: 0.1875,
+        },
+        size: 200,
+        significant: true,
+    });
+    report.advice = Some("Do not trust the estimates.".to_owned());
+    report
 }
 
 pub fn status(event_time_ms: i64) -> ModelStatus {

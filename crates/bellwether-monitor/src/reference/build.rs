@@ -4,7 +4,8 @@ use super::manifest::{FORMAT_VERSION, ReferenceManifest, ReferenceQuality, Refer
 use super::text_form::Form;
 use super::{NEIGHBOURS, Reference, ReferenceError, self_play, unit_rows};
 use crate::config::MonitorConfig;
-use crate::outcome::{Outcome, TagIndex, outcome, parse_number};
+use crate::outcome::{Outcome, TagIndex, facts, parse_number};
+use crate::quality::{Facts, MeasuredReference, StoredProbabilities, measure_reference};
 use bellwether_events::{ModelSchema, ObservationBatch, Prediction, TaskId, TaskKind};
 use bellwether_stats::{NearestSimilarity, SpanCounts, Trigrams};
 use half::f16;
@@ -37,11 +38,11 @@ pub fn build(
     let trigrams = Trigrams::fit(order.iter().filter_map(|&row| observations.text(row)));
     let mut rows = ReferenceRows::default();
     let mut tally: Vec<QualityTally> = vec![QualityTally::default(); schema.len()];
+    let mut labelled: Vec<Vec<Facts>> = vec![Vec::new(); schema.len()];
     let tag_indices: Vec<TagIndex> = schema.tasks().map(|t| TagIndex::new(schema.spec(t))).collect();
     for &row in &order {
         let task = observations.tasks()[row];
         let label = &labels[row];
-        let prediction = observations.prediction(row);
         if schema.spec(task).kind == TaskKind::Regression && parse_number(label).is_none() {
             return Err(ReferenceError::NotANumber {
                 task: schema.name(task).to_owned(),
@@ -49,14 +50,15 @@ pub fn build(
                 event_id: observations.event_id(row).to_owned(),
             });
         }
-        let outcome = outcome(schema, task, &tag_indices[task.index()], prediction, label);
+        let facts = facts_of(schema, observations, row, &tag_indices, label);
+        let outcome = facts.as_ref().map_or(Outcome::Unreadable, Facts::outcome);
+        labelled[task.index()].extend(facts);
         tally[task.index()].add(&outcome);
         rows.task.push(task);
         rows.embedding.extend(unit_f16(observations.embedding(row)));
-        rows.class.push(if let Prediction::Class(c) = prediction {
-            c
-        } else {
-            0
+        rows.class.push(match observations.prediction(row) {
+            Prediction::Class(class) => class,
+            _ => 0,
         });
         rows.truth
             .push(schema.label_index(task, label).unwrap_or(u32::MAX));
@@ -117,6 +119,7 @@ pub fn build(
             .map(|t| (schema.name(t).to_owned(), schema.spec(t).clone()))
             .collect::<BTreeMap<_, _>>(),
         quality,
+        measured: measure(schema, &labelled),
         own_nearest_ratio,
         alien_similarity: alien_similarity(&similarities, &rows.task, schema.len()),
         trigrams: trigrams.counts().collect(),
@@ -125,6 +128,38 @@ pub fn build(
     let reference = Reference::assemble(manifest.clone(), &rows, &MonitorConfig::default())?;
     manifest.self_play = self_play::train(&reference, &rows, &unit, &similarities, &ranges);
     Ok((manifest, rows))
+}
+
+fn facts_of(
+    schema: &ModelSchema,
+    observations: &ObservationBatch,
+    row: usize,
+    tags: &[TagIndex],
+    label: &str,
+) -> Option<Facts> {
+    let task = observations.tasks()[row];
+    let probabilities = StoredProbabilities::new(observations.class_probabilities(row), usize::MAX);
+    let (prediction, confidence) = (observations.prediction(row), observations.confidences()[row]);
+    facts(
+        schema,
+        task,
+        &tags[task.index()],
+        prediction,
+        label,
+        confidence,
+        probabilities,
+    )
+}
+
+fn measure(schema: &ModelSchema, labelled: &[Vec<Facts>]) -> BTreeMap<String, MeasuredReference> {
+    let of_task = |t: TaskId| {
+        let spec = schema.spec(t);
+        measure_reference(spec.kind, spec.labels.len(), &labelled[t.index()])
+    };
+    schema
+        .tasks()
+        .map(|t| (schema.name(t).to_owned(), of_task(t)))
+        .collect()
 }
 
 fn unit_f16(embedding: &[f32]) -> impl Iterator<Item = f16> + '_ {

@@ -1,5 +1,6 @@
 //! What a reference file states about itself, and the rows it holds.
 
+use crate::quality::MeasuredReference;
 use bellwether_events::{TaskId, TaskSpec};
 use half::f16;
 use serde::{Deserialize, Serialize};
@@ -27,6 +28,9 @@ pub struct ReferenceManifest {
     pub tasks: BTreeMap<String, TaskSpec>,
     /// By task: quality in the reference.
     pub quality: BTreeMap<String, ReferenceQuality>,
+    /// By task: every metric of its kind, and how to read its probabilities. Empty in files of earlier versions.
+    #[serde(default)]
+    pub measured: BTreeMap<String, MeasuredReference>,
     /// By task: share of its observations that lie nearest to their own task. Below 0.8 a task cannot claim novelty.
     pub own_nearest_ratio: BTreeMap<String, f64>,
     /// Similarity to the nearest other task that only a hundredth of the observations fall below; what lies further from

@@ -13,6 +13,7 @@ pub(crate) use task::{BULK_P, far_statistic};
 pub(crate) use text_form::Form;
 
 use crate::config::MonitorConfig;
+use crate::quality::QualityReference;
 use bellwether_events::{ModelSchema, SchemaError, TaskId};
 use bellwether_stats::Trigrams;
 use half::slice::HalfFloatSliceExt;
@@ -77,6 +78,7 @@ pub struct Reference {
     manifest: ReferenceManifest,
     schema: ModelSchema,
     tasks: Vec<TaskReference>,
+    quality: Vec<QualityReference>,
     homes: Vec<TaskId>,
     trigrams: Option<Trigrams>,
 }
@@ -116,6 +118,19 @@ impl Reference {
             .tasks()
             .map(|t| TaskReference::new(t, &schema, rows, &unit, ranges[t.index()].clone(), config))
             .collect::<Result<Vec<_>, _>>()?;
+        let quality = schema
+            .tasks()
+            .map(|t| {
+                let measured = manifest.measured.get(schema.name(t));
+                QualityReference::new(
+                    &tasks[t.index()],
+                    measured,
+                    rows,
+                    &unit,
+                    ranges[t.index()].clone(),
+                )
+            })
+            .collect();
         let homes = schema
             .tasks()
             .filter(|&t| {
@@ -131,9 +146,15 @@ impl Reference {
             manifest,
             schema,
             tasks,
+            quality,
             homes,
             trigrams,
         })
+    }
+
+    /// What is normal for the quality of a task.
+    pub(crate) fn quality(&self, task: TaskId) -> &QualityReference {
+        &self.quality[task.index()]
     }
 
     /// What the file states about itself.

@@ -1,5 +1,28 @@
 //! How good the predictions are: by labels where there are any, by calibrated confidence where not.
 
+mod facts;
+mod importance;
+mod log;
+mod measure;
+mod probabilities;
+mod reference;
+mod report;
+mod reports;
+mod strata;
+mod unlabelled;
+
+pub(crate) use facts::Facts;
+pub(crate) use log::{Labelling, QualityLog, Unlabelled};
+pub(crate) use probabilities::StoredProbabilities;
+pub use reference::{MeasuredReference, ProbabilityCalibration};
+pub(crate) use reference::{QualityReference, measure_reference};
+pub(crate) use report::ReportSources;
+pub use report::{
+    ClassStatus, Disagreement, MetricStatus, QualityReport, ReliabilityCurve, ReliabilityPoint, Selection,
+    StratumStatus, UnlabelledEstimate,
+};
+pub use reports::QualityReports;
+
 use crate::outcome::Outcome;
 use crate::recent::RecentObservations;
 use crate::reference::TaskReference;
