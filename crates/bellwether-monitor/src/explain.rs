@@ -9,6 +9,8 @@ use crate::timeline::{TimelineLine, rfc3339};
 use crate::verdict::Verdict;
 use serde_json::{Value, json};
 
+/// Coupled tasks that are named.
+const COUPLED_TASKS: usize = 3;
 /// Fewest labels whose quality is worth a clause.
 const SPEAKING_LABELS: usize = 20;
 
@@ -378,7 +380,7 @@ fn evidence(judge: &Judge, at: usize) -> Value {
             "misrouted_to": g.misrouted_to.map(|t| judge.reference.schema().name(t)),
         })
     });
-    json!({
+    let mut evidence = json!({
         "reference": judge.reference.manifest().id,
         "observations": state.seen(),
         "labels": state.labelled.total(),
@@ -403,7 +405,23 @@ fn evidence(judge: &Judge, at: usize) -> Value {
         "confidence_drop": number(own.confidence_drop),
         "novel_group": group,
         "sample_event_ids": own.examples,
-    })
+    });
+    if judge.standing[at].verdict == Verdict::Retrain {
+        evidence["coupled_tasks"] = coupled_tasks(judge, at);
+    }
+    evidence
+}
+
+/// The other tasks that a joint re-training for this one would touch most, nearest first.
+fn coupled_tasks(judge: &Judge, at: usize) -> Value {
+    let name = judge.reference.schema().name(judge.tasks[at].task);
+    let coupling = judge.reference.manifest().coupling.get(name);
+    let mut others: Vec<(&String, f64)> = coupling.into_iter().flatten().map(|(t, &c)| (t, c)).collect();
+    others.sort_by(|a, b| b.1.total_cmp(&a.1).then(a.0.cmp(b.0)));
+    let nearest = others.iter().take(COUPLED_TASKS);
+    nearest
+        .map(|(task, coupling)| json!({"task": task, "coupling": number(*coupling)}))
+        .collect()
 }
 
 /// Labelled quality of the task at `at`.

@@ -238,6 +238,7 @@ mod tests {
             quality: BTreeMap::new(),
             measured: BTreeMap::new(),
             own_nearest_ratio: BTreeMap::from([("size".to_owned(), 0.875)]),
+            coupling: BTreeMap::from([("size".to_owned(), BTreeMap::from([("other".to_owned(), 0.5)]))]),
             alien_similarity: 0.25,
             trigrams: vec![(3, 7), (16_383, 1)],
             self_play: SelfPlay {

@@ -121,6 +121,7 @@ pub fn build(
         quality,
         measured: measure(schema, &labelled),
         own_nearest_ratio,
+        coupling: super::coupling::coupling(&similarities, schema, &ranges),
         alien_similarity: alien_similarity(&similarities, &rows.task, schema.len()),
         trigrams: trigrams.counts().collect(),
         self_play: self_play::untrained(),

@@ -33,6 +33,9 @@ pub struct ReferenceManifest {
     pub measured: BTreeMap<String, MeasuredReference>,
     /// By task: share of its observations that lie nearest to their own task. Below 0.8 a task cannot claim novelty.
     pub own_nearest_ratio: BTreeMap<String, f64>,
+    /// By task and other task: how near the other's inputs lie, from 0 (apart) to 1 (as near as the task's own).
+    #[serde(default)]
+    pub coupling: BTreeMap<String, BTreeMap<String, f64>>,
     /// Similarity to the nearest other task that only a hundredth of the observations fall below; what lies further from
     /// every task has no place in this encoder's space.
     pub alien_similarity: f64,

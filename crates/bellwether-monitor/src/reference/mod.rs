@@ -1,6 +1,7 @@
 //! What is normal, per task and for the encoder.
 
 mod build;
+mod coupling;
 mod manifest;
 mod self_play;
 mod task;

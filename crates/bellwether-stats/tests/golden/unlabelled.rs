@@ -3,8 +3,8 @@
 use crate::{assert_close, booleans, cases_of_kind, integer, integers, number, numbers, singles, weights};
 use bellwether_stats::{
     ClassProbabilities, Confusion, Estimator, Mahalanobis, TemperatureScaling, ThresholdedConfidence,
-    Weights, average_linkage_sizes, effective_clusters, label_shift_ratios, median_distance, most_likely, negative_entropy, squared_energy_distance,
-    squared_mmd,
+    Weights, average_linkage_sizes, effective_clusters, label_shift_ratios, median_distance, most_likely,
+    negative_entropy, squared_energy_distance, squared_mmd,
 };
 
 /// Closed forms on at most some thousand numbers: the order of a sum is all that differs.

@@ -68,7 +68,10 @@ fn the_larger_the_share_the_sooner_it_is_found_also_under_another_law_200_runs()
                 .collect();
             let (_, mean, high) = mean_and_ends(&times);
             println!("share {share} with exponent {exponent}: delay {mean:.1}");
-            assert!(high < at_most && mean < before, "{share}, {exponent}: delay {mean}, upper end {high}");
+            assert!(
+                high < at_most && mean < before,
+                "{share}, {exponent}: delay {mean}, upper end {high}"
+            );
             before = mean;
         }
     }
