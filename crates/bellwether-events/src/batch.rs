@@ -1,5 +1,6 @@
 //! Validated batches: columns side by side, embeddings as one contiguous slice.
 
+use crate::attributes::{Attribute, Attributes};
 use crate::floats::Floats;
 use crate::schema::{ModelSchema, TaskId, TaskKind};
 use arrow::array::{Array, StringArray, StringBuilder};
@@ -32,6 +33,8 @@ pub struct ObservationRow<'a> {
     pub prediction: Prediction<'a>,
     /// Classification: `[labels]`. Sequence labelling: `[tokens × labels]`, row by row. Regression or unknown: empty.
     pub probabilities: &'a [f32],
+    /// Names and values that cut the traffic into slices; empty without.
+    pub attributes: &'a [Attribute<'a>],
 }
 
 /// Observations in columns. Embeddings are `[len, dim]`, row-major, as they arrived (not normalised).
@@ -47,6 +50,7 @@ pub struct ObservationBatch {
     value: Vec<f64>,
     tags: StringArray,
     confidence: Vec<f32>,
+    attributes: Attributes,
 }
 
 impl ObservationBatch {
@@ -66,6 +70,7 @@ impl ObservationBatch {
             value: Vec::with_capacity(rows),
             tags: StringBuilder::new(),
             confidence: Vec::with_capacity(rows),
+            attributes: Attributes::default(),
         }
     }
 
@@ -146,6 +151,11 @@ impl ObservationBatch {
     pub fn confidences(&self) -> &[f32] {
         &self.confidence
     }
+
+    /// Names and values of a row's attributes, in the order of the event.
+    pub fn attributes(&self, row: usize) -> impl Iterator<Item = (&str, &str)> {
+        self.attributes.get(row)
+    }
 }
 
 /// Collects rows into an [`ObservationBatch`].
@@ -163,6 +173,7 @@ pub struct ObservationBatchBuilder {
     value: Vec<f64>,
     tags: StringBuilder,
     confidence: Vec<f32>,
+    attributes: Attributes,
 }
 
 impl ObservationBatchBuilder {
@@ -204,6 +215,7 @@ impl ObservationBatchBuilder {
     }
 
     fn push_beside_embedding(&mut self, row: &ObservationRow<'_>) {
+        self.attributes.push(self.task.len(), row.attributes);
         self.event_id.append_value(row.event_id);
         self.task.push(row.task);
         self.timestamp_ms.push(row.timestamp_ms);
@@ -250,6 +262,7 @@ impl ObservationBatchBuilder {
             value: self.value,
             tags: self.tags.finish(),
             confidence: self.confidence,
+            attributes: self.attributes,
         }
     }
 }
