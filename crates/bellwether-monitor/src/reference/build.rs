@@ -1,6 +1,7 @@
 //! From labelled observations to a reference.
 
 use super::manifest::{FORMAT_VERSION, ReferenceManifest, ReferenceQuality, ReferenceRows};
+use super::slices;
 use super::text_form::Form;
 use super::{NEIGHBOURS, Reference, ReferenceError, self_play, unit_rows};
 use crate::config::MonitorConfig;
@@ -121,9 +122,12 @@ pub fn build(
         alien_similarity: alien_similarity(&similarities, &rows.task, schema.len()),
         trigrams: trigrams.counts().collect(),
         self_play: self_play::untrained(),
+        slices: BTreeMap::new(),
     };
     let reference = Reference::assemble(manifest.clone(), &rows, &MonitorConfig::default())?;
     manifest.self_play = self_play::train(&reference, &rows, &unit, &similarities, &ranges);
+    let attributes = |row: usize| observations.attributes(order[row]);
+    manifest.slices = slices::of_reference(&reference, &rows, &ranges, attributes);
     Ok((manifest, rows))
 }
 
