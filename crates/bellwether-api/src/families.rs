@@ -2,6 +2,7 @@
 
 mod model;
 mod pipeline;
+mod slice;
 mod task;
 
 use crate::exposition::{MetricDescription, MetricKind};
@@ -15,6 +16,7 @@ use std::sync::Arc;
 pub(crate) static FAMILIES: &[(&str, &[Family])] = &[
     ("Model", model::FAMILIES),
     ("Tasks", task::FAMILIES),
+    ("Slices", slice::FAMILIES),
     ("Pipeline", pipeline::FAMILIES),
 ];
 
