@@ -48,7 +48,7 @@ struct WatchedAttribute {
 pub(crate) struct Slices {
     kind: TaskKind,
     attributes: Vec<WatchedAttribute>,
-    slices: Vec<Slice>,
+    watched: Vec<Slice>,
     /// Most attributes; further names are not watched.
     max_attributes: usize,
     /// Most values of one attribute, so that one with many cannot crowd out the others.
@@ -65,7 +65,7 @@ impl Slices {
         let mut slices = Self {
             kind: task.kind,
             attributes: Vec::new(),
-            slices: Vec::new(),
+            watched: Vec::new(),
             max_attributes,
             max_values: config.max_slices.min(usize::from(SliceSet::NONE)) / max_attributes.max(1),
             of_task: SliceBounds::of_task(task, config),
@@ -110,11 +110,11 @@ impl Slices {
         if attribute.slices.len() >= self.max_values || value.len() > MAX_TEXT {
             return None;
         }
-        let index = u8::try_from(self.slices.len())
+        let index = u8::try_from(self.watched.len())
             .ok()
             .filter(|&i| i != SliceSet::NONE)?;
         attribute.slices.insert(value.to_owned(), index);
-        self.slices.push(Slice::new(
+        self.watched.push(Slice::new(
             attribute.name.clone(),
             value.to_owned(),
             bounds,
@@ -156,34 +156,34 @@ impl Slices {
         timestamp_ms: i64,
     ) {
         for at in set.indices() {
-            self.slices[at].observe(p_novelty, confidence, step, timestamp_ms);
+            self.watched[at].observe(p_novelty, confidence, step, timestamp_ms);
         }
     }
 
     /// Takes a label inside the label set: its loss in `[0, 1]` and the share of the bets that is placed.
     pub(crate) fn label(&mut self, set: SliceSet, loss: f64, weight: f64, step: u64, timestamp_ms: i64) {
         for at in set.indices() {
-            self.slices[at].label(loss, weight, step, timestamp_ms);
+            self.watched[at].label(loss, weight, step, timestamp_ms);
         }
     }
 
     /// What labels said of inputs that are no more is no evidence for the present.
     pub(crate) fn forget_quality(&mut self) {
-        for slice in &mut self.slices {
+        for slice in &mut self.watched {
             slice.loss.lift();
         }
     }
 
     /// A common shift is over: what it raised, or had begun to, was its doing.
     pub(crate) fn end_common_shift(&mut self, eclipse: Eclipse) {
-        for slice in &mut self.slices {
+        for slice in &mut self.watched {
             slice.forget_since(eclipse);
         }
     }
 
     /// All slices, in the order they were met.
     pub(crate) fn all(&self) -> &[Slice] {
-        &self.slices
+        &self.watched
     }
 
     /// Attribute values of observations for which there was no room.
@@ -193,14 +193,15 @@ impl Slices {
 
     /// What stands, the strongest evidence first.
     pub(crate) fn findings(&self) -> Vec<Finding<'_>> {
-        let mut standing: Vec<Finding<'_>> = self.slices.iter().flat_map(|s| s.findings(self.kind)).collect();
+        let mut standing: Vec<Finding<'_>> =
+            self.watched.iter().flat_map(|s| s.findings(self.kind)).collect();
         standing.sort_by(|a, b| b.excess().total_cmp(&a.excess()));
         standing
     }
 
     /// Whether a slice's labels stand against it, and whether anything of a slice does.
     pub(crate) fn standing(&self) -> (bool, bool) {
-        let judged = || self.slices.iter().filter(|s| s.is_judged());
+        let judged = || self.watched.iter().filter(|s| s.is_judged());
         (
             judged().any(|s| s.loss.is_active()),
             judged().any(Slice::is_active),

@@ -193,3 +193,43 @@ fn slices_do_not_depend_on_how_the_stream_is_cut() {
     assert_eq!(lines, again);
     assert_eq!(alpha(&one).slices, alpha(&other).slices);
 }
+
+#[test]
+fn strange_inputs_in_one_slice_are_watched() {
+    let inputs = stream(80, 12_000, |world, input, i| {
+        speak(world, input);
+        if i >= 3000 && input.task == 0 && is_german(input) && world.rng.random_bool(0.2) {
+            // Each from a place of its own: no new kind of request.
+            let place = world.rng.random_range(100..10_000);
+            let embedding = world.at(9, place);
+            let attributes = std::mem::take(&mut input.attributes);
+            *input = world.unknown(0, embedding);
+            input.attributes = attributes;
+        }
+    });
+    let (engine, lines) = play(&reference_of(speak), &inputs, 500, false);
+    assert!(alarms(&lines).is_empty(), "{lines:?}");
+    assert_eq!(alpha(&engine).verdict, Verdict::Watch);
+    assert_eq!(standing(&alpha(&engine)), [("language", "de")]);
+}
+
+#[test]
+fn slices_say_nothing_under_a_common_shift_nor_after_it() {
+    let shift = World::new(77).at(20, 0);
+    let inputs = stream(8, 6000, |world, input, i| {
+        speak(world, input);
+        if (2000..3500).contains(&i) {
+            for (x, s) in input.embedding.iter_mut().zip(&shift) {
+                *x += 0.9 * s;
+            }
+        }
+    });
+    let (engine, lines) = play(&reference_of(speak), &inputs, 500, true);
+    assert!(lines.iter().any(|l| l.shared_encoder), "the shift is common");
+    let at_shift = lines.iter().filter(|l| l.shared_encoder);
+    assert!({ at_shift }.all(|l| l.evidence.get("slices").is_none()));
+    for task in engine.status().tasks {
+        assert_eq!(task.verdict, Verdict::Healthy, "{}", task.task);
+        assert!(standing(&task).is_empty(), "{:?}", standing(&task));
+    }
+}

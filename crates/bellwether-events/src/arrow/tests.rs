@@ -424,6 +424,8 @@ fn the_width_of_a_column_is_found() {
 
 #[test]
 fn attributes_are_read_from_maps_and_structs_and_other_types_are_ignored() {
+    type Expected = [Option<(&'static str, &'static str)>; 3];
+
     let mut map = MapBuilder::new(None, StringBuilder::new(), StringBuilder::new());
     map.keys().append_value("language");
     map.values().append_value("de");
@@ -440,7 +442,7 @@ fn attributes_are_read_from_maps_and_structs_and_other_types_are_ignored() {
         .map(|(name, array)| (Arc::new(Field::new(name, array.data_type().clone(), true)), array));
     let columns = StructArray::from(fields.to_vec());
     let text = StringArray::from(vec!["a", "b", "c"]);
-    let cases: [(ArrayRef, [Option<(&str, &str)>; 3]); 3] = [
+    let cases: [(ArrayRef, Expected); 3] = [
         (
             Arc::new(map.finish()),
             [Some(("language", "de")), None, Some(("channel", "app"))],

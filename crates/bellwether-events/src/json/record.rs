@@ -215,6 +215,10 @@ impl<'de, F: FnMut(&Record<'de>, &mut Arrays) -> Result<(), Fault>> Visitor<'de>
     }
 }
 
+#[expect(
+    clippy::large_enum_variant,
+    reason = "one at a time, on the stack: a box would allocate for every record"
+)]
 enum Value<'de> {
     Record(Record<'de>),
     Other(Option<Kind>),

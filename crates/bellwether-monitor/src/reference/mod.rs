@@ -132,11 +132,11 @@ impl Reference {
         let trigrams =
             (!manifest.trigrams.is_empty()).then(|| Trigrams::from_counts(manifest.trigrams.iter().copied()));
         Ok(Self {
-            trigrams,
             manifest,
             schema,
             tasks,
             homes,
+            trigrams,
         })
     }
 

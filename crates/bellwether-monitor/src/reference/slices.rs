@@ -11,7 +11,7 @@ const MIN_ROWS: usize = 50;
 const PRIOR: f64 = 20.0;
 
 /// By task, the slices of at least [`MIN_ROWS`] rows; tasks without are left out. `attributes` are those of a row.
-pub(super) fn of_reference<'a, A: Iterator<Item = (&'a str, &'a str)>>(
+pub(super) fn of<'a, A: Iterator<Item = (&'a str, &'a str)>>(
     reference: &Reference,
     rows: &ReferenceRows,
     ranges: &[Range<usize>],
