@@ -243,10 +243,10 @@ impl Document {
                 Value::Float(x) => Some(x.to_string()),
                 Value::Other("true") => Some("true".to_owned()),
                 Value::Other("false") => Some("false".to_owned()),
-                Value::Other(kind) => {
+                other => {
                     self.problem(
                         &key,
-                        format!("a string is needed, not {kind}"),
+                        format!("a string is needed, not {}", other.kind()),
                         "write it in quotes",
                     );
                     None
