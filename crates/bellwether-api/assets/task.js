@@ -52,6 +52,28 @@ function signalTable() {
   };
 }
 
+// Slices that stand: hidden while none does.
+function slicePanel() {
+  const body = h("tbody");
+  const heads = [["Slice"], ["Signal"], ["now / threshold", "num"], ["Statistic", "num roomy"], ["Tolerated", "num roomy"], ["Observations", "num roomy"], ["Labels", "num roomy"]];
+  const element = h("section", { class: "panel", "aria-label": "Slices", hidden: true },
+    h("header", null, h("h2", null, "Slices"), h("p", null, "parts of the traffic on which a signal stands")),
+    h("div", { class: "scroll" }, h("table", { class: "signals" },
+      h("thead", null, h("tr", null, heads.map(([text, cls]) => h("th", { class: cls, scope: "col" }, text)))), body)));
+  return {
+    element,
+    update(slices) {
+      const standing = (slices ?? []).flatMap((slice) => slice.signals.filter((signal) => signal.active).map((signal) => [slice, signal]));
+      element.hidden = standing.length === 0;
+      arrange(body, standing.map(([slice, signal]) => h("tr", null,
+        h("th", { scope: "row" }, `${slice.attribute} = ${slice.value}`), h("td", null, word(signal.signal)),
+        h("td", { class: "num" }, `${fixed(signal.log_e_value, 1)} / ${fixed(signal.threshold, 1)}`),
+        h("td", { class: "num roomy" }, fixed(signal.value)), h("td", { class: "num roomy" }, fixed(signal.tolerance)),
+        h("td", { class: "num roomy" }, String(slice.observations)), h("td", { class: "num roomy" }, String(slice.labels)))));
+    },
+  };
+}
+
 function stats() {
   const names = ["Quality", "In the reference", "Estimated, no labels", "Macro F1", "Novel", "Traffic", "Label coverage", "Label delay", "Observations", "Labels"];
   const values = names.map(() => [h("span"), h("small")]);
@@ -138,6 +160,7 @@ export function taskView(name) {
   });
   const signals = signalTable();
   const report = qualityPanel(name);
+  const slices = slicePanel();
   const evidence = evidencePanel(name);
   const changes = feed("Changes of this task", { withTask: false });
   const content = h("div", { class: "detail" },
@@ -147,7 +170,7 @@ export function taskView(name) {
     statsPart.element,
     h("div", { class: "charts" }, drift.element, good.element, novelty.element, coverage.element),
     report.element,
-    h("div", { class: "below" }, h("div", { class: "stack" }, signals.element, changes.element), evidence.element));
+    h("div", { class: "below" }, h("div", { class: "stack" }, signals.element, slices.element, changes.element), evidence.element));
   const missing = h("div", { class: "empty panel", hidden: true }, h("b", null, `There is no task “${name}”`), h("a", { href: "#/" }, "See all tasks"));
   const waiting = h("div", { class: "empty panel" }, h("b", null, "Waiting for the first observations"));
   const element = h("div", null, waiting, missing, content);
@@ -180,6 +203,7 @@ export function taskView(name) {
       }
       report.update();
       signals.update(task.signals, columns);
+      slices.update(task.slices);
       const lines = store.linesOf(name);
       evidence.update(lines[0]);
       changes.update(lines);

@@ -230,6 +230,8 @@ fn empty_task(name: &str, kind: TaskKind) -> TaskStatus {
             affinity: f64::NAN,
             misrouted_to: None,
         },
+        slices: Vec::new(),
+        unwatched_slice_values: 0,
     }
 }
 

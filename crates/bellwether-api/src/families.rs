@@ -3,6 +3,7 @@
 mod model;
 mod pipeline;
 mod quality;
+mod slice;
 mod task;
 
 use crate::exposition::{MetricDescription, MetricKind};
@@ -17,6 +18,7 @@ pub(crate) static FAMILIES: &[(&str, &[Family])] = &[
     ("Model", model::FAMILIES),
     ("Tasks", task::FAMILIES),
     ("Quality reports", quality::FAMILIES),
+    ("Slices", slice::FAMILIES),
     ("Pipeline", pipeline::FAMILIES),
 ];
 

@@ -10,7 +10,8 @@ use crate::history::NumberedLine;
 use crate::pipeline::{PipelineMetrics, TopicKind};
 use crate::series::{Band, Point, Series};
 use bellwether_monitor::{
-    Estimate, ModelStatus, PipelineCounts, SignalStatus, TaskStatus, TimelineLine, Verdict, rfc3339,
+    Estimate, ModelStatus, PipelineCounts, SignalStatus, SliceStatus, TaskStatus, TimelineLine, Verdict,
+    rfc3339,
 };
 use serde::Serialize;
 use std::collections::BTreeMap;
@@ -109,6 +110,8 @@ pub(crate) struct TaskView<'a> {
     estimated: Option<EstimateView>,
     novelty: NoveltyView<'a>,
     signals: Vec<SignalView>,
+    slices: Vec<SliceView<'a>>,
+    unwatched_slice_values: u64,
 }
 
 impl<'a> TaskView<'a> {
@@ -142,6 +145,8 @@ impl<'a> TaskView<'a> {
                 misrouted_to: status.novelty.misrouted_to.as_deref(),
             },
             signals: status.signals.iter().map(SignalView::new).collect(),
+            slices: status.slices.iter().map(SliceView::new).collect(),
+            unwatched_slice_values: status.unwatched_slice_values,
         }
     }
 }
@@ -201,6 +206,29 @@ impl SignalView {
             threshold: signal.threshold,
             value: signal.value,
             tolerance: signal.tolerance,
+        }
+    }
+}
+
+#[derive(Debug, Serialize)]
+struct SliceView<'a> {
+    attribute: &'a str,
+    value: &'a str,
+    observations: u64,
+    labels: u64,
+    in_reference: usize,
+    signals: Vec<SignalView>,
+}
+
+impl<'a> SliceView<'a> {
+    fn new(slice: &'a SliceStatus) -> Self {
+        Self {
+            attribute: &slice.attribute,
+            value: &slice.value,
+            observations: slice.observations,
+            labels: slice.labels,
+            in_reference: slice.in_reference,
+            signals: slice.signals.iter().map(SignalView::new).collect(),
         }
     }
 }

@@ -3,7 +3,9 @@
 use crate::error::Error;
 use crate::pass::Pass;
 use crate::pool::{Pool, dot};
-use bellwether_events::{ModelSchema, ObservationBatch, ObservationRow, Prediction, TaskId, TaskKind};
+use bellwether_events::{
+    Attribute, ModelSchema, ObservationBatch, ObservationRow, Prediction, TaskId, TaskKind,
+};
 use bellwether_monitor::{MonitorConfig, Reference, ReferenceError, ReferenceManifest, ReferenceRows, build};
 use half::slice::HalfFloatSliceExt;
 use rand::Rng;
@@ -84,6 +86,7 @@ impl ReferenceInput {
                 } else {
                     &[]
                 },
+                attributes: &[],
             });
         }
         Ok(Self {
@@ -108,6 +111,10 @@ impl ReferenceInput {
             let Some(task) = schema.task(own.name(rows.tasks()[row])) else {
                 continue;
             };
+            let attributes: Vec<Attribute<'_>> = rows
+                .attributes(row)
+                .map(|(name, value)| (name.into(), value.into()))
+                .collect();
             let confidence = [rows.confidences()[row]];
             builder.push(&ObservationRow {
                 event_id: rows.event_id(row),
@@ -121,6 +128,7 @@ impl ReferenceInput {
                 } else {
                     &[]
                 },
+                attributes: &attributes,
             });
             labels.push(self.labels[row].clone());
         }

@@ -80,6 +80,7 @@ fn push(
         embedding: &event.embedding,
         prediction: event.prediction,
         probabilities: if known { &probabilities } else { &[] },
+        attributes: &[],
     });
     id
 }

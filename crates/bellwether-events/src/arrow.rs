@@ -1,5 +1,6 @@
 //! Observations and labels as Arrow record batches, and as Arrow IPC.
 
+mod attributes;
 mod columns;
 mod ipc;
 
@@ -13,6 +14,7 @@ use crate::reject::{Fault, Reject, RejectReason};
 use crate::schema::ModelSchema;
 use arrow::array::RecordBatch;
 use arrow::datatypes::{DataType, Schema};
+use attributes::AttributeColumn;
 use columns::{FLOAT_LIST, STRING, Strings, TIMESTAMP, Times, Vectors, find, require};
 
 /// Why no row of a record batch can be read.
@@ -54,7 +56,7 @@ impl From<ColumnError> for Fault {
 }
 
 /// The columns of an observation: what [`decode_observations`] looks at, so that a reader need not load others.
-pub const OBSERVATION_COLUMNS: [&str; 7] = [
+pub const OBSERVATION_COLUMNS: [&str; 8] = [
     "event_id",
     "task",
     "timestamp",
@@ -62,10 +64,11 @@ pub const OBSERVATION_COLUMNS: [&str; 7] = [
     "embedding",
     "prediction",
     "probabilities",
+    "attributes",
 ];
 
 /// The columns of a reference row, for [`decode_reference`].
-pub const REFERENCE_COLUMNS: [&str; 8] = [
+pub const REFERENCE_COLUMNS: [&str; 9] = [
     "event_id",
     "task",
     "timestamp",
@@ -73,6 +76,7 @@ pub const REFERENCE_COLUMNS: [&str; 8] = [
     "embedding",
     "prediction",
     "probabilities",
+    "attributes",
     "label",
 ];
 
@@ -83,8 +87,9 @@ pub const LABEL_COLUMNS: [&str; 3] = ["event_id", "timestamp", "label"];
 ///
 /// Accepted types: strings as utf8, `large_utf8`, `utf8_view` or a dictionary of these; times as a timestamp of any unit and
 /// zone (UTC without one) or int64 milliseconds; vectors as lists, large lists or fixed-size lists of float16, float32 or
-/// float64. `text` and `probabilities` may be absent, other columns are ignored. Copies each embedding once, into the
-/// builder; allocates nothing per row.
+/// float64. `attributes` as a map or a struct of strings (of another type it is ignored). `text`, `probabilities` and
+/// `attributes` may be absent, other columns are ignored. Copies each embedding once, into the
+/// builder; allocates nothing per row without attributes.
 ///
 /// # Errors
 /// [`ColumnError`] when a column is missing or of another type; then nothing was added.
@@ -247,6 +252,7 @@ struct Observations<'a> {
     embedding: Vectors<'a>,
     prediction: Strings<'a>,
     probabilities: Option<Vectors<'a>>,
+    attributes: AttributeColumn<'a>,
 }
 
 impl<'a> Observations<'a> {
@@ -263,6 +269,7 @@ impl<'a> Observations<'a> {
             probabilities: find(batch, "probabilities")
                 .map(|column| Vectors::new("probabilities", column))
                 .transpose()?,
+            attributes: find(batch, "attributes").map_or(AttributeColumn::Absent, AttributeColumn::new),
         })
     }
 
@@ -282,6 +289,7 @@ impl<'a> Observations<'a> {
                 scratch.as_slice()
             }
         };
+        let attributes = self.attributes.get(row);
         let row = RawRow {
             event_id: self.event_id.get(row),
             task: self.task.get(row),
@@ -293,6 +301,7 @@ impl<'a> Observations<'a> {
                 width: None,
             },
             embedding: self.embedding.get(row),
+            attributes: &attributes,
         };
         check::push(schema, &row, builder)
     }

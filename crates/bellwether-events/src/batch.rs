@@ -1,5 +1,6 @@
 //! Validated batches: columns side by side, embeddings as one contiguous slice.
 
+use crate::attributes::{Attribute, Attributes};
 use crate::floats::Floats;
 use crate::schema::{ModelSchema, TaskId, TaskKind};
 use arrow::array::{Array, StringArray, StringBuilder};
@@ -32,6 +33,8 @@ pub struct ObservationRow<'a> {
     pub prediction: Prediction<'a>,
     /// Classification: `[labels]`. Sequence labelling: `[tokens × labels]`, row by row. Regression or unknown: empty.
     pub probabilities: &'a [f32],
+    /// Names and values that cut the traffic into slices; empty without.
+    pub attributes: &'a [Attribute<'a>],
 }
 
 /// Observations in columns. Embeddings are `[len, dim]`, row-major, as they arrived (not normalised).
@@ -51,6 +54,7 @@ pub struct ObservationBatch {
     probabilities: Vec<f32>,
     /// Where each row's probabilities end, `[len]`.
     probability_ends: Vec<usize>,
+    attributes: Attributes,
 }
 
 impl ObservationBatch {
@@ -72,6 +76,7 @@ impl ObservationBatch {
             confidence: Vec::with_capacity(rows),
             probabilities: Vec::new(),
             probability_ends: Vec::with_capacity(rows),
+            attributes: Attributes::default(),
         }
     }
 
@@ -162,6 +167,11 @@ impl ObservationBatch {
             .map_or(0, |before| self.probability_ends[before]);
         &self.probabilities[start..self.probability_ends[row]]
     }
+
+    /// Names and values of a row's attributes, in the order of the event.
+    pub fn attributes(&self, row: usize) -> impl Iterator<Item = (&str, &str)> {
+        self.attributes.get(row)
+    }
 }
 
 /// Collects rows into an [`ObservationBatch`].
@@ -181,6 +191,7 @@ pub struct ObservationBatchBuilder {
     confidence: Vec<f32>,
     probabilities: Vec<f32>,
     probability_ends: Vec<usize>,
+    attributes: Attributes,
 }
 
 impl ObservationBatchBuilder {
@@ -222,6 +233,7 @@ impl ObservationBatchBuilder {
     }
 
     fn push_beside_embedding(&mut self, row: &ObservationRow<'_>) {
+        self.attributes.push(self.task.len(), row.attributes);
         self.event_id.append_value(row.event_id);
         self.task.push(row.task);
         self.timestamp_ms.push(row.timestamp_ms);
@@ -274,6 +286,7 @@ impl ObservationBatchBuilder {
             confidence: self.confidence,
             probabilities: self.probabilities,
             probability_ends: self.probability_ends,
+            attributes: self.attributes,
         }
     }
 }

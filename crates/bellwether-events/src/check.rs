@@ -1,5 +1,6 @@
 //! What makes a row usable: one order of checks and one set of sentences for all wire formats.
 
+use crate::attributes::Attribute;
 use crate::batch::{ObservationBatchBuilder, ObservationRow, Prediction};
 use crate::floats::Floats;
 use crate::reject::{Fault, RejectReason};
@@ -27,6 +28,7 @@ pub(crate) struct RawRow<'a> {
     pub(crate) prediction: Option<RawPrediction<'a>>,
     pub(crate) probabilities: RawProbabilities<'a>,
     pub(crate) embedding: Option<Floats<'a>>,
+    pub(crate) attributes: &'a [Attribute<'a>],
 }
 
 #[derive(Debug, Clone, Copy)]
@@ -65,6 +67,7 @@ pub(crate) fn push(
         embedding: &[],
         prediction,
         probabilities: row.probabilities.values,
+        attributes: row.attributes,
     };
     if builder.push_with_embedding(&checked, embedding) {
         Ok(())

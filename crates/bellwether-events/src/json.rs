@@ -1,5 +1,6 @@
 //! Observations and labels as JSON: one object a message or line, or several.
 
+mod attributes;
 mod probabilities;
 mod record;
 mod value;
@@ -19,8 +20,8 @@ use value::{Embedding, EmbeddingForm, Scalar};
 /// Reads JSON messages. Holds only buffers that are reused from record to record: keep one for each thread.
 ///
 /// A message is one object, an array of objects, or objects one after the other (JSON lines); each object is a record of
-/// its own. Fields beyond the contract's are ignored; `attributes`, `model_version` and `encoder_version` are allowed
-/// and not kept. Every method returns the number of records in the message, refused ones included; the [`Reject`]s
+/// its own. Fields beyond the contract's are ignored; `model_version` and `encoder_version` are allowed and not
+/// kept. Of `attributes` the strings and whole numbers are kept; what else it holds refuses no record. Every method returns the number of records in the message, refused ones included; the [`Reject`]s
 /// carry the record's index within the message.
 ///
 /// ```
@@ -135,6 +136,7 @@ fn push_observation(
         prediction: prediction(&record.prediction)?,
         probabilities: probabilities.resolve(schema, task.and_then(|name| schema.task(name)))?,
         embedding: components(schema, embedding)?,
+        attributes: &record.attributes.0,
     };
     check::push(schema, &row, builder)
 }

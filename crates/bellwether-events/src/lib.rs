@@ -8,6 +8,7 @@
 //! words. A record that cannot be used is a [`Reject`] and never stops the others.
 
 pub mod arrow;
+mod attributes;
 mod batch;
 mod check;
 mod floats;
@@ -15,6 +16,7 @@ mod json;
 mod reject;
 mod schema;
 
+pub use attributes::Attribute;
 pub use batch::{
     LabelBatch, LabelRow, ObservationBatch, ObservationBatchBuilder, ObservationRow, Prediction,
 };

@@ -67,14 +67,63 @@ pub struct MonitorConfig {
     /// observation. Tasks with more have no log-loss, Brier score, AUROC, average precision or expected macro-F1; all
     /// else is measured from prediction and confidence.
     pub probability_classes: usize,
+    /// Attributes whose values make slices, at most [`MAX_SLICE_ATTRIBUTES`]; empty for the first that are met.
+    pub slice_attributes: Vec<String>,
+    /// Most attributes that are watched when none is named.
+    pub max_slice_attributes: usize,
+    /// Most slices a task has, shared evenly by its attributes; further values are counted and not watched.
+    pub max_slices: usize,
+    /// Observations of a slice below which nothing is said of it.
+    pub slice_min_observations: u64,
 }
+
+/// Most attributes that one observation can be sliced by.
+pub const MAX_SLICE_ATTRIBUTES: usize = 4;
 
 /// Signals that can by themselves lead to an alarm and share its budget: novelty, confidence, loss, unknown labels.
 const ALARM_SIGNALS: f64 = 4.0;
 /// Signals that by themselves can only lead to `watch`: within-class movement, mix, and the texts' form.
 const WATCH_SIGNALS: f64 = 3.0;
 
+/// Signals of a slice that can by themselves lead to an alarm: loss.
+const SLICE_ALARM_SIGNALS: f64 = 1.0;
+/// Signals of a slice that by themselves can only lead to `watch`: confidence and novelty.
+const SLICE_WATCH_SIGNALS: f64 = 2.0;
+
 impl MonitorConfig {
+    /// How many attributes an observation is sliced by at most.
+    pub(crate) fn slice_attribute_limit(&self) -> usize {
+        let wanted = if self.slice_attributes.is_empty() {
+            self.max_slice_attributes
+        } else {
+            self.slice_attributes.len()
+        };
+        wanted.min(MAX_SLICE_ATTRIBUTES)
+    }
+
+    /// Detectors of one kind of signal that one observation can step among the slices.
+    fn slices_of_observation(&self) -> f64 {
+        self.slice_attribute_limit().max(1) as f64
+    }
+
+    /// Logarithm at which a slice's loss raises. An observation steps at most one slice of each attribute, so all slices
+    /// together give at most one false alarm a run length, whatever their number; the tasks' own budget is beside it.
+    #[must_use]
+    pub fn slice_alarm_threshold(&self) -> f64 {
+        (self.average_run_length * SLICE_ALARM_SIGNALS * self.slices_of_observation()).ln()
+    }
+
+    /// Logarithm at which a slice's confidence and novelty raise.
+    #[must_use]
+    pub fn slice_watch_threshold(&self) -> f64 {
+        (self.watch_run_length * SLICE_WATCH_SIGNALS * self.slices_of_observation()).ln()
+    }
+
+    /// Forgetting of an exponentially weighted mean, an observation.
+    pub(crate) fn decay(&self) -> f64 {
+        0.5_f64.powf(1.0 / self.half_life)
+    }
+
     /// Logarithm at which an alarm signal raises. A task's detectors step only with its own observations, so the rate of
     /// false alarms per observation of the model does not grow with the number of tasks; it does with the signals.
     #[must_use]
@@ -124,6 +173,10 @@ impl Default for MonitorConfig {
             label_retention_ms: 30 * 24 * HOUR,
             max_pending: 1_000_000,
             probability_classes: 256,
+            slice_attributes: Vec::new(),
+            max_slice_attributes: 3,
+            max_slices: 32,
+            slice_min_observations: 30,
         }
     }
 }

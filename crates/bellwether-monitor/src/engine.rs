@@ -11,6 +11,7 @@ use crate::quality::{
 use crate::reference::Reference;
 use crate::score::ScoredBatch;
 use crate::sequencer::{Item, Sequencer};
+use crate::slices::SliceSet;
 use crate::status::{ModelStatus, PipelineCounts};
 use crate::timeline::TimelineLine;
 use bellwether_events::{LabelBatch, LabelRow, ModelSchema, ObservationBatch, TaskId};
@@ -174,6 +175,7 @@ impl Engine {
             labelled_ms,
             p_novelty: observation.p_novelty,
             stratum: observation.place.and_then(|p| p.stratum),
+            slices: observation.place.map_or(SliceSet::empty(), |p| p.slices),
             repeated: observation.place.is_some_and(|p| p.repeated),
             outcome,
             loss,

@@ -4,6 +4,7 @@ use crate::diagnosis::NovelGroup;
 use crate::judge::Judge;
 use crate::quality::estimated_quality;
 use crate::signal::Signal;
+use crate::slices::Finding;
 use crate::status::{Estimate, QualityStatus};
 use crate::timeline::{TimelineLine, rfc3339};
 use crate::verdict::Verdict;
@@ -46,6 +47,7 @@ fn since(judge: &Judge, at: usize) -> i64 {
         .all()
         .into_iter()
         .filter_map(Signal::active)
+        .chain(findings(judge, at).iter().filter_map(|f| f.signal.active()))
         .map(|o| o.timestamp_ms)
         .min();
     match own {
@@ -74,10 +76,13 @@ fn confidence(judge: &Judge, at: usize) -> f64 {
     } else {
         0.0
     };
+    let of_slices = findings(judge, at)
+        .first()
+        .map_or(0.0, |finding| logistic(finding.excess()));
     let value = match standing.verdict {
         Verdict::Unknown => 0.0,
         Verdict::Healthy => 1.0 - strongest(false),
-        Verdict::Watch | Verdict::Retrain => strongest(true).max(common),
+        Verdict::Watch | Verdict::Retrain => strongest(true).max(common).max(of_slices),
         Verdict::ContinualUpdate | Verdict::NewTask => {
             let affinity = standing.own.group.as_ref().map_or(0.0, |g| g.affinity);
             let towards = if standing.verdict == Verdict::NewTask {
@@ -89,6 +94,24 @@ fn confidence(judge: &Judge, at: usize) -> f64 {
         }
     };
     round(value, 4)
+}
+
+/// What slices say, the strongest first; under a common shift nothing, because it has its own cause.
+fn findings(judge: &Judge, at: usize) -> Vec<Finding<'_>> {
+    if judge.model.shift.stands {
+        Vec::new()
+    } else {
+        judge.tasks[at].slices.findings()
+    }
+}
+
+/// The strongest finding about labels, or the strongest of the others.
+fn slice_clause(judge: &Judge, at: usize, of_labels: bool) -> Option<String> {
+    let findings = findings(judge, at);
+    findings
+        .iter()
+        .find(|f| f.is_loss() == of_labels)
+        .map(Finding::clause)
 }
 
 fn logistic(x: f64) -> f64 {
@@ -198,6 +221,7 @@ fn watch_clause(judge: &Judge, at: usize) -> String {
     if signals.unknown_label.is_active() {
         parts.push("annotators use labels the head does not know".to_owned());
     }
+    parts.extend(slice_clause(judge, at, false));
     if parts.is_empty() {
         // Hysteresis keeps a verdict a little beyond its cause.
         parts.push("the last signal has just settled".to_owned());
@@ -225,6 +249,7 @@ fn retrain_clause(judge: &Judge, at: usize) -> String {
             ));
         }
     }
+    parts.extend(slice_clause(judge, at, true));
     if own.damaged {
         parts.push(format!("{} of the inputs altered", percent(own.altered_share)));
     }
@@ -409,6 +434,10 @@ fn evidence(judge: &Judge, at: usize) -> Value {
     if judge.standing[at].verdict == Verdict::Retrain {
         evidence["coupled_tasks"] = coupled_tasks(judge, at);
     }
+    let slices: Vec<Value> = findings(judge, at).iter().map(slice_evidence).collect();
+    if let (Some(fields), false) = (evidence.as_object_mut(), slices.is_empty()) {
+        fields.insert("slices".to_owned(), Value::Array(slices));
+    }
     evidence
 }
 
@@ -422,6 +451,20 @@ fn coupled_tasks(judge: &Judge, at: usize) -> Value {
     nearest
         .map(|(task, coupling)| json!({"task": task, "coupling": number(*coupling)}))
         .collect()
+}
+
+fn slice_evidence(finding: &Finding<'_>) -> Value {
+    json!({
+        "attribute": finding.attribute(),
+        "value": finding.value(),
+        "signal": finding.signal.name(),
+        "log_e_value": number(finding.signal.log_e_value()),
+        "since": finding.signal.active().map(|o| rfc3339(o.timestamp_ms)),
+        "current": number(finding.current()),
+        "reference": number(finding.reference()),
+        "observations": finding.observations(),
+        "labels": finding.labels(),
+    })
 }
 
 /// Labelled quality of the task at `at`.

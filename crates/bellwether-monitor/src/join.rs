@@ -203,6 +203,7 @@ mod tests {
             embedding: &[1.0],
             prediction: Prediction::Value(2.0),
             probabilities: &[],
+            attributes: &[],
         });
         PendingObservation::new(&builder.finish(), 0, None, 0.5, None)
     }

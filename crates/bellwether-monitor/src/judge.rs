@@ -110,7 +110,7 @@ impl Judge {
         let task = batch.observations.tasks()[row];
         self.now_ms = self.now_ms.max(batch.observations.timestamps_ms()[row]);
         let state = &mut self.tasks[task.index()];
-        let place = state.observe(self.reference.task(task), batch, row);
+        let place = state.observe(self.reference.task(task), &self.config, batch, row);
         if state.seen().is_multiple_of(self.config.stride) {
             self.evaluate(task, lines);
         }
@@ -269,7 +269,11 @@ impl Judge {
         if self.model.shift.stands {
             return self.decide_under_common_shift(at);
         }
+        let (loss_of_a_slice, any_of_a_slice) = state.slices.standing();
         match own.verdict {
+            // What the task says of itself by its labels or its novelty is the wider word.
+            Verdict::Healthy | Verdict::Watch if loss_of_a_slice => Verdict::Retrain,
+            Verdict::Healthy if any_of_a_slice => Verdict::Watch,
             Verdict::ContinualUpdate if self.others_with_same_novelty(at) >= LEAKING_TASKS => {
                 Verdict::NewTask
             }

@@ -26,23 +26,25 @@ mod selection;
 mod sequencer;
 mod shared;
 mod signal;
+mod slices;
 mod status;
 mod task;
 mod timeline;
 mod verdict;
 
-pub use config::MonitorConfig;
+pub use config::{MAX_SLICE_ATTRIBUTES, MonitorConfig};
 pub use engine::Engine;
 pub use quality::{
     ClassStatus, Disagreement, MeasuredReference, MetricStatus, ProbabilityCalibration, QualityReport,
     QualityReports, ReliabilityCurve, ReliabilityPoint, Selection, StratumStatus, UnlabelledEstimate,
 };
 pub use reference::{
-    FORMAT_VERSION, Reference, ReferenceError, ReferenceManifest, ReferenceQuality, ReferenceRows, Score,
-    SelfPlay, TaskReference, build,
+    FORMAT_VERSION, Reference, ReferenceError, ReferenceManifest, ReferenceQuality, ReferenceRows,
+    ReferenceSlice, Score, SelfPlay, SliceStatistic, TaskReference, build,
 };
 pub use status::{
-    Estimate, Interval, ModelStatus, NoveltyStatus, PipelineCounts, QualityStatus, SignalStatus, TaskStatus,
+    Estimate, Interval, ModelStatus, NoveltyStatus, PipelineCounts, QualityStatus, SignalStatus, SliceStatus,
+    TaskStatus,
 };
 pub use timeline::{TimelineLine, rfc3339};
 pub use verdict::Verdict;

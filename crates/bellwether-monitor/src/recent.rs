@@ -1,6 +1,7 @@
 //! The newest observations of one task, bounded, with their vectors.
 
 use crate::score::ScoredBatch;
+use crate::slices::SliceSet;
 use half::f16;
 use half::slice::HalfFloatSliceExt;
 
@@ -15,6 +16,8 @@ pub(crate) struct Place {
     pub(crate) repeated: bool,
     /// Stratum of confidence; `None` without confidence.
     pub(crate) stratum: Option<usize>,
+    /// The slices it falls in.
+    pub(crate) slices: SliceSet,
 }
 
 /// A ring of observations by step: the number of the observation within its task, from 0.

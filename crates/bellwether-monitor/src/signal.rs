@@ -72,7 +72,12 @@ impl Signal {
 
     /// Adds a statistic in `[0, 1]`.
     pub(crate) fn observe(&mut self, value: f64, step: u64, timestamp_ms: i64) {
-        self.detector.observe(value, step, timestamp_ms);
+        self.observe_weighted(value, 1.0, step, timestamp_ms);
+    }
+
+    /// Adds a statistic in `[0, 1]`; `weight` in `[0, 1]` is the share of the bets that is placed.
+    pub(crate) fn observe_weighted(&mut self, value: f64, weight: f64, step: u64, timestamp_ms: i64) {
+        self.detector.observe_weighted(value, weight, step, timestamp_ms);
         let evidence = self.log_e_value();
         self.settle(value, evidence, Onset { step, timestamp_ms });
     }

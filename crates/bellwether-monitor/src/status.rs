@@ -5,6 +5,7 @@ use crate::explain::quality;
 use crate::judge::Judge;
 use crate::quality::{QualityReport, estimated_quality};
 use crate::signal::Signal;
+use crate::slices::Slice;
 use crate::verdict::Verdict;
 use serde::Serialize;
 
@@ -71,6 +72,27 @@ pub struct TaskStatus {
     pub report: QualityReport,
     /// What is unlike the reference.
     pub novelty: NoveltyStatus,
+    /// The slices that are watched, in the order they were met; at most `max_slices`.
+    pub slices: Vec<SliceStatus>,
+    /// Attribute values of observations for which there was no slice left.
+    pub unwatched_slice_values: u64,
+}
+
+/// One value of one attribute of a task's observations.
+#[derive(Debug, Clone, PartialEq, Serialize)]
+pub struct SliceStatus {
+    /// The attribute, such as `language`.
+    pub attribute: String,
+    /// Its value, such as `de`.
+    pub value: String,
+    /// Observations judged, copies aside.
+    pub observations: u64,
+    /// Labels inside the label set that counted.
+    pub labels: u64,
+    /// Rows of the reference that have this value; 0 when too few for a reference of its own.
+    pub in_reference: usize,
+    /// `loss`, `confidence` and `novelty`.
+    pub signals: Vec<SignalStatus>,
 }
 
 /// One sequential detector.
@@ -214,11 +236,13 @@ impl Judge {
                     .and_then(|g| g.misrouted_to)
                     .map(|t| schema.name(t).to_owned()),
             },
+            slices: state.slices.all().iter().map(Slice::status).collect(),
+            unwatched_slice_values: state.slices.unwatched(),
         }
     }
 }
 
-fn signal_status(signal: &Signal) -> SignalStatus {
+pub(crate) fn signal_status(signal: &Signal) -> SignalStatus {
     SignalStatus {
         signal: signal.name(),
         active: signal.is_active(),

@@ -10,6 +10,7 @@ use crate::score::ScoredBatch;
 use crate::selection::{LabelSelection, stratum};
 use crate::shared::Eclipse;
 use crate::signal::Signal;
+use crate::slices::Slices;
 use crate::status::QualityStatus;
 use bellwether_events::{TaskId, TaskKind};
 use bellwether_stats::{BETS, ContaminationBet, EDetector, MixBet, foreign_share_below};
@@ -48,7 +49,7 @@ impl Signals {
     fn new(reference: &TaskReference, config: &MonitorConfig) -> Self {
         let (alarm, watch) = (config.alarm_threshold(), config.watch_threshold());
         let recovery = config.recovery_ratio.ln();
-        let decay = decay(config);
+        let decay = config.decay();
         let signal = |name, bound, threshold| Signal::new(name, bound, threshold, recovery, decay);
         let bounds = &reference.bounds;
         Self {
@@ -103,13 +104,9 @@ fn milliseconds(hours: f64) -> i64 {
 const TAIL_P: f64 = 0.01;
 
 /// Share of novel traffic that is normal: what is tolerated, and what the tail of a finite reference leaves open.
-fn tolerated_novelty(task: &TaskReference, config: &MonitorConfig) -> f64 {
+pub(crate) fn tolerated_novelty(task: &TaskReference, config: &MonitorConfig) -> f64 {
     let se = (TAIL_P * (1.0 - TAIL_P) / task.similarity.len() as f64).sqrt();
     (config.novelty_tolerance + config.reference_margin_se * se / foreign_share_below(TAIL_P)).min(0.5)
-}
-
-fn decay(config: &MonitorConfig) -> f64 {
-    0.5_f64.powf(1.0 / config.half_life)
 }
 
 /// Everything that is remembered of one task.
@@ -119,6 +116,8 @@ pub(crate) struct TaskState {
     pub(crate) signals: Signals,
     pub(crate) recent: RecentObservations,
     pub(crate) labelled: Labelled,
+    /// The same watch over parts of the traffic.
+    pub(crate) slices: Slices,
     /// Exponentially weighted sum of residuals: where the task is moving. `[dim]`.
     pub(crate) drift: Vec<f32>,
     pub(crate) mix: MixBet,
@@ -144,16 +143,17 @@ impl TaskState {
         let task_reference = reference.task(task);
         let dim = reference.schema().dim();
         #[expect(clippy::cast_possible_truncation, reason = "a factor just below one")]
-        let decay_f32 = decay(config) as f32;
+        let decay_f32 = config.decay() as f32;
         Self {
             task,
             signals: Signals::new(task_reference, config),
             recent: RecentObservations::new(dim),
             labelled: Labelled::default(),
+            slices: Slices::new(task_reference, reference.slices(task), config),
             drift: vec![0.0; dim],
             mix: MixBet::new(
                 &task_reference.class_counts,
-                decay(config),
+                config.decay(),
                 MIX_PRIOR,
                 config.mix_tolerance_nats,
             ),
@@ -178,7 +178,13 @@ impl TaskState {
     }
 
     /// Takes one observation into every detector that needs no label.
-    pub(crate) fn observe(&mut self, reference: &TaskReference, batch: &ScoredBatch, row: usize) -> Place {
+    pub(crate) fn observe(
+        &mut self,
+        reference: &TaskReference,
+        config: &MonitorConfig,
+        batch: &ScoredBatch,
+        row: usize,
+    ) -> Place {
         let step = self.recent.next_step();
         let confidence = f64::from(batch.observations.confidences()[row]);
         let expected = match &reference.calibration {
@@ -191,13 +197,18 @@ impl TaskState {
         if let Some(stratum) = stratum {
             self.selection.observe(stratum);
         }
+        let slices = self.slices.place(batch.observations.attributes(row), config);
         if !repeated {
             self.detect(reference, batch, row, step);
+            let at_ms = batch.observations.timestamps_ms()[row];
+            self.slices
+                .observe(slices, batch.p_novelty[row], confidence, step, at_ms);
         }
         Place {
             step,
             repeated,
             stratum,
+            slices,
         }
     }
 
@@ -277,6 +288,7 @@ impl TaskState {
         self.signals.loss.lift();
         self.signals.unknown_label.lift();
         self.class_loss.reset();
+        self.slices.forget_quality();
     }
 
     /// A common shift is over: what labels raised in it was its doing, and labels of its observations no longer count.
@@ -296,6 +308,7 @@ impl TaskState {
         if raised_in_it(&self.signals.unknown_label) {
             self.signals.unknown_label.lift();
         }
+        self.slices.end_common_shift(eclipse);
         self.eclipse = Some(eclipse);
     }
 
@@ -338,6 +351,7 @@ impl TaskState {
         if unknown {
             return;
         }
+        self.slices.label(record.slices, record.loss, weight, step, at);
         match (record.outcome, &reference.regression) {
             (Outcome::Number { absolute_error }, Some(bet)) => {
                 self.signals

@@ -246,6 +246,7 @@ mod tests {
                 coherence: score(),
                 class_cosine: 0.375,
             },
+            slices: BTreeMap::new(),
         }
     }
 

@@ -9,8 +9,8 @@ use bellwether_api::{
 use bellwether_events::TaskKind;
 use bellwether_monitor::{
     ClassStatus, Disagreement, Estimate, Interval, ModelStatus, NoveltyStatus, PipelineCounts, QualityReport,
-    QualityStatus, ReliabilityCurve, ReliabilityPoint, SignalStatus, StratumStatus, TaskStatus, TimelineLine,
-    Verdict, rfc3339,
+    QualityStatus, ReliabilityCurve, ReliabilityPoint, SignalStatus, SliceStatus, StratumStatus, TaskStatus,
+    TimelineLine, Verdict, rfc3339,
 };
 use std::net::SocketAddr;
 use std::time::Duration;
@@ -72,6 +72,22 @@ pub fn task(name: &str, verdict: Verdict) -> TaskStatus {
             affinity: f64::NAN,
             misrouted_to: None,
         },
+        slices: vec![SliceStatus {
+            attribute: "language".to_owned(),
+            value: "de \"CH\"".to_owned(),
+            observations: 240,
+            labels: 54,
+            in_reference: 60,
+            signals: vec![SignalStatus {
+                signal: "loss",
+                active: verdict.is_alarm(),
+                log_e_value: 2.5,
+                threshold: 14.9,
+                value: 0.29,
+                tolerance: 0.11,
+            }],
+        }],
+        unwatched_slice_values: 3,
     }
 }
 

@@ -2,9 +2,9 @@ use super::*;
 use crate::batch::{ObservationBatch, Prediction};
 use arrow::array::{
     Array, ArrayRef, DictionaryArray, FixedSizeListArray, Float16Array, Float32Array, Float64Array,
-    Int32Array, Int64Array, LargeListArray, LargeStringArray, ListArray, NullArray, RecordBatch, StringArray,
-    StringViewArray, TimestampMicrosecondArray, TimestampMillisecondArray, TimestampNanosecondArray,
-    TimestampSecondArray, UInt8Array,
+    Int32Array, Int64Array, LargeListArray, LargeStringArray, ListArray, MapBuilder, NullArray, RecordBatch,
+    StringArray, StringBuilder, StringViewArray, StructArray, TimestampMicrosecondArray,
+    TimestampMillisecondArray, TimestampNanosecondArray, TimestampSecondArray, UInt8Array,
 };
 use arrow::buffer::OffsetBuffer;
 use arrow::datatypes::{Field, Float32Type, UInt8Type};
@@ -420,4 +420,44 @@ fn the_width_of_a_column_is_found() {
     let batch = batch(&[("embedding", Arc::new(lists))]);
     assert_eq!(fixed_embedding_width(&batch.schema()), Ok(None));
     assert_eq!(embedding_width(&batch), Ok(Some(1)));
+}
+
+#[test]
+fn attributes_are_read_from_maps_and_structs_and_other_types_are_ignored() {
+    type Expected = [Option<(&'static str, &'static str)>; 3];
+
+    let mut map = MapBuilder::new(None, StringBuilder::new(), StringBuilder::new());
+    map.keys().append_value("language");
+    map.values().append_value("de");
+    map.keys().append_value("client");
+    map.values().append_null();
+    map.append(true).unwrap();
+    map.append(false).unwrap();
+    map.keys().append_value("channel");
+    map.values().append_value("app");
+    map.append(true).unwrap();
+    let language: ArrayRef = Arc::new(StringArray::from(vec![Some("de"), Some("en"), None]));
+    let number: ArrayRef = Arc::new(Int32Array::from(vec![1, 2, 3]));
+    let fields = [("language", language), ("number", number)]
+        .map(|(name, array)| (Arc::new(Field::new(name, array.data_type().clone(), true)), array));
+    let columns = StructArray::from(fields.to_vec());
+    let text = StringArray::from(vec!["a", "b", "c"]);
+    let cases: [(ArrayRef, Expected); 3] = [
+        (
+            Arc::new(map.finish()),
+            [Some(("language", "de")), None, Some(("channel", "app"))],
+        ),
+        (
+            Arc::new(columns),
+            [Some(("language", "de")), Some(("language", "en")), None],
+        ),
+        (Arc::new(text), [None; 3]),
+    ];
+    for (array, expected) in cases {
+        let (read, rejects) = decode(&batch(&[("attributes", array)])).unwrap();
+        assert_eq!(rejects, []);
+        for (row, pair) in expected.into_iter().enumerate() {
+            assert_eq!(read.attributes(row).next(), pair, "row {row}");
+        }
+    }
 }

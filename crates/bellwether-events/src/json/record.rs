@@ -1,5 +1,6 @@
 //! From bytes to records: one object, an array of objects, or objects one after the other (JSON lines).
 
+use super::attributes::AttributesField;
 use super::probabilities::{Probabilities, ProbabilitiesSeed};
 use super::value::{Embedding, EmbeddingSeed, Kind, Scalar};
 use crate::check::non_finite;
@@ -18,6 +19,7 @@ pub(crate) struct Record<'de> {
     pub(crate) text: Scalar<'de>,
     pub(crate) prediction: Scalar<'de>,
     pub(crate) label: Scalar<'de>,
+    pub(crate) attributes: AttributesField<'de>,
 }
 
 /// Where the arrays of a record go. Reused, so that a stream settles into no allocation for them.
@@ -213,6 +215,10 @@ impl<'de, F: FnMut(&Record<'de>, &mut Arrays) -> Result<(), Fault>> Visitor<'de>
     }
 }
 
+#[expect(
+    clippy::large_enum_variant,
+    reason = "one at a time, on the stack: a box would allocate for every record"
+)]
 enum Value<'de> {
     Record(Record<'de>),
     Other(Option<Kind>),
@@ -232,6 +238,7 @@ enum Field {
     Prediction,
     Probabilities,
     Label,
+    Attributes,
     #[serde(other)]
     Other,
 }
@@ -263,6 +270,7 @@ impl<'de> Visitor<'de> for RecordSeed<'_> {
                 Field::Timestamp => record.timestamp = map.next_value()?,
                 Field::Text => record.text = map.next_value()?,
                 Field::Label => record.label = map.next_value()?,
+                Field::Attributes => record.attributes = map.next_value()?,
                 Field::Prediction => {
                     arrays.field = Some("prediction");
                     record.prediction = map.next_value()?;

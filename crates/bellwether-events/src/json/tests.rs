@@ -78,6 +78,28 @@ fn every_field_of_the_contract_is_read() {
 }
 
 #[test]
+fn attributes_that_are_strings_or_whole_numbers_are_kept_and_nothing_in_them_refuses_a_record() {
+    let batch = accepted(&json!({
+        "attributes": {"language": "de", "client": 17, "weight": 0.5, "beta": true, "none": null, "list": ["x"], "app \"1\"": "é"}
+    }));
+    let mut kept: Vec<(&str, &str)> = batch.attributes(0).collect();
+    kept.sort_unstable();
+    assert_eq!(kept, [("app \"1\"", "é"), ("client", "17"), ("language", "de")]);
+    for odd in [
+        json!([["a", "b"]]),
+        json!("a=b"),
+        json!(3),
+        json!(-1),
+        json!(0.5),
+        json!(true),
+        json!(null),
+        json!({}),
+    ] {
+        assert_eq!(accepted(&json!({"attributes": odd})).attributes(0).count(), 0);
+    }
+}
+
+#[test]
 fn times_are_rfc3339_or_epoch_milliseconds() {
     const NEITHER: &str = "`timestamp` must be RFC 3339 with an offset (2026-03-14T15:00:00Z) or whole milliseconds \
                            since the epoch, found ";

@@ -26,6 +26,7 @@ pub use reports::QualityReports;
 use crate::outcome::Outcome;
 use crate::recent::RecentObservations;
 use crate::reference::TaskReference;
+use crate::slices::SliceSet;
 use crate::status::{Estimate, Interval, QualityStatus};
 use bellwether_events::TaskKind;
 use bellwether_stats::{
@@ -51,6 +52,8 @@ pub(crate) struct LabelRecord {
     pub(crate) p_novelty: f64,
     /// Stratum of confidence, for the correction of selective labelling.
     pub(crate) stratum: Option<usize>,
+    /// Slices of its observation.
+    pub(crate) slices: SliceSet,
     /// Of a copy that is no evidence of its own.
     pub(crate) repeated: bool,
     pub(crate) outcome: Outcome,

@@ -1,6 +1,7 @@
 //! From labelled observations to a reference.
 
 use super::manifest::{FORMAT_VERSION, ReferenceManifest, ReferenceQuality, ReferenceRows};
+use super::slices;
 use super::text_form::Form;
 use super::{NEIGHBOURS, Reference, ReferenceError, self_play, unit_rows};
 use crate::config::MonitorConfig;
@@ -11,6 +12,7 @@ use bellwether_stats::{NearestSimilarity, SpanCounts, Trigrams};
 use half::f16;
 use std::collections::BTreeMap;
 use std::hash::Hasher;
+use std::ops::Range;
 
 /// Builds a reference from observations and their labels, `labels[row]` for each row.
 ///
@@ -72,15 +74,7 @@ pub fn build(
     let dim = schema.dim();
     let unit = unit_rows(&rows, dim);
 
-    let mut similarities = vec![0.0_f32; rows.len() * schema.len()];
-    let mut column = vec![0.0; rows.len()];
-    for (t, range) in ranges.iter().enumerate() {
-        let distinct = super::task::distinct_rows(&unit[range.start * dim..range.end * dim], dim);
-        NearestSimilarity::new(&distinct, dim, NEIGHBOURS).query(&unit, &mut column);
-        for (row, &s) in column.iter().enumerate() {
-            similarities[row * schema.len() + t] = s;
-        }
-    }
+    let similarities = all_similarities(&unit, &ranges, dim);
     rows.own_similarity = rows
         .task
         .iter()
@@ -125,9 +119,13 @@ pub fn build(
         alien_similarity: alien_similarity(&similarities, &rows.task, schema.len()),
         trigrams: trigrams.counts().collect(),
         self_play: self_play::untrained(),
+        slices: BTreeMap::new(),
     };
     let reference = Reference::assemble(manifest.clone(), &rows, &MonitorConfig::default())?;
     manifest.self_play = self_play::train(&reference, &rows, &unit, &similarities, &ranges);
+    manifest.slices = slices::of(&reference, &rows, &ranges, |row| {
+        observations.attributes(order[row])
+    });
     Ok((manifest, rows))
 }
 
@@ -163,6 +161,21 @@ fn measure(schema: &ModelSchema, labelled: &[Vec<Facts>]) -> BTreeMap<String, Me
         .collect()
 }
 
+/// Similarity of each row to each task, `[rows, tasks]`.
+fn all_similarities(unit: &[f32], ranges: &[Range<usize>], dim: usize) -> Vec<f32> {
+    let rows = unit.len() / dim;
+    let mut similarities = vec![0.0_f32; rows * ranges.len()];
+    let mut column = vec![0.0; rows];
+    for (t, range) in ranges.iter().enumerate() {
+        let distinct = super::task::distinct_rows(&unit[range.start * dim..range.end * dim], dim);
+        NearestSimilarity::new(&distinct, dim, NEIGHBOURS).query(unit, &mut column);
+        for (row, &s) in column.iter().enumerate() {
+            similarities[row * ranges.len() + t] = s;
+        }
+    }
+    similarities
+}
+
 fn unit_f16(embedding: &[f32]) -> impl Iterator<Item = f16> + '_ {
     let norm = embedding
         .iter()
@@ -173,7 +186,7 @@ fn unit_f16(embedding: &[f32]) -> impl Iterator<Item = f16> + '_ {
     embedding.iter().map(move |&x| f16::from_f64(f64::from(x) / norm))
 }
 
-fn own_nearest(similarities: &[f32], tasks: usize, range: &std::ops::Range<usize>, task: TaskId) -> f64 {
+fn own_nearest(similarities: &[f32], tasks: usize, range: &Range<usize>, task: TaskId) -> f64 {
     let own = range
         .clone()
         .filter(|row| {

@@ -44,6 +44,37 @@ pub struct ReferenceManifest {
     pub trigrams: Vec<(u16, u32)>,
     /// What self-play taught.
     pub self_play: SelfPlay,
+    /// By task: what its rows say of the values of their attributes; empty without attributes.
+    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+    pub slices: BTreeMap<String, Vec<ReferenceSlice>>,
+}
+
+/// One value of one attribute in the rows of one task.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct ReferenceSlice {
+    /// The attribute.
+    pub attribute: String,
+    /// Its value.
+    pub value: String,
+    /// Rows that have it.
+    pub size: usize,
+    /// Of the loss in `[0, 1]`: 1 where prediction and label differ, the rank of the absolute error for numbers.
+    pub loss: SliceStatistic,
+    /// Of one minus confidence; `None` without probabilities.
+    pub doubt: Option<SliceStatistic>,
+    /// Of the far statistic: how much of it lies in the task's tail.
+    pub far: SliceStatistic,
+}
+
+/// A mean over the rows of a slice.
+#[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize)]
+pub struct SliceStatistic {
+    /// The mean of its own rows.
+    pub observed: f64,
+    /// The same, leaning on the task's mean as a small sample has to.
+    pub mean: f64,
+    /// Standard error of the mean, by a variance that leans on the task's.
+    pub standard_error: f64,
 }
 
 /// Labelled quality of one task in the reference.

@@ -4,11 +4,15 @@ mod build;
 mod coupling;
 mod manifest;
 mod self_play;
+mod slices;
 mod task;
 mod text_form;
 
 pub use build::build;
-pub use manifest::{FORMAT_VERSION, ReferenceManifest, ReferenceQuality, ReferenceRows, Score, SelfPlay};
+pub use manifest::{
+    FORMAT_VERSION, ReferenceManifest, ReferenceQuality, ReferenceRows, ReferenceSlice, Score, SelfPlay,
+    SliceStatistic,
+};
 pub use task::TaskReference;
 pub(crate) use task::{BULK_P, far_statistic};
 pub(crate) use text_form::Form;
@@ -156,6 +160,12 @@ impl Reference {
     /// What is normal for the quality of a task.
     pub(crate) fn quality(&self, task: TaskId) -> &QualityReference {
         &self.quality[task.index()]
+    }
+
+    /// What it knows of the slices of a task.
+    pub(crate) fn slices(&self, task: TaskId) -> &[ReferenceSlice] {
+        let of_task = self.manifest.slices.get(self.schema.name(task));
+        of_task.map_or(&[], Vec::as_slice)
     }
 
     /// What the file states about itself.

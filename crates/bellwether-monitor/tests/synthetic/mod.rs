@@ -1,7 +1,8 @@
 //! A small model in a made-up embedding space: three tasks of four classes each, every class a cloud of its own.
 
 use bellwether_events::{
-    LabelRow, ModelSchema, ObservationBatch, ObservationRow, Prediction, TaskId, TaskKind, TaskSpec,
+    Attribute, LabelRow, ModelSchema, ObservationBatch, ObservationRow, Prediction, TaskId, TaskKind,
+    TaskSpec,
 };
 use bellwether_monitor::{Engine, MonitorConfig, Reference, TimelineLine, build};
 use rand::{Rng, SeedableRng};
@@ -31,6 +32,7 @@ pub(crate) struct Input {
     pub(crate) predicted: u32,
     pub(crate) confidence: f32,
     pub(crate) label: String,
+    pub(crate) attributes: Vec<(String, String)>,
 }
 
 /// Draws inputs.
@@ -93,6 +95,7 @@ impl World {
             predicted,
             confidence,
             label: format!("c{class}"),
+            attributes: Vec::new(),
         }
     }
 
@@ -106,6 +109,7 @@ impl World {
             predicted,
             confidence,
             label: "__other__".to_owned(),
+            attributes: Vec::new(),
         }
     }
 
@@ -135,6 +139,8 @@ pub(crate) fn batch(schema: &ModelSchema, inputs: &[Input], start: usize) -> Obs
         let rest = (1.0 - input.confidence) / (CLASSES - 1) as f32;
         let mut probabilities = [rest; CLASSES as usize];
         probabilities[input.predicted as usize] = input.confidence;
+        let pair = |(name, value): &(String, String)| (name.clone().into(), value.clone().into());
+        let attributes: Vec<Attribute<'_>> = input.attributes.iter().map(pair).collect();
         builder.push(&ObservationRow {
             event_id: &format!("e{at:06}"),
             task: TaskId(input.task),
@@ -143,6 +149,7 @@ pub(crate) fn batch(schema: &ModelSchema, inputs: &[Input], start: usize) -> Obs
             embedding: &input.embedding,
             prediction: Prediction::Class(input.predicted),
             probabilities: &probabilities,
+            attributes: &attributes,
         });
     }
     builder.finish()
@@ -165,10 +172,19 @@ pub(crate) fn labels(inputs: &[Input], start: usize) -> Vec<LabelRow> {
 
 /// A reference of ordinary inputs.
 pub(crate) fn reference() -> Arc<Reference> {
+    reference_of(|_, _| {})
+}
+
+/// A reference of ordinary inputs, each changed by `dress`.
+pub(crate) fn reference_of(dress: impl Fn(&mut World, &mut Input)) -> Arc<Reference> {
     let (schema, mut world) = (schema(), World::new(1));
     let inputs: Vec<Input> = (0..4)
         .flat_map(|task| (0..ROWS_PER_TASK).map(move |_| task))
-        .map(|task| world.ordinary(task))
+        .map(|task| {
+            let mut input = world.ordinary(task);
+            dress(&mut world, &mut input);
+            input
+        })
         .collect();
     let truth: Vec<String> = inputs.iter().map(|input| input.label.clone()).collect();
     let (manifest, rows) =
@@ -183,7 +199,18 @@ pub(crate) fn play(
     cut: usize,
     with_labels: bool,
 ) -> (Engine, Vec<TimelineLine>) {
-    let mut engine = Engine::new(Arc::clone(reference), MonitorConfig::default());
+    play_with(reference, MonitorConfig::default(), inputs, cut, with_labels)
+}
+
+/// The same with a configuration.
+pub(crate) fn play_with(
+    reference: &Arc<Reference>,
+    config: MonitorConfig,
+    inputs: &[Input],
+    cut: usize,
+    with_labels: bool,
+) -> (Engine, Vec<TimelineLine>) {
+    let mut engine = Engine::new(Arc::clone(reference), config);
     let schema = engine.schema().clone();
     let mut lines = Vec::new();
     for (n, chunk) in inputs.chunks(cut).enumerate() {

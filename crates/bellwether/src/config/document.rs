@@ -38,6 +38,7 @@ enum Value {
     String(String),
     Integer(i64),
     Float(f64),
+    Strings(Vec<String>),
     Other(&'static str),
 }
 
@@ -47,6 +48,7 @@ impl Value {
             Self::String(_) => "a string",
             Self::Integer(_) => "an integer",
             Self::Float(_) => "a number with a point",
+            Self::Strings(_) => "an array of strings",
             Self::Other(kind) => kind,
         }
     }
@@ -142,6 +144,23 @@ impl Document {
         }
     }
 
+    /// Strings, at most `most` of them.
+    pub(crate) fn strings(&mut self, key: &str, most: usize) -> Option<Vec<String>> {
+        let fix = format!("write at most {most} strings, such as [\"language\", \"channel\"]");
+        match self.ask(key)? {
+            Value::Strings(texts) if texts.len() <= most => Some(texts),
+            Value::Strings(texts) => {
+                self.problem(key, format!("{} are too many", texts.len()), &fix);
+                None
+            }
+            other => {
+                let what = format!("an array of strings is needed, not {}", other.kind());
+                self.problem(key, what, &fix);
+                None
+            }
+        }
+    }
+
     /// A string that parses as `T`.
     pub(crate) fn parsed<T: FromStr>(&mut self, key: &str, form: &str) -> Option<T> {
         let text = self.string(key)?;
@@ -224,10 +243,10 @@ impl Document {
                 Value::Float(x) => Some(x.to_string()),
                 Value::Other("true") => Some("true".to_owned()),
                 Value::Other("false") => Some("false".to_owned()),
-                Value::Other(kind) => {
+                other => {
                     self.problem(
                         &key,
-                        format!("a string is needed, not {kind}"),
+                        format!("a string is needed, not {}", other.kind()),
                         "write it in quotes",
                     );
                     None
@@ -336,7 +355,14 @@ fn simple(value: &Spanned<DeValue<'_>>) -> Value {
         DeValue::Boolean(true) => Value::Other("true"),
         DeValue::Boolean(false) => Value::Other("false"),
         DeValue::Datetime(_) => Value::Other("a date"),
-        DeValue::Array(_) => Value::Other("an array"),
+        DeValue::Array(items) => items
+            .iter()
+            .map(|item| match item.get_ref() {
+                DeValue::String(text) => Some(text.to_string()),
+                _ => None,
+            })
+            .collect::<Option<Vec<String>>>()
+            .map_or(Value::Other("an array of other things"), Value::Strings),
         DeValue::Table(_) => Value::Other("a table"),
     }
 }

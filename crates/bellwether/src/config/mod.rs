@@ -2,7 +2,7 @@
 
 mod document;
 
-use bellwether_monitor::MonitorConfig;
+use bellwether_monitor::{MAX_SLICE_ATTRIBUTES, MonitorConfig};
 use document::Document;
 pub(crate) use document::Problem;
 use std::net::SocketAddr;
@@ -154,6 +154,18 @@ fn monitor(document: &mut Document, defaults: MonitorConfig) -> MonitorConfig {
     if let Some(n) = document.integer("monitor.probability_classes", 0..=1_000_000) {
         config.probability_classes = usize::try_from(n).unwrap_or(usize::MAX);
     }
+    if let Some(names) = document.strings("monitor.slice_attributes", MAX_SLICE_ATTRIBUTES) {
+        config.slice_attributes = names;
+    }
+    if let Some(n) = document.integer("monitor.max_slice_attributes", 0..=MAX_SLICE_ATTRIBUTES as u64) {
+        config.max_slice_attributes = usize::try_from(n).unwrap_or(MAX_SLICE_ATTRIBUTES);
+    }
+    if let Some(n) = document.integer("monitor.max_slices", 0..=250) {
+        config.max_slices = usize::try_from(n).unwrap_or(0);
+    }
+    if let Some(n) = document.integer("monitor.slice_min_observations", 1..=1_000_000) {
+        config.slice_min_observations = n;
+    }
     if let Some(ms) = document.duration_ms("monitor.persistence") {
         config.persistence_hours = ms as f64 / HOUR_MS;
     }
@@ -185,6 +197,28 @@ mod tests {
             (documented.listen, documented.reference),
             (defaults.listen, defaults.reference)
         );
+    }
+
+    #[test]
+    fn slices_are_named_by_an_array_of_strings() {
+        let text = "[monitor]\nslice_attributes = [\"language\", \"channel\"]\nmax_slices = 7";
+        let config = Config::parse(text, Path::new("")).expect("no problem").monitor;
+        assert_eq!(config.slice_attributes, ["language", "channel"]);
+        assert_eq!(config.max_slices, 7);
+        for (value, what) in [
+            ("\"language\"", "an array of strings is needed, not a string"),
+            (
+                "[1]",
+                "an array of strings is needed, not an array of other things",
+            ),
+            ("[\"a\", \"b\", \"c\", \"d\", \"e\"]", "5 are too many"),
+        ] {
+            let fix = "write at most 4 strings, such as [\"language\", \"channel\"]";
+            assert_eq!(
+                problems(&format!("[monitor]\nslice_attributes = {value}")),
+                [format!("line 2: monitor.slice_attributes: {what}; {fix}")]
+            );
+        }
     }
 
     #[test]
