@@ -350,6 +350,7 @@ mod tests {
                 embedding: &[1.0],
                 prediction,
                 probabilities,
+                attributes: &[],
             });
         }
         let batch = builder.finish();

@@ -201,6 +201,7 @@ mod tests {
                 p_novelty: 1.0,
                 stratum: None,
                 repeated: false,
+                slices: crate::slices::SliceSet::empty(),
                 outcome: Outcome::Unreadable,
                 loss: 0.0,
             },
