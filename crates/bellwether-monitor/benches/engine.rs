@@ -1,7 +1,9 @@
 //! What one quiet observation costs, on one core, with every signal on: ten tasks of fifteen classes, 700 reference rows
 //! each, 384 dimensions.
 
-use bellwether_events::{ModelSchema, ObservationBatch, ObservationRow, Prediction, TaskId, TaskKind, TaskSpec};
+use bellwether_events::{
+    ModelSchema, ObservationBatch, ObservationRow, Prediction, TaskId, TaskKind, TaskSpec,
+};
 use bellwether_monitor::{Engine, MonitorConfig, Reference, build};
 use criterion::{BatchSize, Criterion, Throughput, criterion_group, criterion_main};
 use rand::{Rng, SeedableRng};
@@ -76,7 +78,9 @@ impl Traffic {
                 event_id: &format!("event {}", self.sent),
                 task: TaskId(task),
                 timestamp_ms: self.sent * 1000,
-                text: Some(&format!("please show me the state of my order number {subject} in class {class}")),
+                text: Some(&format!(
+                    "please show me the state of my order number {subject} in class {class}"
+                )),
                 embedding: &embedding,
                 prediction: Prediction::Class(class),
                 probabilities: &probabilities,

@@ -80,6 +80,10 @@ pub struct MonitorConfig {
 /// Most attributes that one observation can be sliced by.
 pub const MAX_SLICE_ATTRIBUTES: usize = 4;
 
+/// Shares of the one budget of false alarms: the tasks', and that of all their slices. Evidence pays for a share by its
+/// logarithm: the tasks lose a tenth of a nat, a slice waits for 2.3 more.
+const TASKS_SHARE: f64 = 0.9;
+const SLICES_SHARE: f64 = 0.1;
 /// Signals that can by themselves lead to an alarm and share its budget: novelty, confidence, loss, unknown labels.
 const ALARM_SIGNALS: f64 = 4.0;
 /// Signals that by themselves can only lead to `watch`: within-class movement, mix, and the texts' form.
@@ -107,16 +111,16 @@ impl MonitorConfig {
     }
 
     /// Logarithm at which a slice's loss raises. An observation steps at most one slice of each attribute, so all slices
-    /// together give at most one false alarm a run length, whatever their number; the tasks' own budget is beside it.
+    /// together take their share of the budget, whatever their number.
     #[must_use]
     pub fn slice_alarm_threshold(&self) -> f64 {
-        (self.average_run_length * SLICE_ALARM_SIGNALS * self.slices_of_observation()).ln()
+        (self.average_run_length * SLICE_ALARM_SIGNALS * self.slices_of_observation() / SLICES_SHARE).ln()
     }
 
     /// Logarithm at which a slice's confidence and novelty raise.
     #[must_use]
     pub fn slice_watch_threshold(&self) -> f64 {
-        (self.watch_run_length * SLICE_WATCH_SIGNALS * self.slices_of_observation()).ln()
+        (self.watch_run_length * SLICE_WATCH_SIGNALS * self.slices_of_observation() / SLICES_SHARE).ln()
     }
 
     /// Forgetting of an exponentially weighted mean, an observation.
@@ -128,13 +132,13 @@ impl MonitorConfig {
     /// false alarms per observation of the model does not grow with the number of tasks; it does with the signals.
     #[must_use]
     pub fn alarm_threshold(&self) -> f64 {
-        (self.average_run_length * ALARM_SIGNALS).ln()
+        (self.average_run_length * ALARM_SIGNALS / TASKS_SHARE).ln()
     }
 
     /// Logarithm at which a watch signal raises.
     #[must_use]
     pub fn watch_threshold(&self) -> f64 {
-        (self.watch_run_length * WATCH_SIGNALS).ln()
+        (self.watch_run_length * WATCH_SIGNALS / TASKS_SHARE).ln()
     }
 }
 
