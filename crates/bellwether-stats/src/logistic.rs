@@ -1,6 +1,5 @@
 //! Binary logistic regression with an L2 penalty and balanced classes.
 
-use crate::edetector::log_add_exp;
 use crate::error::{Error, all_finite};
 
 /// Centre and scale of features, so that the penalty treats them alike.
@@ -221,6 +220,12 @@ fn solve_positive_definite(a: &mut [f64], b: &mut [f64], k: usize) {
     }
 }
 
+/// `ln(e^a + e^b)` without overflow.
+fn log_add_exp(a: f64, b: f64) -> f64 {
+    let (high, low) = if a >= b { (a, b) } else { (b, a) };
+    high + (low - high).exp().ln_1p()
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -251,5 +256,11 @@ mod tests {
     fn one_class_gives_no_opinion() {
         let model = LogisticModel::fit(&[vec![1.0, 3.0], vec![1.0, 4.0]], &[true, true]).unwrap();
         assert!(model.log_odds(&[1.0, 100.0]) == 0.0 && model.training_accuracy.is_nan());
+    }
+
+    #[test]
+    fn log_add_exp_is_symmetric_and_exact_at_equal_arguments() {
+        assert!((log_add_exp(3.0, 3.0) - (3.0 + 2.0_f64.ln())).abs() < 1e-12);
+        assert!((log_add_exp(-700.0, 5.0) - log_add_exp(5.0, -700.0)).abs() < f64::EPSILON);
     }
 }
