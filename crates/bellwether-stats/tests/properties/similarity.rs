@@ -85,6 +85,46 @@ proptest! {
     }
 
     #[test]
+    fn a_search_in_few_directions_never_finds_more_than_there_is_and_nearly_all(
+        seed in any::<u64>(), dim in prop_oneof![Just(100_usize), Just(384)], sample in 129..600_usize,
+    ) {
+        // Rows about a few dozen topics, as sentence embeddings are.
+        let mut rng = ChaCha8Rng::seed_from_u64(seed);
+        let topics = unit_rows(&mut rng, 40, dim);
+        let mut scattered = |n: usize| -> Vec<f32> {
+            let noise = unit_rows(&mut rng, n, dim);
+            let mut rows: Vec<f32> = noise
+                .chunks(dim)
+                .enumerate()
+                .flat_map(|(i, noise)| {
+                    let topic = &topics[i % 40 * dim..][..dim];
+                    noise.iter().zip(topic).map(|(e, t)| t + 0.7 * e)
+                })
+                .collect();
+            normalise(&mut rows, dim);
+            rows
+        };
+        let (rows, queries) = (scattered(sample), scattered(50));
+        let (mut got, mut full) = (vec![f32::NAN; 50], vec![f32::NAN; 50]);
+        let index = NearestSimilarity::new(&rows, dim, 5);
+        index.query(&queries, &mut got);
+        index.query_fully(&queries, &mut full);
+        let mut lost = 0.0;
+        for (query, (got, full)) in queries.chunks(dim).zip(got.into_iter().zip(full)) {
+            let mut cosines: Vec<f32> = rows
+                .chunks(dim)
+                .map(|row| row.iter().zip(query).map(|(a, b)| a * b).sum())
+                .collect();
+            cosines.sort_by(|a, b| b.total_cmp(a));
+            let want = cosines[..5].iter().sum::<f32>() / 5.0;
+            prop_assert!((full - want).abs() < 3e-5, "{} {}", full, want);
+            prop_assert!(got <= want + 3e-5, "{} {}", got, want);
+            lost += (want - got) / 50.0;
+        }
+        prop_assert!(lost < 0.01, "{}", lost);
+    }
+
+    #[test]
     fn squared_mean_shift_does_not_depend_on_row_order_and_adds_the_shift(
         seed in any::<u64>(), n in 2..40_usize, dim in 1..20_usize,
     ) {

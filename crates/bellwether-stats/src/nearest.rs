@@ -1,0 +1,246 @@
+//! How near is a vector to a reference sample?
+
+use crate::fixed_rows::FixedRows;
+use crate::principal::principal_directions;
+use ndarray::{Array2, ArrayView2, Axis};
+
+/// Cosines above this are taken for the same text: left out, for the reference and the stream alike, so that a
+/// reference's own repeats do not make it look denser than the stream can be.
+pub const IDENTICAL_COSINE: f32 = 0.9995;
+
+/// Most neighbours that are averaged.
+const MOST: usize = 16;
+/// Principal directions in which candidates are sought.
+const DIRECTIONS: usize = 64;
+/// Candidates at least for each neighbour that is averaged, whose cosines are computed in full.
+const CANDIDATES: usize = 3;
+/// Samples up to this size are searched in full.
+const SMALL: usize = 128;
+/// Queries searched at a time: bounds the scratch memory, and their cosines stay in the cache.
+const BLOCK: usize = 64;
+/// Values of which the highest is looked at first.
+const HAND: usize = 8;
+
+/// Mean cosine to the `k` nearest of a reference sample; identical vectors do not count.
+///
+/// Sun et al., "Out-of-Distribution Detection with Deep Nearest Neighbors" (2022), with a mean in place of the k-th.
+///
+/// A large sample is searched in two steps: the candidates are the rows whose cosine in the sample's leading principal
+/// directions is largest, and the mean is that of the nearest among them, in full. On sentence embeddings nearly all the
+/// neighbours are found; what is missed can only make a vector look a little further, and does so to the reference's own
+/// rows alike, so ranks among them are as valid as those of a full search.
+#[derive(Debug, Clone)]
+pub struct NearestSimilarity {
+    rows: FixedRows,
+    search: Option<Search>,
+    k: usize,
+}
+
+/// The sample in few dimensions.
+#[derive(Debug, Clone)]
+struct Search {
+    /// `[dim, directions]`.
+    directions: Array2<f32>,
+    /// The rows along them, `[directions, rows]`.
+    rows: Array2<f32>,
+}
+
+impl NearestSimilarity {
+    /// An index over unit vectors `[rows, dim]`, row-major. `k` is held to `1..=16`, and to `rows`. O(rows · dim · 64).
+    ///
+    /// # Panics
+    /// When the slice is not a whole number of rows, or `dim` is zero.
+    #[must_use]
+    pub fn new(unit_rows: &[f32], dim: usize, k: usize) -> Self {
+        let rows = unit_rows.len() / dim;
+        let search = (rows > SMALL && dim > DIRECTIONS).then(|| {
+            let view = ArrayView2::from_shape((rows, dim), unit_rows).expect("whole rows are given");
+            let directions = principal_directions(&view, DIRECTIONS);
+            Search {
+                rows: view.dot(&directions).t().as_standard_layout().into_owned(),
+                directions,
+            }
+        });
+        Self {
+            rows: FixedRows::new(unit_rows, dim),
+            search,
+            k: k.clamp(1, MOST),
+        }
+    }
+
+    /// Number of reference vectors.
+    #[must_use]
+    pub fn len(&self) -> usize {
+        self.rows.len()
+    }
+
+    /// True without reference vectors.
+    #[must_use]
+    pub fn is_empty(&self) -> bool {
+        self.rows.is_empty()
+    }
+
+    /// The reference vectors.
+    #[must_use]
+    pub fn rows(&self) -> &FixedRows {
+        &self.rows
+    }
+
+    /// For unit queries `[n, dim]` writes `out[n]`. A row's result does not depend on the rows beside it, so that batches
+    /// may be cut anywhere. O(n · 64 · (rows + dim)) beside the candidates' n · 3k · dim.
+    ///
+    /// # Panics
+    /// When `queries` is not `[out.len(), dim]`.
+    pub fn query(&self, queries: &[f32], out: &mut [f32]) {
+        let dim = self.rows.dim();
+        let view = ArrayView2::from_shape((out.len(), dim), queries).expect("queries are [n, dim]");
+        let mut cosines = Vec::with_capacity(self.k * CANDIDATES);
+        let Some(search) = &self.search else {
+            for (query, out) in queries.chunks_exact(dim).zip(out) {
+                cosines.clear();
+                self.rows.inner_products(query, 0..self.len(), &mut cosines);
+                *out = self.top_mean(&cosines);
+            }
+            return;
+        };
+        let mut candidates = Largest::default();
+        for (queries, out) in view.axis_chunks_iter(Axis(0), BLOCK).zip(out.chunks_mut(BLOCK)) {
+            let near = queries.dot(&search.directions).dot(&search.rows);
+            for ((query, near), out) in queries.rows().into_iter().zip(near.rows()).zip(out) {
+                let near = near.as_slice().expect("rows of a product are contiguous");
+                candidates.seek(near, self.k * CANDIDATES);
+                cosines.clear();
+                let query = query.to_slice().expect("rows of a slice are contiguous");
+                self.rows
+                    .inner_products(query, candidates.rows.iter().copied(), &mut cosines);
+                *out = self.top_mean(&cosines);
+            }
+        }
+    }
+
+    /// The same by a full search: for vectors from elsewhere, whose neighbours the sample's own directions do not show.
+    /// O(n · rows · dim).
+    ///
+    /// # Panics
+    /// When `queries` is not `[out.len(), dim]`.
+    pub fn query_fully(&self, queries: &[f32], out: &mut [f32]) {
+        if out.is_empty() {
+            return;
+        }
+        let dim = self.rows.dim();
+        let view = ArrayView2::from_shape((out.len(), dim), queries).expect("queries are [n, dim]");
+        let rows = (0..self.len()).flat_map(|row| self.rows.row(row)).collect();
+        let rows = Array2::from_shape_vec((self.len(), dim), rows).expect("whole rows are kept");
+        for (queries, out) in view.axis_chunks_iter(Axis(0), BLOCK).zip(out.chunks_mut(BLOCK)) {
+            let cosines = queries.dot(&rows.t());
+            for (cosines, out) in cosines.rows().into_iter().zip(out) {
+                *out = self.top_mean(cosines.as_slice().expect("rows of a product are contiguous"));
+            }
+        }
+    }
+
+    /// Mean of the `k` largest cosines after leaving out identical ones. A sample smaller than `k` is averaged whole;
+    /// where leaving out makes it so, the missing count as −1: "as far as can be".
+    fn top_mean(&self, cosines: &[f32]) -> f32 {
+        let k = self.k.min(self.len()).max(1);
+        let mut top = [-1.0_f32; MOST];
+        for &cosine in cosines {
+            if cosine > IDENTICAL_COSINE || cosine <= top[k - 1] {
+                continue;
+            }
+            let mut at = k - 1;
+            while at > 0 && top[at - 1] < cosine {
+                top[at] = top[at - 1];
+                at -= 1;
+            }
+            top[at] = cosine;
+        }
+        top[..k].iter().sum::<f32>() / k as f32
+    }
+}
+
+/// Where the largest of a row of values stand.
+///
+/// The values are dealt into many small hands. As many hands as are wanted have a highest value at or above the threshold,
+/// so at least that many values have; and few more, since a hand seldom holds two of them. Nothing is sorted, and all
+/// but the choice among the hands runs in whole registers.
+#[derive(Debug, Default)]
+struct Largest {
+    highest: Vec<f32>,
+    chosen: Vec<f32>,
+    rows: Vec<usize>,
+}
+
+impl Largest {
+    /// Finds at least `most` rows, or all: every row whose value is among the `most` largest, and some more.
+    fn seek(&mut self, values: &[f32], most: usize) {
+        self.rows.clear();
+        let hands = values.len().div_ceil(HAND);
+        if hands <= most {
+            self.rows.extend(0..values.len());
+            return;
+        }
+        self.highest.clear();
+        self.highest.extend_from_slice(&values[..hands]);
+        for dealt in values[hands..].chunks(hands) {
+            for (highest, &value) in self.highest.iter_mut().zip(dealt) {
+                *highest = if value > *highest { value } else { *highest };
+            }
+        }
+        self.chosen.clone_from(&self.highest);
+        let (_, &mut threshold, _) = self
+            .chosen
+            .select_nth_unstable_by(most - 1, |a, b| b.total_cmp(a));
+        for (hand, _) in self.highest.iter().enumerate().filter(|&(_, &h)| h >= threshold) {
+            let of_hand = (hand..values.len()).step_by(hands);
+            self.rows.extend(of_hand.filter(|&row| values[row] >= threshold));
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn nearest(sample: &[f32], query: &[f32], k: usize) -> f32 {
+        let mut out = [f32::NAN];
+        NearestSimilarity::new(sample, query.len(), k).query(query, &mut out);
+        out[0]
+    }
+
+    #[test]
+    fn identical_rows_are_left_out_and_the_missing_are_as_far_as_can_be() {
+        let sample = [1.0, 0.0, 0.6, 0.8, 0.0, 1.0];
+        assert!((nearest(&sample, &[1.0, 0.0], 1) - 0.6).abs() < 1e-4);
+        assert!((nearest(&sample, &[1.0, 0.0], 2) - 0.3).abs() < 1e-4);
+        assert!((nearest(&sample, &[1.0, 0.0], 3) - (0.6 - 1.0) / 3.0).abs() < 1e-4);
+        assert!((nearest(&sample[..2], &[1.0, 0.0], 1) + 1.0).abs() < 1e-6);
+    }
+
+    #[test]
+    fn a_sample_smaller_than_k_is_averaged_whole() {
+        assert!((nearest(&[0.6, 0.8, 0.0, 1.0], &[1.0, 0.0], 5) - 0.3).abs() < 1e-4);
+    }
+
+    #[test]
+    fn an_empty_sample_is_as_far_as_can_be() {
+        let index = NearestSimilarity::new(&[], 2, 5);
+        assert!(index.is_empty());
+        assert!((nearest(&[], &[1.0, 0.0], 5) + 1.0).abs() < f32::EPSILON);
+    }
+
+    #[test]
+    fn the_largest_are_among_the_found_and_few_others() {
+        let values: Vec<f32> = (0..700_u32).map(|i| ((i * 7_919) % 700) as f32).collect();
+        let mut largest = Largest::default();
+        largest.seek(&values, 15);
+        assert!((15..40).contains(&largest.rows.len()), "{}", largest.rows.len());
+        for (row, &value) in values.iter().enumerate() {
+            assert!(value < 685.0 || largest.rows.contains(&row), "{row}");
+        }
+        largest.seek(&[2.0, 2.0, f32::NAN], 15);
+        assert_eq!(largest.rows, [0, 1, 2]);
+        largest.seek(&[1.0; 300], 15);
+        assert_eq!(largest.rows.len(), 300, "equal values are equally near");
+    }
+}
