@@ -347,15 +347,7 @@ fn examine_group(
         return;
     }
     let (dim, tasks) = (reference.schema().dim(), reference.schema().len());
-    let (mut unit, mut similarities) = (Vec::new(), Vec::new());
-    for &step in &steps {
-        let at = unit.len();
-        state.recent.vector(step, &mut unit);
-        match state.recent.get(step).map(|row| row.similarities.as_slice()) {
-            Some(known) if !known.is_empty() => similarities.extend_from_slice(known),
-            _ => similarities.extend(reference.similarities(&unit[at..])),
-        }
-    }
+    let (unit, similarities) = state.recent.vectors_and_similarities(&steps, reference);
     let group = Group {
         unit: &unit,
         similarities: &similarities,
@@ -472,16 +464,19 @@ fn most_central(group: &Group<'_>, steps: &[u64], state: &TaskState) -> Vec<Stri
 
 /// Event ids of the window's least ordinary rows.
 fn strangest(window: &[(u64, &RecentRow)]) -> Vec<String> {
-    let mut rows: Vec<&RecentRow> = window.iter().map(|(_, row)| *row).collect();
-    rows.sort_by(|a, b| {
+    let mut rows: Vec<(u64, &RecentRow)> = window.to_vec();
+    let stranger = |(a_step, a): &(u64, &RecentRow), (b_step, b): &(u64, &RecentRow)| {
         a.p_novelty
             .total_cmp(&b.p_novelty)
             .then(b.timestamp_ms.cmp(&a.timestamp_ms))
-    });
-    rows.iter()
-        .take(EXAMPLES)
-        .map(|row| row.event_id.clone())
-        .collect()
+            .then(a_step.cmp(b_step))
+    };
+    if rows.len() > EXAMPLES {
+        rows.select_nth_unstable_by(EXAMPLES, stranger);
+        rows.truncate(EXAMPLES);
+    }
+    rows.sort_unstable_by(stranger);
+    rows.iter().map(|(_, row)| row.event_id.clone()).collect()
 }
 
 pub(crate) fn hours(ms: i64) -> f64 {

@@ -135,8 +135,11 @@ impl Engine {
         }
         let p_novelty = batch.p_novelty[row];
         let pending = PendingObservation::new(&batch.observations, row, place, p_novelty, probabilities);
-        if let Some((labelled_ms, label)) = self.joins.add_observation(event_id, pending.clone()) {
+        if let Some((labelled_ms, label)) = self.joins.take_label(event_id) {
             self.joined(&pending, event_id, labelled_ms, &label, lines);
+            self.joins.add_labelled(event_id, pending);
+        } else {
+            self.joins.add_waiting(event_id, pending);
         }
     }
 

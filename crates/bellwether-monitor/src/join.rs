@@ -111,21 +111,26 @@ impl JoinTable {
         self.observations.contains_key(&key(event_id))
     }
 
-    /// Adds an observation; returns the label that waited for it, with the time it became known.
-    pub(crate) fn add_observation(
-        &mut self,
-        event_id: &str,
-        mut observation: PendingObservation,
-    ) -> Option<(i64, String)> {
+    /// The label that waited for an observation, with the time it became known.
+    pub(crate) fn take_label(&mut self, event_id: &str) -> Option<(i64, String)> {
+        self.labels.remove(&key(event_id))
+    }
+
+    /// Adds an observation that waits for its label.
+    pub(crate) fn add_waiting(&mut self, event_id: &str, observation: PendingObservation) {
         let key = key(event_id);
-        let waiting = self.labels.remove(&key);
-        observation.labelled = waiting.is_some();
-        if observation.labelled {
-            observation.probabilities = None;
-        }
         self.observation_order.push_back((observation.timestamp_ms, key));
         self.observations.insert(key, observation);
-        waiting
+    }
+
+    /// Adds an observation whose label is known: another label for it is a duplicate.
+    pub(crate) fn add_labelled(&mut self, event_id: &str, observation: PendingObservation) {
+        let labelled = PendingObservation {
+            labelled: true,
+            probabilities: None,
+            ..observation
+        };
+        self.add_waiting(event_id, labelled);
     }
 
     /// Joins a label with its observation, or lets it wait.
@@ -216,13 +221,12 @@ mod tests {
             matches!(table.add_label("late", "4", 11), Joined::Duplicate),
             "the first counts"
         );
-        assert_eq!(
-            table.add_observation("late", observation("late", 5)),
-            Some((10, "3".to_owned()))
-        );
+        assert_eq!(table.take_label("late"), Some((10, "3".to_owned())));
+        table.add_labelled("late", observation("late", 5));
         assert!(matches!(table.add_label("late", "5", 12), Joined::Duplicate));
 
-        assert_eq!(table.add_observation("early", observation("early", 6)), None);
+        assert_eq!(table.take_label("early"), None);
+        table.add_waiting("early", observation("early", 6));
         assert!(matches!(table.add_label("early", "3", 13), Joined::Observation(o) if o.timestamp_ms == 6));
         assert!(matches!(table.add_label("early", "3", 14), Joined::Duplicate));
         assert_eq!(table.sizes(), (2, 0, 0));
@@ -232,7 +236,7 @@ mod tests {
     fn what_waits_is_bounded_by_age_and_number_and_what_is_given_up_is_counted() {
         let mut table = JoinTable::default();
         for i in 0..10 {
-            table.add_observation(&format!("o{i}"), observation("o", i));
+            table.add_waiting(&format!("o{i}"), observation("o", i));
             table.add_label(&format!("l{i}"), "1", i);
         }
         let by_age = MonitorConfig {

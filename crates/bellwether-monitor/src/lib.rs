@@ -31,6 +31,7 @@ mod status;
 mod task;
 mod timeline;
 mod verdict;
+mod witness;
 
 pub use config::{MAX_SLICE_ATTRIBUTES, MonitorConfig};
 pub use engine::Engine;

@@ -1,9 +1,11 @@
 //! The newest observations of one task, bounded, with their vectors.
 
+use crate::reference::Reference;
 use crate::score::ScoredBatch;
 use crate::slices::SliceSet;
 use half::f16;
 use half::slice::HalfFloatSliceExt;
+use std::sync::OnceLock;
 
 /// Observations kept. Labels arrive hours later and must still find the vectors of what they call unknown.
 pub(crate) const CAPACITY: usize = 1024;
@@ -44,8 +46,8 @@ pub(crate) struct RecentRow {
     pub(crate) repeated: bool,
     /// Calibrated probability that the prediction is right; NaN without.
     pub(crate) expected_quality: f64,
-    /// Similarities to every task, where known; empty otherwise.
-    pub(crate) similarities: Vec<f32>,
+    /// Similarities to every task, once asked for.
+    similarities: OnceLock<Box<[f32]>>,
 }
 
 impl RecentObservations {
@@ -88,9 +90,7 @@ impl RecentObservations {
         kept.p_text_form = batch.p_text_form[row];
         kept.repeated = repeated;
         kept.expected_quality = expected_quality;
-        kept.similarities.clear();
-        kept.similarities
-            .extend_from_slice(batch.similarities(row).unwrap_or_default());
+        kept.similarities = OnceLock::new();
         self.next += 1;
     }
 
@@ -109,6 +109,34 @@ impl RecentObservations {
         let at = out.len();
         out.resize(at + self.dim, 0.0);
         self.unit[slot * self.dim..(slot + 1) * self.dim].convert_to_f32_slice(&mut out[at..]);
+    }
+
+    /// Unit vectors `[steps, dim]` of kept observations and their similarities to every task, `[steps, tasks]`: computed
+    /// at the first time of asking, together for those that lack them, and remembered.
+    pub(crate) fn vectors_and_similarities(
+        &self,
+        steps: &[u64],
+        reference: &Reference,
+    ) -> (Vec<f32>, Vec<f32>) {
+        let (dim, tasks) = (self.dim, reference.schema().len());
+        let (mut unit, mut lacking) = (Vec::with_capacity(steps.len() * dim), Vec::new());
+        let mut unknown = Vec::new();
+        for &step in steps {
+            let at = unit.len();
+            self.vector(step, &mut unit);
+            let row = &self.rows[Self::slot(step)];
+            if row.similarities.get().is_none() {
+                lacking.extend_from_slice(&unit[at..]);
+                unknown.push(row);
+            }
+        }
+        let computed = reference.similarities(&lacking);
+        for (row, similarities) in unknown.into_iter().zip(computed.chunks_exact(tasks)) {
+            row.similarities.get_or_init(|| similarities.into());
+        }
+        let known = |&step: &u64| self.rows[Self::slot(step)].similarities.get();
+        let similarities = steps.iter().filter_map(known).flatten().copied().collect();
+        (unit, similarities)
     }
 
     /// The kept observations from `step` on, oldest first.

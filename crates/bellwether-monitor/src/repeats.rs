@@ -13,6 +13,8 @@ const WINDOW: usize = 256;
 const SLACK: f64 = 2.0;
 /// Steps of a component that are told apart: rounding in the encoder must not make two messages of one.
 const STEPS: f32 = 1000.0;
+/// Components that are hashed at a time.
+const CHUNK: usize = 128;
 
 /// Copies among the newest observations of one task. The map is only looked up, never walked.
 #[derive(Debug, Clone)]
@@ -59,11 +61,16 @@ impl Repeats {
 
 fn key(unit: &[f32]) -> u64 {
     let mut hash = twox_hash::XxHash64::with_seed(0);
-    for chunk in unit.chunks(32) {
-        let mut bytes = [0_u8; 64];
+    for chunk in unit.chunks(CHUNK) {
+        let mut bytes = [0_u8; 2 * CHUNK];
         for (x, out) in chunk.iter().zip(bytes.chunks_exact_mut(2)) {
-            #[expect(clippy::cast_possible_truncation, reason = "components of unit vectors")]
-            let step = (x * STEPS).round() as i16;
+            // Above zero, cutting off rounds down: no call of a rounding function.
+            #[expect(
+                clippy::cast_possible_truncation,
+                clippy::cast_sign_loss,
+                reason = "components of unit vectors"
+            )]
+            let step = (x * STEPS + (STEPS + 0.5)) as u32 as u16;
             out.copy_from_slice(&step.to_le_bytes());
         }
         hash.write(&bytes);

@@ -7,8 +7,6 @@ use rayon::prelude::*;
 
 /// p-values of novelty below this make an observation far: it may belong to a novel group.
 pub(crate) const FAR_P: f64 = 0.03;
-/// Marks rows without similarities to all tasks.
-const NEAR: u32 = u32::MAX;
 
 /// Observations with what the reference says about each.
 #[derive(Debug)]
@@ -21,11 +19,6 @@ pub(crate) struct ScoredBatch {
     pub(crate) p_novelty: Vec<f64>,
     /// Conformal p-value of the text's form, NaN without, `[n]`.
     pub(crate) p_text_form: Vec<f64>,
-    /// Row in `similarities` of each far observation, [`NEAR`] for the others, `[n]`.
-    far_row: Vec<u32>,
-    /// Similarities of the far observations to every task, `[far, tasks]`.
-    similarities: Vec<f32>,
-    tasks: usize,
 }
 
 impl ScoredBatch {
@@ -46,15 +39,6 @@ impl ScoredBatch {
             p_similarity[scored.row] = scored.p_similarity;
             p_novelty[scored.row] = scored.p_novelty;
         }
-        let mut far_row = vec![NEAR; n];
-        let mut far = Vec::new();
-        for (row, slot) in far_row.iter_mut().enumerate() {
-            if p_novelty[row] < FAR_P {
-                *slot = u32::try_from(far.len() / dim).unwrap_or(NEAR);
-                far.extend_from_slice(observations.embedding(row));
-            }
-        }
-        let similarities = reference.similarities(&far);
         let p_text_form = (0..n)
             .into_par_iter()
             .map(|row| p_text_form(&observations, row, reference));
@@ -63,21 +47,12 @@ impl ScoredBatch {
             observations,
             p_similarity,
             p_novelty,
-            far_row,
-            similarities,
-            tasks: reference.schema().len(),
         }
     }
 
     /// Number of observations.
     pub(crate) fn len(&self) -> usize {
         self.observations.len()
-    }
-
-    /// Similarities of a far observation to every task.
-    pub(crate) fn similarities(&self, row: usize) -> Option<&[f32]> {
-        let at = self.far_row[row];
-        (at != NEAR).then(|| &self.similarities[at as usize * self.tasks..(at as usize + 1) * self.tasks])
     }
 
     /// Index of the predicted class among the task's class means: 0 for tasks without classes.

@@ -12,6 +12,7 @@ use crate::shared::Eclipse;
 use crate::signal::Signal;
 use crate::slices::Slices;
 use crate::status::QualityStatus;
+use crate::witness::Witness;
 use bellwether_events::{TaskId, TaskKind};
 use bellwether_stats::{BETS, ContaminationBet, EDetector, MixBet, foreign_share_below};
 
@@ -123,7 +124,7 @@ pub(crate) struct TaskState {
     pub(crate) mix: MixBet,
     decay: f32,
     stride: u64,
-    witness: Option<Witness>,
+    witness: Witness,
     residual: Vec<f32>,
     class_loss: ClassLoss,
     novelty_bet: ContaminationBet,
@@ -159,7 +160,7 @@ impl TaskState {
             ),
             decay: decay_f32,
             stride: config.stride,
-            witness: None,
+            witness: Witness::default(),
             residual: vec![0.0; dim],
             class_loss: ClassLoss::new(&task_reference.class_loss_bounds),
             repeats: Repeats::new(task_reference.most_frequent),
@@ -245,8 +246,7 @@ impl TaskState {
         {
             *r = x - m;
         }
-        if let Some(witness) = &self.witness {
-            let rank = witness.rank(&self.residual);
+        if let Some(rank) = self.witness.rank(&self.residual) {
             self.signals.movement.observe(rank, step, timestamp_ms);
         }
         for (drift, r) in self.drift.iter_mut().zip(&self.residual) {
@@ -254,9 +254,7 @@ impl TaskState {
         }
         let seen = self.recent.next_step();
         if seen.is_multiple_of(self.stride) && seen >= WITNESS_MINIMUM {
-            self.witness
-                .get_or_insert_default()
-                .renew(&self.drift, &reference.residuals);
+            self.witness.renew(&self.drift, &reference.residuals);
         }
         if inputs_were_active && !self.signals.inputs_active() {
             self.forget_quality(timestamp_ms);
@@ -372,53 +370,6 @@ impl TaskState {
             _ => self.signals.loss.observe(record.loss, step, at),
         }
     }
-}
-
-/// A direction learnt from the past, and the reference's projections on it.
-#[derive(Debug, Clone, Default)]
-struct Witness {
-    direction: Vec<f32>,
-    sorted: Vec<f32>,
-}
-
-impl Witness {
-    /// Turns to the direction of `drift`: what comes next is ranked along it, so the bet is predictable.
-    fn renew(&mut self, drift: &[f32], residuals: &[f32]) {
-        self.direction.clear();
-        self.direction.extend_from_slice(drift);
-        bellwether_stats::normalise(&mut self.direction, drift.len());
-        self.sorted.clear();
-        self.sorted.extend(
-            residuals
-                .chunks_exact(drift.len())
-                .map(|r| dot(r, &self.direction)),
-        );
-        self.sorted.sort_unstable_by(f32::total_cmp);
-    }
-
-    /// Share of the reference's projections below this one, in `[0, 1]`.
-    fn rank(&self, residual: &[f32]) -> f64 {
-        let projection = dot(residual, &self.direction);
-        self.sorted.partition_point(|&p| p < projection) as f64 / self.sorted.len() as f64
-    }
-}
-
-/// Dot product in eight lanes of fixed order: fast without being dependent on how the compiler vectorises.
-fn dot(a: &[f32], b: &[f32]) -> f32 {
-    let mut lanes = [0.0_f32; 8];
-    let (a_chunks, b_chunks) = (a.chunks_exact(8), b.chunks_exact(8));
-    let rest: f32 = a_chunks
-        .remainder()
-        .iter()
-        .zip(b_chunks.remainder())
-        .map(|(x, y)| x * y)
-        .sum();
-    for (x, y) in a_chunks.zip(b_chunks) {
-        for lane in 0..8 {
-            lanes[lane] += x[lane] * y[lane];
-        }
-    }
-    lanes.iter().sum::<f32>() + rest
 }
 
 /// Bets on the error rate of the predicted class: a change of what a few labels mean sits in few classes.

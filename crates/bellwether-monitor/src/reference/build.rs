@@ -74,13 +74,8 @@ pub fn build(
     let dim = schema.dim();
     let unit = unit_rows(&rows, dim);
 
-    let similarities = all_similarities(&unit, &ranges, dim);
-    rows.own_similarity = rows
-        .task
-        .iter()
-        .enumerate()
-        .map(|(row, t)| similarities[row * schema.len() + t.index()])
-        .collect();
+    let (similarities, own_similarity) = all_similarities(&unit, &ranges, dim);
+    rows.own_similarity = own_similarity;
 
     let own_nearest_ratio = schema
         .tasks()
@@ -161,19 +156,21 @@ fn measure(schema: &ModelSchema, labelled: &[Vec<Facts>]) -> BTreeMap<String, Me
         .collect()
 }
 
-/// Similarity of each row to each task, `[rows, tasks]`.
-fn all_similarities(unit: &[f32], ranges: &[Range<usize>], dim: usize) -> Vec<f32> {
+/// Similarity of each row to each task, `[rows, tasks]`, and to its own as the stream's rows are searched, `[rows]`.
+fn all_similarities(unit: &[f32], ranges: &[Range<usize>], dim: usize) -> (Vec<f32>, Vec<f32>) {
     let rows = unit.len() / dim;
     let mut similarities = vec![0.0_f32; rows * ranges.len()];
-    let mut column = vec![0.0; rows];
+    let (mut column, mut own) = (vec![0.0; rows], vec![0.0; rows]);
     for (t, range) in ranges.iter().enumerate() {
-        let distinct = super::task::distinct_rows(&unit[range.start * dim..range.end * dim], dim);
-        NearestSimilarity::new(&distinct, dim, NEIGHBOURS).query(unit, &mut column);
+        let of_task = &unit[range.start * dim..range.end * dim];
+        let nearest = NearestSimilarity::new(&super::task::distinct_rows(of_task, dim), dim, NEIGHBOURS);
+        nearest.query_fully(unit, &mut column);
+        nearest.query(of_task, &mut own[range.clone()]);
         for (row, &s) in column.iter().enumerate() {
             similarities[row * ranges.len() + t] = s;
         }
     }
-    similarities
+    (similarities, own)
 }
 
 fn unit_f16(embedding: &[f32]) -> impl Iterator<Item = f16> + '_ {

@@ -205,7 +205,7 @@ impl Reference {
         let mut out = vec![0.0; n * tasks];
         let mut column = vec![0.0; n];
         for (t, task) in self.tasks.iter().enumerate() {
-            task.nearest.query(unit, &mut column);
+            task.nearest.query_fully(unit, &mut column);
             for (row, &similarity) in column.iter().enumerate() {
                 out[row * tasks + t] = similarity;
             }

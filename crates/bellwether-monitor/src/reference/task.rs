@@ -5,7 +5,7 @@ use super::{NEIGHBOURS, ReferenceError, ReferenceRows};
 use crate::config::MonitorConfig;
 use crate::group::Centre;
 use bellwether_events::{ModelSchema, TaskId, TaskKind};
-use bellwether_stats::{ConformalScale, Isotonic, NearestSimilarity, RegressionBet};
+use bellwether_stats::{ConformalScale, FixedRows, Isotonic, NearestSimilarity, RegressionBet};
 use std::collections::{BTreeMap, BTreeSet};
 use std::ops::Range;
 
@@ -19,6 +19,8 @@ const FAR_RATE: f64 = 0.03;
 const FAR_DEVIATION: f64 = 0.138_203;
 /// Widens a class's error rate by its own uncertainty: one-sided 95 %.
 const CLASS_MARGIN_SE: f64 = 1.64;
+/// Residuals that are kept: their mean rank in any direction is within 0.018 (one standard error) of the whole reference's.
+const RESIDUAL_ROWS: usize = 256;
 /// Extra tolerance on the mean rank of a regression task's residuals, whose bound serves recovery only.
 const RANK_TOLERANCE: f64 = 0.02;
 
@@ -58,8 +60,8 @@ pub struct TaskReference {
     pub novelty: ConformalScale,
     /// Mean of each predicted class, `[classes, dim]`.
     pub class_means: Vec<f32>,
-    /// Leave-one-out residuals from the class means, `[rows, dim]`.
-    pub residuals: Vec<f32>,
+    /// Leave-one-out residuals from the class means of rows taken evenly, 256 at most: what a direction is ranked against.
+    pub residuals: FixedRows,
     /// Mean squared norm of the residuals.
     pub residual_variance: f64,
     /// Rows by predicted class, `[classes]`.
@@ -174,7 +176,7 @@ impl TaskReference {
                 Vec::new()
             },
             class_means: means.means,
-            residuals: means.residuals,
+            residuals: FixedRows::new(&evenly(&means.residuals, dim, RESIDUAL_ROWS), dim),
             residual_variance: means.residual_variance,
             class_counts: means.counts,
             centre: Centre::of(vectors.chunks_exact(dim), dim),
@@ -323,6 +325,17 @@ fn class_loss_bounds(class: &[usize], loss: &[f64], classes: usize, tolerance: f
                 + CLASS_MARGIN_SE * (overall * (1.0 - overall) / weight).sqrt()
                 + tolerance
         })
+        .collect()
+}
+
+/// At most `most` rows, evenly taken.
+fn evenly(rows: &[f32], dim: usize, most: usize) -> Vec<f32> {
+    let n = rows.len() / dim;
+    let kept = n.min(most);
+    let row = |i: usize| i * n / kept;
+    (0..kept)
+        .flat_map(|i| &rows[row(i) * dim..(row(i) + 1) * dim])
+        .copied()
         .collect()
 }
 
