@@ -1,0 +1,47 @@
+//! What a task takes in memory, its reference included: heap in use after two rings' worth of traffic with labels, over the
+//! number of tasks. Observations that wait for labels are the joins', not a task's: few are let wait here.
+
+mod traffic;
+
+use bellwether_monitor::{Engine, MonitorConfig};
+use cap::Cap;
+use std::alloc::System;
+use std::sync::Arc;
+
+#[global_allocator]
+static HEAP: Cap<System> = Cap::new(System, usize::MAX);
+
+/// Observations a task: the ring holds 1,024.
+const OBSERVATIONS: usize = 2048;
+const BATCH: usize = 512;
+const WAITING: usize = 1000;
+
+#[expect(clippy::print_stdout, reason = "a bench reports")]
+fn main() {
+    let config = MonitorConfig {
+        max_pending: WAITING,
+        ..MonitorConfig::default()
+    };
+    let schema = traffic::schema();
+    let before = HEAP.allocated();
+    let (reference, mut traffic) = traffic::reference(&config);
+    let in_reference = HEAP.allocated() - before;
+    let mut engine = Engine::new(Arc::new(reference), config);
+    for _ in 0..OBSERVATIONS * usize::from(traffic::TASKS) / BATCH {
+        let (batch, labels) = traffic.batch(&schema, BATCH);
+        let now_ms = traffic.sent * 1000;
+        engine.push_labels(traffic::labels(&batch, &labels, now_ms));
+        engine.push_observations(batch);
+        engine.advance(now_ms);
+    }
+    let in_all = HEAP.allocated() - before;
+    let of_task = |bytes: usize| bytes as f64 / f64::from(traffic::TASKS) / f64::from(1 << 20);
+    println!(
+        "state per task: {:.2} MiB, of which reference {:.2} MiB ({} rows of {} dimensions)",
+        of_task(in_all),
+        of_task(in_reference),
+        traffic::ROWS,
+        traffic::DIM,
+    );
+    println!("{:?}", engine.counts());
+}
