@@ -11,7 +11,7 @@ use std::sync::Arc;
 #[global_allocator]
 static HEAP: Cap<System> = Cap::new(System, usize::MAX);
 
-/// Observations a task: the ring holds 1,024.
+/// Observations a task: the ring holds 768.
 const OBSERVATIONS: usize = 2048;
 const BATCH: usize = 512;
 const WAITING: usize = 1000;
@@ -34,6 +34,7 @@ fn main() {
         engine.push_observations(batch);
         engine.advance(now_ms);
     }
+    engine.drain();
     let in_all = HEAP.allocated() - before;
     let of_task = |bytes: usize| bytes as f64 / f64::from(traffic::TASKS) / f64::from(1 << 20);
     println!(

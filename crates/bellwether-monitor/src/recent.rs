@@ -8,7 +8,7 @@ use half::slice::HalfFloatSliceExt;
 use std::sync::OnceLock;
 
 /// Observations kept. Labels arrive hours later and must still find the vectors of what they call unknown.
-pub(crate) const CAPACITY: usize = 1024;
+pub(crate) const CAPACITY: usize = 768;
 
 /// Where an observation stands in its task, for its label.
 #[derive(Debug, Clone, Copy, PartialEq)]

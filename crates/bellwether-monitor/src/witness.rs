@@ -3,7 +3,7 @@
 //! A direction learnt from the past is a witness: what comes next is ranked along it among the reference's own residuals, so
 //! that the bet on the rank is predictable. After Shekhar and Ramdas, "Nonparametric two-sample testing by betting" (2023).
 
-use bellwether_stats::FixedRows;
+use bellwether_stats::{FixedRows, FixedVector};
 
 /// Parts of the reference that take turns: a renewal costs a part, and what one part errs in does not last.
 const TURNS: usize = 2;
@@ -12,6 +12,7 @@ const TURNS: usize = 2;
 #[derive(Debug, Clone, Default)]
 pub(crate) struct Witness {
     direction: Vec<f32>,
+    ready: FixedVector,
     projections: Vec<f32>,
     turn: usize,
 }
@@ -24,8 +25,9 @@ impl Witness {
         bellwether_stats::normalise(&mut self.direction, drift.len());
         self.turn = (self.turn + 1) % TURNS;
         let part = (self.turn..residuals.len()).step_by(TURNS);
+        self.ready.set(&self.direction);
         self.projections.clear();
-        residuals.inner_products(&self.direction, part, &mut self.projections);
+        residuals.inner_products(&self.ready, part, &mut self.projections);
     }
 
     /// Share of the reference's projections below that of a residual, in `[0, 1]`; `None` before the first direction.

@@ -1,15 +1,11 @@
-//! Rows of a reference in half the memory, read at twice the speed.
+//! Rows of a reference in half the memory, multiplied in whole numbers.
 
 use pulp::{Arch, Simd, WithSimd};
 
-/// Largest step of the sixteen bits.
-const STEPS: f32 = 32_767.0;
-/// Partial sums of an inner product; a fixed number in a fixed order, so that the result does not depend on the width of
-/// the machine's registers.
-const LANES: usize = 32;
-
-/// Vectors in sixteen-bit fixed point, scaled to the largest component of all: each component is off by at most 1 / 65,534
-/// of that, less than a float16 of the larger ones.
+/// Vectors in fixed point: whole steps, the largest component of all taking the most.
+///
+/// So many steps that no inner product can exceed 32 bits: 2,364 at 384 dimensions, 724 at 4,096. An inner product of unit
+/// vectors is then off by some 3e-5, and being one of whole numbers it is the same on every machine, in any order.
 #[derive(Debug, Clone, PartialEq)]
 pub struct FixedRows {
     /// `[rows, dim]`.
@@ -17,6 +13,40 @@ pub struct FixedRows {
     dim: usize,
     /// Size of a step.
     scale: f32,
+}
+
+/// A vector made ready for inner products; its memory serves one after the other.
+#[derive(Debug, Clone, Default)]
+pub struct FixedVector {
+    steps: Vec<i16>,
+    scale: f32,
+}
+
+impl FixedVector {
+    /// Takes a vector of finite components.
+    pub fn set(&mut self, vector: &[f32]) {
+        self.scale = step(vector, vector.len());
+        self.steps.clear();
+        let per_unit = 1.0 / self.scale;
+        self.steps.extend(vector.iter().map(|&x| in_steps(x, per_unit)));
+    }
+}
+
+/// The size of a step at which the largest component takes the most steps.
+fn step(values: &[f32], dim: usize) -> f32 {
+    let most = (f64::from(i32::MAX) / dim as f64).sqrt().min(f64::from(i16::MAX));
+    // Bits of numbers above zero are in the numbers' order, and whole numbers are compared many at a time.
+    let largest = values.iter().map(|x| x.abs().to_bits()).max();
+    let largest = f32::from_bits(largest.unwrap_or(0));
+    #[expect(clippy::cast_possible_truncation, reason = "at most 32,767")]
+    let most = most.floor() as f32;
+    if largest > 0.0 { largest / most } else { 1.0 }
+}
+
+#[expect(clippy::cast_possible_truncation, reason = "at most 32,767 in magnitude")]
+fn in_steps(x: f32, per_unit: f32) -> i16 {
+    // Half a step away from zero and cut off: rounding without a call.
+    (x * per_unit + 0.5_f32.copysign(x)) as i16
 }
 
 impl FixedRows {
@@ -27,10 +57,8 @@ impl FixedRows {
     #[must_use]
     pub fn new(rows: &[f32], dim: usize) -> Self {
         assert_eq!(rows.len() % dim, 0, "whole rows are given");
-        let largest = rows.iter().fold(0.0_f32, |m, x| m.max(x.abs()));
-        let scale = if largest > 0.0 { largest / STEPS } else { 1.0 };
-        #[expect(clippy::cast_possible_truncation, reason = "at most STEPS in magnitude")]
-        let steps = rows.iter().map(|x| (x / scale).round() as i16).collect();
+        let scale = step(rows, dim);
+        let steps = rows.iter().map(|&x| in_steps(x, 1.0 / scale)).collect();
         Self { steps, dim, scale }
     }
 
@@ -64,12 +92,20 @@ impl FixedRows {
     ///
     /// # Panics
     /// When there is no such row, or `vector` is not of the rows' width.
-    pub fn inner_products(&self, vector: &[f32], rows: impl Iterator<Item = usize>, out: &mut Vec<f32>) {
-        assert_eq!(vector.len(), self.dim, "the vector has the rows' width");
+    pub fn inner_products(
+        &self,
+        vector: &FixedVector,
+        rows: impl Iterator<Item = usize>,
+        out: &mut Vec<f32>,
+    ) {
+        assert_eq!(vector.steps.len(), self.dim, "the vector has the rows' width");
+        let scale = vector.scale * self.scale;
+        let (vector, fixed) = (&vector.steps, self);
         Arch::new().dispatch(InnerProducts {
-            fixed: self,
             vector,
+            fixed,
             rows,
+            scale,
             out,
         });
     }
@@ -81,9 +117,10 @@ impl FixedRows {
 
 /// The loop, compiled for each kind of registers.
 struct InnerProducts<'a, I> {
+    vector: &'a [i16],
     fixed: &'a FixedRows,
-    vector: &'a [f32],
     rows: I,
+    scale: f32,
     out: &'a mut Vec<f32>,
 }
 
@@ -97,36 +134,11 @@ impl<I: Iterator<Item = usize>> WithSimd for InnerProducts<'_, I> {
     #[inline(always)]
     fn with_simd<S: Simd>(self, _: S) {
         for row in self.rows {
-            let product = inner_product(self.vector, self.fixed.steps(row));
-            self.out.push(product * self.fixed.scale);
+            let pairs = self.vector.iter().zip(self.fixed.steps(row));
+            let product: i32 = pairs.map(|(&a, &b)| i32::from(a) * i32::from(b)).sum();
+            self.out.push(product as f32 * self.scale);
         }
     }
-}
-
-#[expect(
-    clippy::inline_always,
-    reason = "what is not inlined is not compiled for the registers"
-)]
-#[inline(always)]
-fn inner_product(vector: &[f32], steps: &[i16]) -> f32 {
-    let mut lanes = [0.0_f32; LANES];
-    let (a, b) = (vector.chunks_exact(LANES), steps.chunks_exact(LANES));
-    let rest = a.remainder().iter().zip(b.remainder());
-    let rest: f32 = rest.map(|(x, &s)| x * f32::from(s)).sum();
-    for (x, s) in a.zip(b) {
-        for (lane, (x, &s)) in lanes.iter_mut().zip(x.iter().zip(s)) {
-            *lane += x * f32::from(s);
-        }
-    }
-    // Halving keeps the order of the additions the registers' own.
-    let mut width = LANES / 2;
-    while width > 0 {
-        for lane in 0..width {
-            lanes[lane] += lanes[lane + width];
-        }
-        width /= 2;
-    }
-    lanes[0] + rest
 }
 
 #[cfg(test)]
@@ -140,20 +152,35 @@ mod tests {
             let rows: Vec<f32> = (0..3 * dim).map(value).collect();
             let vector: Vec<f32> = (0..dim).map(|i| value(i * 3 + 1)).collect();
             let fixed = FixedRows::new(&rows, dim);
-            let mut got = Vec::new();
-            fixed.inner_products(&vector, [2, 0].into_iter(), &mut got);
+            let (mut ready, mut got) = (FixedVector::default(), Vec::new());
+            ready.set(&vector);
+            fixed.inner_products(&ready, [2, 0].into_iter(), &mut got);
             for (got, row) in got.iter().zip([2, 0]) {
                 let want: f32 = rows[row * dim..(row + 1) * dim]
                     .iter()
                     .zip(&vector)
                     .map(|(a, b)| a * b)
                     .sum();
-                assert!((got - want).abs() < 1e-5 * dim as f32, "{dim}: {got} {want}");
+                assert!(
+                    (got - want).abs() < 1e-4 * (dim as f32).sqrt(),
+                    "{dim}: {got} {want}"
+                );
             }
             assert_eq!((got.len(), fixed.len(), fixed.dim()), (2, 3, dim));
             for (a, b) in fixed.row(1).zip(&rows[dim..]) {
-                assert!((a - b).abs() <= 0.5 / 65_534.0 * 1.01, "{a} {b}");
+                assert!((a - b).abs() <= 0.51 * step(&rows, dim), "{a} {b}");
             }
+        }
+    }
+
+    #[test]
+    fn no_inner_product_is_beyond_32_bits() {
+        for dim in [1, 2, 384, 4096, 100_000] {
+            let ones = vec![-1.0; dim];
+            let (mut ready, mut got) = (FixedVector::default(), Vec::new());
+            ready.set(&ones);
+            FixedRows::new(&ones, dim).inner_products(&ready, 0..1, &mut got);
+            assert!((got[0] / dim as f32 - 1.0).abs() < 1e-3, "{dim}: {got:?}");
         }
     }
 

@@ -64,7 +64,7 @@ pub use conformal::ConformalScale;
 pub use contamination::{ContaminationBet, foreign_share_below};
 pub use edetector::{BETS, EDetector, KAPPA, Onset, ln_threshold};
 pub use error::Error;
-pub use fixed_rows::FixedRows;
+pub use fixed_rows::{FixedRows, FixedVector};
 pub use interval::{Interval95, mean_interval, poisson_binomial_interval, span_f1_interval, wilson_interval};
 pub use logistic::{LogisticModel, Standardiser};
 pub use mean_shift::{mean_residual, squared_mean_shift};

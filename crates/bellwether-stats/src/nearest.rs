@@ -1,6 +1,6 @@
 //! How near is a vector to a reference sample?
 
-use crate::fixed_rows::FixedRows;
+use crate::fixed_rows::{FixedRows, FixedVector};
 use crate::principal::principal_directions;
 use ndarray::{Array2, ArrayView2, Axis};
 
@@ -94,11 +94,12 @@ impl NearestSimilarity {
     pub fn query(&self, queries: &[f32], out: &mut [f32]) {
         let dim = self.rows.dim();
         let view = ArrayView2::from_shape((out.len(), dim), queries).expect("queries are [n, dim]");
-        let mut cosines = Vec::with_capacity(self.k * CANDIDATES);
+        let (mut vector, mut cosines) = (FixedVector::default(), Vec::new());
         let Some(search) = &self.search else {
             for (query, out) in queries.chunks_exact(dim).zip(out) {
                 cosines.clear();
-                self.rows.inner_products(query, 0..self.len(), &mut cosines);
+                vector.set(query);
+                self.rows.inner_products(&vector, 0..self.len(), &mut cosines);
                 *out = self.top_mean(&cosines);
             }
             return;
@@ -110,9 +111,9 @@ impl NearestSimilarity {
                 let near = near.as_slice().expect("rows of a product are contiguous");
                 candidates.seek(near, self.k * CANDIDATES);
                 cosines.clear();
-                let query = query.to_slice().expect("rows of a slice are contiguous");
+                vector.set(query.to_slice().expect("rows of a slice are contiguous"));
                 self.rows
-                    .inner_products(query, candidates.rows.iter().copied(), &mut cosines);
+                    .inner_products(&vector, candidates.rows.iter().copied(), &mut cosines);
                 *out = self.top_mean(&cosines);
             }
         }

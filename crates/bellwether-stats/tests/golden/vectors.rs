@@ -68,8 +68,8 @@ fn nearest_similarity_equals_brute_force() {
         let mut got = vec![f32::NAN; queries.len() / dim];
         index.query(&queries, &mut got);
         for (i, (got, want)) in got.iter().zip(numbers(&case["expected"])).enumerate() {
-            // The sample is kept in steps of 1 / 32,767 of its largest component.
-            assert_close(f64::from(*got), want, 3e-5, &format!("query {i}"));
+            // Sample and query are kept in steps of some thousandth of their largest component.
+            assert_close(f64::from(*got), want, 3e-4, &format!("query {i}"));
         }
         let n = queries.len() / dim;
         for (i, cosines) in pairwise_cosines(&queries, dim).chunks(n).enumerate() {

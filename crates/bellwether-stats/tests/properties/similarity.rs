@@ -81,7 +81,7 @@ proptest! {
         prop_assert_eq!(index.len(), sample);
         let mut out = vec![f32::NAN; sample];
         index.query(&rows, &mut out);
-        prop_assert!(out.iter().all(|s| (-1.000_001..=IDENTICAL_COSINE).contains(s)), "{:?}", out);
+        prop_assert!(out.iter().all(|s| (-1.001..=IDENTICAL_COSINE).contains(s)), "{:?}", out);
     }
 
     #[test]
@@ -117,8 +117,8 @@ proptest! {
                 .collect();
             cosines.sort_by(|a, b| b.total_cmp(a));
             let want = cosines[..5].iter().sum::<f32>() / 5.0;
-            prop_assert!((full - want).abs() < 3e-5, "{} {}", full, want);
-            prop_assert!(got <= want + 3e-5, "{} {}", got, want);
+            prop_assert!((full - want).abs() < 2e-4, "{} {}", full, want);
+            prop_assert!(got <= want + 2e-4, "{} {}", got, want);
             lost += (want - got) / 50.0;
         }
         prop_assert!(lost < 0.01, "{}", lost);
