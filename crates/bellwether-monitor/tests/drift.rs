@@ -162,7 +162,8 @@ fn a_report_depends_on_the_events_alone_and_one_a_look_is_made_anew() {
     assert_eq!(first[0], alpha(&engine));
     let more: Vec<Input> = (0..40).map(|i| world.ordinary(i % 4)).collect();
     let schema = engine.schema().clone();
-    engine.push_observations(batch(&schema, &more, 800));
+    // After the labels of what came before, so that nothing is late.
+    engine.push_observations(batch(&schema, &more, 1000));
     engine.drain();
     let renewed = |now: &[DriftReport], then: &[DriftReport]| {
         now.iter()

@@ -14,7 +14,7 @@ const STEP: usize = 5;
 /// By day mostly the first class of alpha, by night mostly the last.
 fn of_hour(world: &mut World, night: bool) -> Input {
     let common = if night { 3 } else { 0 };
-    let class = if world.rng.random_bool(0.6) {
+    let class = if world.rng.random_bool(0.85) {
         common
     } else {
         world.rng.random_range(0..4)

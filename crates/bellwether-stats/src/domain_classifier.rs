@@ -6,7 +6,7 @@ use crate::measured::{Measured, share};
 use crate::ranking::Ranking;
 use crate::two_sample::matrix;
 use crate::weights::Weights;
-use ndarray::{Array1, ArrayView2};
+use ndarray::{Array1, ArrayView1, ArrayView2, Axis};
 use rand::SeedableRng;
 use rand::seq::SliceRandom;
 use rand_chacha::ChaCha8Rng;
@@ -58,6 +58,7 @@ pub fn domain_classifier_auc(
     }
     let fold = assign_folds(first, n, folds, seed);
     let spread = distances_from_the_mean(&maps[0]);
+    let maps: Vec<Map<'_>> = maps.into_iter().map(Map::new).collect();
     let (mut value, mut variance, mut pairs) = (0.0, 0.0, 0.0);
     for judged in folds / 2..folds {
         let scored = Scored::new(&maps, &spread, first, |row| match fold[row].cmp(&judged) {
@@ -94,28 +95,14 @@ fn assign_folds(first: usize, n: usize, folds: usize, seed: u64) -> Vec<usize> {
 }
 
 fn distances_from_the_mean(map: &ArrayView2<'_, f32>) -> Vec<f64> {
-    let mean = mean_of(map, |_| true).0;
-    let squared = |row: usize| {
-        let row = map.row(row);
-        row.iter()
-            .zip(&mean)
-            .map(|(&x, m)| (f64::from(x) - m).powi(2))
-            .sum::<f64>()
+    let mean = map
+        .mean_axis(Axis(0))
+        .unwrap_or_else(|| Array1::zeros(map.ncols()));
+    let apart = |row: ArrayView1<'_, f32>| {
+        let apart = &row - &mean;
+        f64::from(apart.dot(&apart)).sqrt()
     };
-    (0..map.nrows()).map(|row| squared(row).sqrt()).collect()
-}
-
-/// Mean of the rows that are `taken`, and their number.
-fn mean_of(map: &ArrayView2<'_, f32>, taken: impl Fn(usize) -> bool) -> (Array1<f64>, f64) {
-    let mut sum = Array1::zeros(map.ncols());
-    let mut n = 0.0;
-    for row in (0..map.nrows()).filter(|&r| taken(r)) {
-        for (s, &x) in sum.iter_mut().zip(map.row(row)) {
-            *s += f64::from(x);
-        }
-        n += 1.0;
-    }
-    (sum / f64::max(n, 1.0), n)
+    map.rows().into_iter().map(apart).collect()
 }
 
 /// What a row is to the classifier of one fold.
@@ -135,12 +122,12 @@ struct Scored {
 
 impl Scored {
     fn new(
-        maps: &[ArrayView2<'_, f32>],
+        maps: &[Map<'_>],
         spread: &[f64],
         first: usize,
         role: impl Fn(usize) -> Role,
     ) -> Result<Self, Error> {
-        let mut columns: Vec<Vec<f64>> = maps.iter().map(|map| witness(map, first, &role)).collect();
+        let mut columns: Vec<Vec<f64>> = maps.iter().map(|map| map.witness(first, &role)).collect();
         columns.push(spread.to_vec());
         let rows = |wanted: Role| {
             (0..spread.len())
@@ -180,31 +167,49 @@ impl Scored {
     }
 }
 
-/// Projection of each row on the difference of the samples' means over the rows that teach; such a row's own part is taken
-/// out of its sample's mean, so that it looks to the classifier as a new row would.
-fn witness(map: &ArrayView2<'_, f32>, first: usize, role: &impl Fn(usize) -> Role) -> Vec<f64> {
-    let (x, n) = mean_of(map, |row| row < first && role(row) == Role::Teaches);
-    let (y, m) = mean_of(map, |row| row >= first && role(row) == Role::Teaches);
-    (0..map.nrows())
-        .map(|row| {
-            let (mut on_x, mut on_y, mut own) = (0.0, 0.0, 0.0);
-            for ((&v, a), b) in map.row(row).iter().zip(&x).zip(&y) {
-                let v = f64::from(v);
-                on_x += v * a;
-                on_y += v * b;
-                own += v * v;
+/// The features of all rows.
+struct Map<'a> {
+    rows: ArrayView2<'a, f32>,
+    /// Squared length of each row.
+    squares: Vec<f64>,
+}
+
+impl<'a> Map<'a> {
+    fn new(rows: ArrayView2<'a, f32>) -> Self {
+        let squares = rows.rows().into_iter().map(|row| f64::from(row.dot(&row)));
+        Self {
+            squares: squares.collect(),
+            rows,
+        }
+    }
+
+    /// Each row's product with the mean of the rows that are `taken`, and their number.
+    fn products_with_mean(&self, taken: impl Fn(usize) -> bool) -> (Array1<f32>, f64) {
+        let indicator = |row| f32::from(u8::from(taken(row)));
+        let indicators: Array1<f32> = (0..self.squares.len()).map(indicator).collect();
+        let n = indicators.sum().max(1.0);
+        let mean = indicators.dot(&self.rows) / n;
+        (self.rows.dot(&mean), f64::from(n))
+    }
+
+    /// Projection of each row on the difference of the samples' means over the rows that teach; such a row's own part is
+    /// taken out of its sample's mean, so that it looks to the classifier as a new row would.
+    fn witness(&self, first: usize, role: &impl Fn(usize) -> Role) -> Vec<f64> {
+        let teaches = |row: usize| role(row) == Role::Teaches;
+        let (on_x, n) = self.products_with_mean(|row| row < first && teaches(row));
+        let (on_y, m) = self.products_with_mean(|row| row >= first && teaches(row));
+        let rows = self.squares.iter().zip(on_x.iter().zip(&on_y)).enumerate();
+        rows.map(|(row, (own, (&x, &y)))| {
+            let (x, y) = (f64::from(x), f64::from(y));
+            let without = |on: f64, size: f64| (size * on - own) / (size - 1.0).max(1.0);
+            match (teaches(row), row < first) {
+                (true, true) => without(x, n) - y,
+                (true, false) => x - without(y, m),
+                (false, _) => x - y,
             }
-            if role(row) == Role::Teaches {
-                let without = |on: f64, size: f64| (size * on - own) / (size - 1.0).max(1.0);
-                if row < first {
-                    on_x = without(on_x, n);
-                } else {
-                    on_y = without(on_y, m);
-                }
-            }
-            on_x - on_y
         })
         .collect()
+    }
 }
 
 #[cfg(test)]

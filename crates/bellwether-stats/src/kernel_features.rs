@@ -7,9 +7,9 @@ use crate::two_sample::{check_bandwidth, check_rows};
 use rand::{Rng, SeedableRng};
 use rand_chacha::ChaCha8Rng;
 
-/// Width from which the structured transform is faster for 128 frequencies and more: `cargo bench -p bellwether-stats --
-/// random_features`.
-const STRUCTURED_FROM: usize = 1024;
+/// Width from which the structured transform is faster for 128 frequencies and more; at 384 both cost about the same:
+/// `cargo bench -p bellwether-stats -- random_features`.
+const STRUCTURED_FROM: usize = 512;
 
 /// Structured orthogonal random features: directions are rows of `√d/σ · H D₁ H D₂ H D₃` with the Hadamard matrix `H`
 /// scaled to be orthogonal and random signs on the diagonals `D`, so that a vector is projected on `d` of them in
@@ -90,7 +90,7 @@ impl StructuredFeatures {
     }
 }
 
-/// Random features of the Gaussian kernel, dense below a width of 1,024 and structured from there on.
+/// Random features of the Gaussian kernel, dense below a width of 512 and structured from there on.
 #[derive(Debug, Clone)]
 pub enum KernelFeatures {
     /// A matrix product.
