@@ -26,7 +26,7 @@ function row(heading, cells) {
   return { element, set: (...texts) => texts.forEach((text, at) => setText(tds[at], text)) };
 }
 
-function table(name, heads, cells) {
+export function table(name, heads, cells) {
   const body = h("tbody");
   const rows = new Map();
   const element = h("div", { class: "scroll" }, h("table", { class: "signals", "aria-label": name },
@@ -76,7 +76,8 @@ function windowText(report) {
   return parts.join("; ");
 }
 
-export function qualityPanel(name) {
+/** `others` are drawn with every load of the task, beside the quality report. */
+export function qualityPanel(name, others = () => {}) {
   const lead = h("p");
   const advice = h("p", { class: "said warned" });
   const num = "num";
@@ -118,7 +119,7 @@ export function qualityPanel(name) {
       next = performance.now() + EVERY_MS;
       fetch(`/api/v1/tasks/${encodeURIComponent(name)}`)
         .then((response) => (response.ok ? response.json() : null))
-        .then((task) => { if (task?.quality_report) draw(task.quality_report); })
+        .then((task) => { if (task?.quality_report) { draw(task.quality_report); others(task); } })
         .catch(() => {});
     },
   };

@@ -1,5 +1,6 @@
 // One task: its state, its charts, its signals and the evidence of the last change.
 
+import { driftPanel } from "./drift.js";
 import { arrange, h, setAttribute, setText } from "./dom.js";
 import { badge, count, duration, fixed, metricName, ms, percent, quality, setBadge, shortTime, word } from "./format.js";
 import { lineChart, sparkline } from "./chart.js";
@@ -159,7 +160,8 @@ export function taskView(name) {
     title: "Label coverage", note: "Share of the window's observations that have a label", lines: [{ name: "labelled share", kind: "first" }], format: share,
   });
   const signals = signalTable();
-  const report = qualityPanel(name);
+  const moved = driftPanel();
+  const report = qualityPanel(name, (task) => moved.draw(task.drift_report));
   const slices = slicePanel();
   const evidence = evidencePanel(name);
   const changes = feed("Changes of this task", { withTask: false });
@@ -169,7 +171,7 @@ export function taskView(name) {
       h("div", { class: "title" }, title, state, kind, since), lead),
     statsPart.element,
     h("div", { class: "charts" }, drift.element, good.element, novelty.element, coverage.element),
-    report.element,
+    report.element, moved.element,
     h("div", { class: "below" }, h("div", { class: "stack" }, signals.element, slices.element, changes.element), evidence.element));
   const missing = h("div", { class: "empty panel", hidden: true }, h("b", null, `There is no task “${name}”`), h("a", { href: "#/" }, "See all tasks"));
   const waiting = h("div", { class: "empty panel" }, h("b", null, "Waiting for the first observations"));

@@ -18,8 +18,8 @@ use bellwether_api::{
 };
 use bellwether_events::TaskKind;
 use bellwether_monitor::{
-    Estimate, Interval, ModelStatus, NoveltyStatus, PipelineCounts, QualityReport, QualityStatus,
-    SignalStatus, TaskStatus, TimelineLine, Verdict, rfc3339,
+    DriftReport, Estimate, Interval, ModelStatus, NoveltyStatus, PipelineCounts, QualityReport,
+    QualityStatus, SignalStatus, TaskStatus, TimelineLine, Verdict, rfc3339,
 };
 use serde_json::json;
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
@@ -223,6 +223,7 @@ fn empty_task(name: &str, kind: TaskKind) -> TaskStatus {
         },
         estimated: None,
         report: QualityReport::empty(kind),
+        drift: DriftReport::empty(),
         novelty: NoveltyStatus {
             far_ratio: 0.05,
             group_size: 0,

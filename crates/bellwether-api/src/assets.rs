@@ -25,10 +25,11 @@ const SCRIPT: &str = "text/javascript; charset=utf-8";
 
 static PAGE: Asset = asset!("index.html", HTML);
 
-static ASSETS: [Asset; 14] = [
+static ASSETS: [Asset; 15] = [
     asset!("app.js", SCRIPT),
     asset!("chart.js", SCRIPT),
     asset!("dom.js", SCRIPT),
+    asset!("drift.js", SCRIPT),
     asset!("feed.js", SCRIPT),
     asset!("fleet.js", SCRIPT),
     asset!("format.js", SCRIPT),

@@ -1,5 +1,6 @@
 //! The catalogue of metrics: each row says what a metric means and where its samples come from.
 
+mod drift;
 mod model;
 mod pipeline;
 mod quality;
@@ -18,6 +19,7 @@ pub(crate) static FAMILIES: &[(&str, &[Family])] = &[
     ("Model", model::FAMILIES),
     ("Tasks", task::FAMILIES),
     ("Quality reports", quality::FAMILIES),
+    ("Drift reports", drift::FAMILIES),
     ("Slices", slice::FAMILIES),
     ("Pipeline", pipeline::FAMILIES),
 ];

@@ -3,7 +3,8 @@
 use crate::problem::Problem;
 use crate::state::ApiState;
 use crate::wire::{
-    LineView, ModelView, QualityReportView, SeriesView, TaskDetailView, TaskView, TasksView, TimelineView,
+    DriftReportView, LineView, ModelView, QualityReportView, SeriesView, TaskDetailView, TaskView, TasksView,
+    TimelineView,
 };
 use crate::{assets, events, exposition, guard};
 use axum::extract::rejection::{PathRejection, QueryRejection};
@@ -133,6 +134,7 @@ async fn task(
     Ok(Json(TaskDetailView {
         task: TaskView::new(task),
         quality_report: QualityReportView::new(&task.report),
+        drift_report: DriftReportView::new(&task.drift),
         last_change,
     })
     .into_response())

@@ -2,8 +2,10 @@
 //!
 //! Times are RFC 3339 in UTC; a value that does not exist is `null`, never NaN or 0.
 
+mod drift;
 mod quality;
 
+pub(crate) use drift::DriftReportView;
 pub(crate) use quality::QualityReportView;
 
 use crate::history::NumberedLine;
@@ -258,12 +260,13 @@ pub(crate) struct TimelineView<'a> {
     pub(crate) next_before: Option<u64>,
 }
 
-/// One task with its quality report and the last line about it.
+/// One task with its reports and the last line about it.
 #[derive(Debug, Serialize)]
 pub(crate) struct TaskDetailView<'a> {
     #[serde(flatten)]
     pub(crate) task: TaskView<'a>,
     pub(crate) quality_report: QualityReportView<'a>,
+    pub(crate) drift_report: DriftReportView<'a>,
     pub(crate) last_change: Option<LineView<'a>>,
 }
 

@@ -275,6 +275,62 @@ async fn the_numbers_of_the_quality_reports_are_exposed() {
 }
 
 #[tokio::test]
+async fn the_numbers_of_the_drift_reports_are_exposed() {
+    let (server, state) = Server::ready().await;
+    server.stop().await;
+    let exposed = scrape(&state).await;
+    check(
+        &exposed,
+        &[
+            (
+                "bellwether_task_drift_statistic{task=\"banking\",test=\"kernel\"}",
+                0.0625,
+            ),
+            (
+                "bellwether_task_drift_statistic{task=\"banking\",test=\"energy\"}",
+                0.125,
+            ),
+            (
+                "bellwether_task_drift_p_value{task=\"banking\",test=\"linear\"}",
+                0.01,
+            ),
+            (
+                "bellwether_task_drift_movement_ratio{task=\"banking\",part=\"total\"}",
+                0.25,
+            ),
+            (
+                "bellwether_task_drift_movement_ratio{task=\"banking\",part=\"mix\"}",
+                0.1875,
+            ),
+            (
+                "bellwether_task_drift_movement_ratio{task=\"banking\",part=\"within\"}",
+                0.03125,
+            ),
+            ("bellwether_task_drift_spread_ratio{task=\"banking\"}", 0.9375),
+            (
+                "bellwether_task_drift_classifier_auc_ratio{task=\"banking\"}",
+                0.75,
+            ),
+            (
+                "bellwether_task_drift_classifier_auc_low_ratio{task=\"banking\"}",
+                0.6875,
+            ),
+            (
+                "bellwether_task_drift_window_observations{task=\"unlabelled\"}",
+                0.0,
+            ),
+        ],
+    );
+    for series in [
+        "bellwether_task_drift_statistic{task=\"unlabelled\",test=\"kernel\"}",
+        "bellwether_task_drift_movement_ratio{task=\"unlabelled\",part=\"mix\"}",
+        "bellwether_task_drift_classifier_auc_ratio{task=\"unlabelled\"}",
+    ] {
+        assert!(exposed.value(series).is_nan(), "{series} has no value");
+    }
+}
+
+#[tokio::test]
 async fn the_numbers_of_the_pipeline_are_exposed() {
     let (server, state) = Server::ready().await;
     server.stop().await;

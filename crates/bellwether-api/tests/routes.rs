@@ -220,15 +220,32 @@ async fn the_model_and_its_tasks_are_told_without_nan_or_zero_times() {
         json!({"value": 0.125, "low": 0.0625, "high": 0.1875, "size": 200, "significant": true})
     );
     assert_eq!(report["advice"], "Do not trust the estimates.");
+    let drift = &task["drift_report"];
+    assert_eq!(
+        drift["kernel"],
+        json!({"value": 0.0625, "p_value": 0.005, "deviations": 8.0})
+    );
+    assert_eq!(
+        drift["split"]["mix"],
+        json!({"value": 0.1875, "low": 0.125, "high": 0.25, "size": 250})
+    );
+    assert_eq!(drift["classes"][0]["moved"], Value::Null);
+    assert_eq!(
+        drift["direction"],
+        json!({"shift_deviations": 0.25, "examples": ["e9"], "reference_examples": ["r1"]})
+    );
+    assert_eq!(drift["season"], "quarters of the day");
     let model = server.get("/api/v1/model").await.json();
     assert!(
-        model["tasks"][0].get("quality_report").is_none(),
+        model["tasks"][0].get("quality_report").is_none() && model["tasks"][0].get("drift_report").is_none(),
         "the stream of states stays small"
     );
 
     let unlabelled = server.get("/api/v1/tasks/unlabelled").await.json();
     assert_eq!(unlabelled["quality_report"]["coverage"], Value::Null);
     assert_eq!(unlabelled["quality_report"]["from"], Value::Null);
+    assert_eq!(unlabelled["drift_report"]["split"], Value::Null);
+    assert_eq!(unlabelled["drift_report"]["as_of"], Value::Null);
     assert_eq!(unlabelled["quality_report"]["metrics"][0]["current"], Value::Null);
     assert_eq!(unlabelled["quality"]["current"], Value::Null);
     assert_eq!(unlabelled["label_delay_seconds"], Value::Null);

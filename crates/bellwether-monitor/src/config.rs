@@ -75,6 +75,20 @@ pub struct MonitorConfig {
     pub max_slices: usize,
     /// Observations of a slice below which nothing is said of it.
     pub slice_min_observations: u64,
+    /// Whether the class mix that is normal follows the calendar.
+    pub seasons: Seasons,
+}
+
+/// What is done about daily and weekly seasons of the class mix.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Seasons {
+    /// One mix at all hours.
+    Off,
+    /// Where the reference's own rows show a season, its mix is what is normal at each hour.
+    Learn {
+        /// Of the owner's clock from UTC, milliseconds: it says where a day begins.
+        utc_offset_ms: i64,
+    },
 }
 
 /// Most attributes that one observation can be sliced by.
@@ -181,6 +195,7 @@ impl Default for MonitorConfig {
             max_slice_attributes: 3,
             max_slices: 32,
             slice_min_observations: 30,
+            seasons: Seasons::Learn { utc_offset_ms: 0 },
         }
     }
 }

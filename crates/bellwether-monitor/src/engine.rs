@@ -1,16 +1,18 @@
 //! The straight walk from batches to verdicts: score, put in order, join, judge.
 
 use crate::config::MonitorConfig;
+use crate::drift::{DriftReport, DriftSources};
 use crate::join::{JoinTable, Joined, PendingObservation};
 use crate::judge::Judge;
 use crate::outcome::{Outcome, TagIndex};
 use crate::quality::{
-    Facts, LabelRecord, Labelling, QualityLog, QualityReport, QualityReports, ReportSources,
-    StoredProbabilities, Unlabelled,
+    Facts, LabelRecord, Labelling, QualityLog, QualityReport, ReportSources, StoredProbabilities, Unlabelled,
 };
 use crate::reference::Reference;
+use crate::reports::TaskReports;
 use crate::score::ScoredBatch;
 use crate::sequencer::{Item, Sequencer};
+use crate::signal::Signal;
 use crate::slices::SliceSet;
 use crate::status::{ModelStatus, PipelineCounts};
 use crate::timeline::TimelineLine;
@@ -207,33 +209,60 @@ impl Engine {
         }
     }
 
-    /// The state at this moment. O(tasks · window · (classes · log window + classes² + dim)).
+    /// The state at this moment. O(tasks · window · (classes · log window + classes² + dim · shuffles)): some ten
+    /// milliseconds a task, most of it its drift report.
     #[must_use]
     pub fn status(&self) -> ModelStatus {
-        self.status_with(|task| self.report(task))
+        self.status_with(|task| self.report(task), |task| self.drift_report(task))
     }
 
-    /// The state at this moment, its quality reports taken from `reports` where nothing has happened since; of those that
-    /// are older only the oldest few are made anew. For whoever looks several times a second: each report says as of
-    /// when it is.
-    pub fn status_reusing(&self, reports: &mut QualityReports) -> ModelStatus {
-        let version = |task: TaskId| {
-            let state = &self.judge.tasks[task.index()];
-            (state.seen(), state.labelled.total())
+    /// The state at this moment, its reports taken from `reports` where nothing has happened since; of those that are
+    /// older only the oldest few are made anew. For whoever looks several times a second: each report says as of when
+    /// it is.
+    pub fn status_reusing(&self, reports: &mut TaskReports) -> ModelStatus {
+        let versions = || {
+            self.schema().tasks().map(|task| {
+                let state = &self.judge.tasks[task.index()];
+                (task, (state.seen(), state.labelled.total()))
+            })
         };
-        reports.renew(self.schema().tasks().map(|t| (t, version(t))), |t| self.report(t));
-        self.status_with(|task| reports.get(task).unwrap_or_else(|| self.report(task)))
+        reports.quality.renew(versions(), |t| self.report(t));
+        reports.drift.renew(versions(), |t| self.drift_report(t));
+        self.status_with(
+            |task| reports.quality.get(task).unwrap_or_else(|| self.report(task)),
+            |task| reports.drift.get(task).unwrap_or_else(|| self.drift_report(task)),
+        )
     }
 
-    fn status_with(&self, report: impl Fn(TaskId) -> QualityReport) -> ModelStatus {
+    fn status_with(
+        &self,
+        quality: impl Fn(TaskId) -> QualityReport,
+        drift: impl Fn(TaskId) -> DriftReport,
+    ) -> ModelStatus {
         let mut status = self.judge.status();
         for (task, id) in status.tasks.iter_mut().zip(self.schema().tasks()) {
-            task.report = report(id);
+            task.report = quality(id);
+            task.drift = drift(id);
         }
         ModelStatus {
             counts: self.counts(),
             ..status
         }
+    }
+
+    fn drift_report(&self, task: TaskId) -> DriftReport {
+        let state = &self.judge.tasks[task.index()];
+        let onsets = state.signals.all().into_iter().filter_map(Signal::active);
+        DriftSources {
+            spec: self.schema().spec(task),
+            task: self.reference.task(task),
+            reference: self.reference.drift(task),
+            features: self.reference.features(),
+            recent: &state.recent,
+            onset_ms: onsets.map(|onset| onset.timestamp_ms).min(),
+            now_ms: self.judge.now_ms,
+        }
+        .report()
     }
 
     fn report(&self, task: TaskId) -> QualityReport {

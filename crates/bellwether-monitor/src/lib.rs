@@ -11,6 +11,7 @@
 
 mod config;
 mod diagnosis;
+mod drift;
 mod engine;
 mod explain;
 mod group;
@@ -21,6 +22,7 @@ mod quality;
 mod recent;
 mod reference;
 mod repeats;
+mod reports;
 mod score;
 mod selection;
 mod sequencer;
@@ -33,16 +35,18 @@ mod timeline;
 mod verdict;
 mod witness;
 
-pub use config::{MAX_SLICE_ATTRIBUTES, MonitorConfig};
+pub use config::{MAX_SLICE_ATTRIBUTES, MonitorConfig, Seasons};
+pub use drift::{ClassDrift, DriftDirection, DriftReport, DriftSplit, DriftTest};
 pub use engine::Engine;
 pub use quality::{
     ClassStatus, Disagreement, MeasuredReference, MetricStatus, ProbabilityCalibration, QualityReport,
-    QualityReports, ReliabilityCurve, ReliabilityPoint, Selection, StratumStatus, UnlabelledEstimate,
+    ReliabilityCurve, ReliabilityPoint, Selection, StratumStatus, UnlabelledEstimate,
 };
 pub use reference::{
     FORMAT_VERSION, Reference, ReferenceError, ReferenceManifest, ReferenceQuality, ReferenceRows,
     ReferenceSlice, Score, SelfPlay, SliceStatistic, TaskReference, build,
 };
+pub use reports::TaskReports;
 pub use status::{
     Estimate, Interval, ModelStatus, NoveltyStatus, PipelineCounts, QualityStatus, SignalStatus, SliceStatus,
     TaskStatus,

@@ -1,6 +1,7 @@
 //! The state of the monitor at one moment, as the API, the page and the metrics show it.
 
 use crate::diagnosis::bulk_shift;
+use crate::drift::DriftReport;
 use crate::explain::quality;
 use crate::judge::Judge;
 use crate::quality::{QualityReport, estimated_quality};
@@ -70,6 +71,8 @@ pub struct TaskStatus {
     pub estimated: Option<Estimate>,
     /// Every metric of the task's kind, by labels and without.
     pub report: QualityReport,
+    /// How its inputs differ from the reference, and what accounts for it.
+    pub drift: DriftReport,
     /// What is unlike the reference.
     pub novelty: NoveltyStatus,
     /// The slices that are watched, in the order they were met; at most `max_slices`.
@@ -184,7 +187,7 @@ pub struct PipelineCounts {
 }
 
 impl Judge {
-    /// The state at this moment, counters and quality reports aside.
+    /// The state at this moment, counters and reports aside.
     pub(crate) fn status(&self) -> ModelStatus {
         ModelStatus {
             event_time_ms: self.now_ms,
@@ -227,6 +230,7 @@ impl Judge {
             quality: quality(self, at),
             estimated: estimated_quality(&state.recent),
             report: QualityReport::empty(schema.spec(state.task).kind),
+            drift: DriftReport::empty(),
             novelty: NoveltyStatus {
                 far_ratio: far as f64 / recent.len().max(1) as f64,
                 group_size: group.map_or(0, |g| g.size),

@@ -260,7 +260,10 @@ impl TaskState {
             self.forget_quality(timestamp_ms);
         }
         if reference.kind == TaskKind::Classification
-            && let Some(factors) = self.mix.observe(class)
+            && let Some(factors) = match &reference.season {
+                Some(season) => self.mix.observe_against(class, season.proportions(timestamp_ms)),
+                None => self.mix.observe(class),
+            }
         {
             let distance = self.mix.distance();
             self.signals

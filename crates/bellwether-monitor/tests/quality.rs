@@ -4,9 +4,7 @@
 mod synthetic;
 
 use bellwether_events::{LabelRow, TaskId};
-use bellwether_monitor::{
-    Engine, MonitorConfig, QualityReport, QualityReports, Reference, UnlabelledEstimate,
-};
+use bellwether_monitor::{Engine, MonitorConfig, QualityReport, Reference, TaskReports, UnlabelledEstimate};
 use rand::Rng;
 use std::sync::Arc;
 use synthetic::{Input, World, batch, reference};
@@ -252,7 +250,7 @@ fn reports_at_hand_are_the_reports() {
         })
         .collect();
     let engine = play(&reference, &inputs, |at, _| (at % 3 == 0).then_some(60));
-    let mut reports = QualityReports::new();
+    let mut reports = TaskReports::new();
     let shown = |status: &bellwether_monitor::ModelStatus| format!("{status:?}");
     assert_eq!(
         shown(&engine.status_reusing(&mut reports)),

@@ -2,7 +2,8 @@
 //! Mahalanobis distances; and a quality window's metric with its interval.
 
 use bellwether_stats::{
-    ClassMetric, Confusion, EDetector, Mahalanobis, NearestSimilarity, OrthogonalFeatures, normalise,
+    ClassMetric, Confusion, EDetector, Mahalanobis, NearestSimilarity, OrthogonalFeatures, Shuffles,
+    StructuredFeatures, domain_classifier_auc, normalise,
 };
 use criterion::{BatchSize, Criterion, Throughput, criterion_group, criterion_main};
 use rand::{Rng, SeedableRng};
@@ -66,6 +67,63 @@ fn random_features(c: &mut Criterion) {
     group.finish();
 }
 
+/// Dense against structured random features, one row at a time in a batch: which is faster at which width?
+fn features_by_width(c: &mut Criterion) {
+    let mut group = c.benchmark_group("random_features");
+    group.throughput(Throughput::Elements(64));
+    for (dim, frequencies) in [
+        (384, 128),
+        (384, 256),
+        (768, 128),
+        (1024, 128),
+        (1024, 512),
+        (4096, 128),
+        (4096, 512),
+    ] {
+        let mut rng = ChaCha8Rng::seed_from_u64(5);
+        let rows: Vec<f32> = (0..64 * dim).map(|_| rng.random_range(-0.1..0.1)).collect();
+        let dense =
+            OrthogonalFeatures::new(dim, frequencies, 1.0, 1).expect("a width and a bandwidth are given");
+        let structured =
+            StructuredFeatures::new(dim, frequencies, 1.0, 1).expect("a width and a bandwidth are given");
+        let name = format!("{dim} to {frequencies}");
+        group.bench_function(format!("dense {name}"), |b| {
+            b.iter(|| dense.features(black_box(&rows)))
+        });
+        group.bench_function(format!("structured {name}"), |b| {
+            b.iter(|| structured.features(black_box(&rows)))
+        });
+    }
+    group.finish();
+}
+
+/// The parts of a drift report: 400 observations against 300 reference rows.
+fn drift_report(c: &mut Criterion) {
+    let mut rng = ChaCha8Rng::seed_from_u64(6);
+    let (n, m) = (400, 300);
+    let rows = unit_rows(&mut rng, n + m);
+    let features = OrthogonalFeatures::new(DIM, 128, 1.0, 1).expect("a width and a bandwidth are given");
+    let z = features.features(&rows).expect("whole rows");
+    let shuffles = Shuffles::new(n, n + m, 199, 1).expect("two samples");
+    let few = Shuffles::new(200, 400, 199, 1).expect("two samples");
+    let mut group = c.benchmark_group("drift_report");
+    group.sample_size(20);
+    group.bench_function("features", |b| b.iter(|| features.features(black_box(&rows))));
+    group.bench_function("kernel", |b| {
+        b.iter(|| shuffles.mean_distance(black_box(&z), 256))
+    });
+    group.bench_function("linear", |b| {
+        b.iter(|| shuffles.mean_distance(black_box(&rows), DIM))
+    });
+    group.bench_function("energy", |b| {
+        b.iter(|| few.energy_distance(black_box(&rows[..400 * DIM]), DIM))
+    });
+    group.bench_function("classifier", |b| {
+        b.iter(|| domain_classifier_auc(black_box(&[(&rows, DIM), (&z, 256)]), n, 10, 1));
+    });
+    group.finish();
+}
+
 fn mahalanobis(c: &mut Criterion) {
     let mut rng = ChaCha8Rng::seed_from_u64(4);
     let fit = Mahalanobis::fit(&unit_rows(&mut rng, REFERENCE), DIM).expect("the rows vary");
@@ -93,6 +151,8 @@ criterion_group!(
     nearest_similarity,
     detector_step,
     random_features,
+    features_by_width,
+    drift_report,
     mahalanobis,
     macro_f1_with_interval
 );

@@ -23,6 +23,17 @@ pub struct MixBet {
     tolerance_nats: f64,
     last: Option<usize>,
     runs: Persistence,
+    /// What the decayed counts were expected to be, while the null moves; `None` while it stands.
+    moving: Option<Moving>,
+}
+
+/// State of a bet whose null proportions move.
+#[derive(Debug, Clone)]
+struct Moving {
+    /// Decayed sum of the null proportions, weighted as the counts are.
+    expected: Vec<f64>,
+    /// Proportions of the alternative; rewritten at every step.
+    alternative: Vec<f64>,
 }
 
 /// How much more often a category follows itself than its proportion has it, from the decayed past.
@@ -80,7 +91,53 @@ impl MixBet {
             tolerance_nats,
             last: None,
             runs: Persistence::new(decay),
+            moving: None,
         }
+    }
+
+    /// The same against null proportions `null[k]` of this moment, each above zero and known before `c` is: those of the
+    /// hour, say. The alternative multiplies each by how much more often than expected its category came lately, so
+    /// that what it has learnt at one hour holds at the next; with one and the same null it is that of
+    /// [`MixBet::observe`]. `None` for a category outside the reference's, or proportions of another length.
+    ///
+    /// `null` is predictable, so the factors have conditional mean one under it like those of a null that stands.
+    pub fn observe_against(&mut self, c: usize, null: &[f64]) -> Option<[f64; BETS]> {
+        let p0 = *null.get(c)?;
+        let k = self.null.len();
+        if null.len() != k {
+            return None;
+        }
+        let moving = self.moving.get_or_insert_with(|| Moving {
+            expected: vec![0.0; k],
+            alternative: vec![0.0; k],
+        });
+        let mut sum = 0.0;
+        for (j, q) in moving.alternative.iter_mut().enumerate() {
+            let lean = self.prior * null[j];
+            let expected = moving.expected[j] + lean;
+            *q = if expected > 0.0 {
+                null[j] * (self.counts[j] + lean) / expected
+            } else {
+                null[j]
+            };
+            sum += *q;
+        }
+        // A null of zeros leaves nothing to divide by; the caller's promise excludes it.
+        let share = |j: usize| {
+            if sum > 0.0 {
+                moving.alternative[j] / sum
+            } else {
+                p0
+            }
+        };
+        let (q, q_last) = (share(c), self.last.map(share));
+        let (factors, fresh) = self.bet(c, p0, q, q_last);
+        if let Some(moving) = &mut self.moving {
+            for (expected, p) in moving.expected.iter_mut().zip(null) {
+                *expected = *expected * self.decay + fresh * p;
+            }
+        }
+        Some(factors)
     }
 
     /// Logarithms of the factors for category `c`, then learns it. `None` for a category outside the reference's.
@@ -93,6 +150,19 @@ impl MixBet {
         } else {
             p0
         };
+        let q_last = self.last.map(|last| {
+            if weight > 0.0 {
+                (self.counts[last] + self.prior * self.null[last]) / weight
+            } else {
+                self.null[last]
+            }
+        });
+        Some(self.bet(c, p0, q, q_last).0)
+    }
+
+    /// The bet of alternative `q` against null `p0` on category `c`, which is then learnt; also the part of it that counts
+    /// as a fresh draw. `q_last` is the alternative's proportion of the last category.
+    fn bet(&mut self, c: usize, p0: f64, q: f64, q_last: Option<f64>) -> ([f64; BETS], f64) {
         let rho = self.runs.value();
         let stayed = self.last == Some(c);
         let (ratio, fresh) = if stayed {
@@ -102,13 +172,7 @@ impl MixBet {
             (q / p0, 1.0)
         };
         let factors = EPSILON.map(|e| (1.0 - e + e * ratio).ln() - self.tolerance_nats * e);
-        if let Some(last) = self.last {
-            let weight = self.total + self.prior;
-            let q_last = if weight > 0.0 {
-                (self.counts[last] + self.prior * self.null[last]) / weight
-            } else {
-                self.null[last]
-            };
+        if let Some(q_last) = q_last {
             self.runs.learn(stayed, q_last);
         }
         self.last = Some(c);
@@ -118,14 +182,19 @@ impl MixBet {
         // Of a repeat only the part counts that is a fresh draw.
         self.counts[c] += fresh;
         self.total = self.total * self.decay + fresh;
-        Some(factors)
+        (factors, fresh)
     }
 
     /// Total variation distance of the decayed proportions from the reference's, in `[0, 1]`; 0 before any observation.
+    /// While the null moves, from what it made expect over the same observations.
     #[must_use]
     pub fn distance(&self) -> f64 {
         if self.total <= 0.0 {
             return 0.0;
+        }
+        if let Some(moving) = &self.moving {
+            let apart = self.counts.iter().zip(&moving.expected);
+            return 0.5 * apart.map(|(c, e)| (c - e).abs()).sum::<f64>() / self.total;
         }
         0.5 * self
             .counts
@@ -205,6 +274,47 @@ mod tests {
         let (takeover, _) = evidence(&mut (0..600).map(|i| if i < 300 { (i * 7) % 10 } else { 3 }));
         assert!(habit > 0.8 && runs < 8.0, "{habit} {runs}");
         assert!(takeover > 10.0, "{takeover}");
+    }
+
+    #[test]
+    fn a_moving_null_that_stands_is_the_null_that_stands() {
+        let counts = [30.0, 20.0, 5.0, 1.0];
+        let total: f64 = counts.iter().map(|c| c + 0.5).sum();
+        let null: Vec<f64> = counts.iter().map(|c| (c + 0.5) / total).collect();
+        for prior in [1.0, 6.0] {
+            let mut still = MixBet::new(&counts, 0.97, prior, 0.05);
+            let mut moving = still.clone();
+            for i in 0_usize..300 {
+                let c = (i * i / 3 + i / 40) % 4;
+                let (a, b) = (still.observe(c), moving.observe_against(c, &null));
+                for (a, b) in a.expect("known").iter().zip(b.expect("known")) {
+                    assert!((a - b).abs() < 1e-9, "{i}: {a} and {b}");
+                }
+                assert!((still.distance() - moving.distance()).abs() < 1e-9);
+            }
+            assert_eq!(moving.observe_against(4, &null), None);
+            assert_eq!(moving.observe_against(0, &null[..3]), None);
+        }
+    }
+
+    #[test]
+    fn a_season_that_is_expected_is_no_distance_and_its_reverse_is() {
+        let nulls = [[0.7, 0.2, 0.1], [0.1, 0.2, 0.7]];
+        let distance = |reverse: usize| {
+            let mut bet = MixBet::new(&[10.0, 5.0, 10.0], 0.98, 6.0, 0.05);
+            for i in 0..2000_usize {
+                let hour = i / 25 % 2;
+                // Exactly the proportions of the hour, or of the other one.
+                let slot = i % 10;
+                let shares = nulls[(hour + reverse) % 2];
+                let c = usize::from(slot as f64 >= 10.0 * shares[0] - 1e-9)
+                    + usize::from(slot as f64 >= 10.0 * (shares[0] + shares[1]) - 1e-9);
+                bet.observe_against(c, &nulls[hour]).expect("known");
+            }
+            bet.distance()
+        };
+        assert!(distance(0) < 0.1, "{}", distance(0));
+        assert!(distance(1) > 0.1, "{}", distance(1));
     }
 
     #[test]

@@ -31,7 +31,7 @@ pub struct FeatureMean {
 
 impl OrthogonalFeatures {
     /// Features for vectors of width `dim` under a Gaussian kernel with `bandwidth` σ: `frequencies` cosines and as
-    /// many sines. The kernel's error is at most about `1 / √frequencies`. O(frequencies · dim²).
+    /// many sines. The kernel's error is at most about `1 / √frequencies`. O(frequencies · dim · min(frequencies, dim)).
     ///
     /// # Errors
     /// [`Error::TooFew`] for no dimensions or no frequencies, [`Error::Parameter`] for a bandwidth that is not
@@ -45,7 +45,7 @@ impl OrthogonalFeatures {
         let mut matrix = Array2::zeros((dim, frequencies));
         let mut at = 0;
         while at < frequencies {
-            for direction in orthonormal(dim, &mut rng).into_iter().take(frequencies - at) {
+            for direction in orthonormal(dim, frequencies - at, &mut rng) {
                 let length = gaussian(dim, &mut rng).iter().map(|g| g * g).sum::<f64>().sqrt();
                 for (to, from) in matrix.column_mut(at).iter_mut().zip(direction) {
                     #[expect(
@@ -87,6 +87,36 @@ impl OrthogonalFeatures {
     }
 }
 
+impl OrthogonalFeatures {
+    /// Features of rows `[n, dim]`, row-major: `[n, 2 · frequencies]`, cosines before sines, with `z(x) · z(y)` about the
+    /// kernel. O(n · dim · frequencies).
+    ///
+    /// # Errors
+    /// [`Error::LengthMismatch`], [`Error::TooFew`], [`Error::NonFinite`].
+    pub fn features(&self, rows: &[f32]) -> Result<Vec<f32>, Error> {
+        let (dim, frequencies) = self.frequencies.dim();
+        let rows = matrix(rows, dim, 1)?;
+        let mut out = vec![0.0; rows.nrows() * 2 * frequencies];
+        let mut to = out.chunks_exact_mut(2 * frequencies);
+        for block in rows.axis_chunks_iter(Axis(0), BLOCK) {
+            let angles = block.dot(&self.frequencies);
+            for (row, to) in angles.rows().into_iter().zip(&mut to) {
+                match row.as_slice() {
+                    Some(row) => scaled_waves(row, to),
+                    None => scaled_waves(&row.to_vec(), to),
+                }
+            }
+        }
+        Ok(out)
+    }
+
+    /// Numbers that a row gives: two a frequency.
+    #[must_use]
+    pub fn width(&self) -> usize {
+        2 * self.frequencies.ncols()
+    }
+}
+
 impl FeatureMean {
     /// Unbiased estimate of the squared MMD of the two samples under the kernel of the features; may be slightly
     /// negative: do not clamp. O(frequencies).
@@ -122,11 +152,25 @@ impl FeatureMean {
     }
 }
 
-/// Uniformly distributed orthonormal directions, `[dim][dim]`: Gram and Schmidt on Gaussian vectors, done twice so
-/// that rounding leaves them orthogonal.
-fn orthonormal(dim: usize, rng: &mut ChaCha8Rng) -> Vec<Vec<f64>> {
-    let mut basis: Vec<Vec<f64>> = Vec::with_capacity(dim);
-    while basis.len() < dim {
+/// Cosines, then sines of angles, over the root of their number: rows of length one. `out` is `[2 · angles]`.
+pub(crate) fn scaled_waves(angles: &[f32], out: &mut [f32]) {
+    let scale = (angles.len() as f64).sqrt().recip();
+    let (cosines, sines) = out.split_at_mut(angles.len());
+    for ((angle, c), s) in angles.iter().zip(cosines).zip(sines) {
+        let (sine, cosine) = f64::from(*angle).sin_cos();
+        #[expect(clippy::cast_possible_truncation, reason = "numbers between -1 and 1")]
+        {
+            (*c, *s) = ((cosine * scale) as f32, (sine * scale) as f32);
+        }
+    }
+}
+
+/// Uniformly distributed orthonormal directions, as many as `wanted` or as there are: Gram and Schmidt on Gaussian
+/// vectors, done twice so that rounding leaves them orthogonal.
+fn orthonormal(dim: usize, wanted: usize, rng: &mut ChaCha8Rng) -> Vec<Vec<f64>> {
+    let wanted = wanted.min(dim);
+    let mut basis: Vec<Vec<f64>> = Vec::with_capacity(wanted);
+    while basis.len() < wanted {
         let mut next = gaussian(dim, rng);
         let before = norm(&next);
         for _ in 0..2 {

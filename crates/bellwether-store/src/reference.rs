@@ -1,11 +1,11 @@
 //! The reference file: one Parquet file, its rows as columns and its manifest in the metadata.
 
 use arrow::array::{
-    Array, ArrayRef, AsArray, FixedSizeListArray, Float16Array, Float32Array, Float64Array, RecordBatch,
-    UInt16Array, UInt32Array,
+    Array, ArrayRef, AsArray, FixedSizeListArray, Float16Array, Float32Array, Float64Array, Int64Array,
+    RecordBatch, StringArray, UInt16Array, UInt32Array,
 };
 use arrow::datatypes::{
-    DataType, Field, Float16Type, Float32Type, Float64Type, Schema, UInt16Type, UInt32Type,
+    DataType, Field, Float16Type, Float32Type, Float64Type, Int64Type, Schema, UInt16Type, UInt32Type,
 };
 use bellwether_events::TaskId;
 use bellwether_monitor::{ReferenceManifest, ReferenceRows};
@@ -139,7 +139,7 @@ fn to_batch(rows: &ReferenceRows, dim: usize) -> Result<RecordBatch, arrow::erro
         Arc::new(Float16Array::from(rows.embedding.clone())),
         None,
     )?;
-    let columns: Vec<(&str, ArrayRef)> = vec![
+    let mut columns: Vec<(&str, ArrayRef)> = vec![
         (
             "task",
             Arc::new(UInt16Array::from_iter_values(rows.task.iter().map(|t| t.0))),
@@ -162,6 +162,15 @@ fn to_batch(rows: &ReferenceRows, dim: usize) -> Result<RecordBatch, arrow::erro
             Arc::new(Float32Array::from(rows.text_length.clone())),
         ),
     ];
+    // Files of earlier versions have neither, and stay without.
+    if !rows.timestamp_ms.is_empty() {
+        let times = Int64Array::from(rows.timestamp_ms.clone());
+        columns.push(("timestamp_ms", Arc::new(times)));
+    }
+    if !rows.event_id.is_empty() {
+        let ids = StringArray::from_iter_values(&rows.event_id);
+        columns.push(("event_id", Arc::new(ids)));
+    }
     let fields: Vec<Field> = columns
         .iter()
         .map(|(name, array)| Field::new(*name, array.data_type().clone(), false))
@@ -202,6 +211,15 @@ fn append(rows: &mut ReferenceRows, batch: &RecordBatch, dim: usize) -> Option<(
     rows.own_similarity.extend_from_slice(&floats("own_similarity")?);
     rows.surprise.extend_from_slice(&floats("surprise")?);
     rows.text_length.extend_from_slice(&floats("text_length")?);
+    if let Some(times) = column("timestamp_ms") {
+        rows.timestamp_ms
+            .extend_from_slice(times.as_primitive_opt::<Int64Type>()?.values());
+    }
+    if let Some(ids) = column("event_id") {
+        let ids = ids.as_string_opt::<i32>()?.iter();
+        rows.event_id
+            .extend(ids.map(|id| id.unwrap_or_default().to_owned()));
+    }
     Some(())
 }
 
@@ -262,11 +280,20 @@ mod tests {
             own_similarity: vec![0.9, 0.8, 0.7],
             surprise: vec![-3.0, -2.5, 0.25],
             text_length: vec![12.0, 3.0, 0.0],
+            timestamp_ms: vec![1, 1_773_500_400_000, -7],
+            event_id: vec!["a".to_owned(), "b".to_owned(), "ü".to_owned()],
         };
         let folder = tempfile::tempdir().expect("a folder");
         let path = folder.path().join("model.ref");
         write_reference(&path, &manifest(), &rows).expect("written");
-        assert_eq!(read_reference(&path).expect("read"), (manifest(), rows));
+        assert_eq!(read_reference(&path).expect("read"), (manifest(), rows.clone()));
+        let earlier = ReferenceRows {
+            timestamp_ms: Vec::new(),
+            event_id: Vec::new(),
+            ..rows
+        };
+        write_reference(&path, &manifest(), &earlier).expect("written");
+        assert_eq!(read_reference(&path).expect("read").1, earlier);
         assert_eq!(
             std::fs::read_dir(folder.path()).expect("listed").count(),
             1,

@@ -6,7 +6,7 @@ use crate::failure::Failure;
 use crate::sinks::Sinks;
 use bellwether_api::{PipelineMetrics, RejectedRecords, TopicKind};
 use bellwether_events::{LabelBatch, ObservationBatch, Reject, RejectReason};
-use bellwether_monitor::{Engine, ModelStatus, QualityReports};
+use bellwether_monitor::{Engine, ModelStatus, TaskReports};
 use std::collections::BTreeMap;
 
 /// How far event time may be released after a turn.
@@ -36,7 +36,7 @@ pub(crate) struct Pipeline {
     sinks: Sinks,
     metrics: PipelineMetrics,
     /// What the next status may reuse: it is published several times a second.
-    reports: QualityReports,
+    reports: TaskReports,
     rejected: BTreeMap<(TopicKind, RejectReason), u64>,
 }
 
@@ -47,7 +47,7 @@ impl Pipeline {
             engine,
             sinks,
             metrics: PipelineMetrics::default(),
-            reports: QualityReports::new(),
+            reports: TaskReports::new(),
             rejected: BTreeMap::new(),
         }
     }

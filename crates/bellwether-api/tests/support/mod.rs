@@ -8,9 +8,9 @@ use bellwether_api::{
 };
 use bellwether_events::TaskKind;
 use bellwether_monitor::{
-    ClassStatus, Disagreement, Estimate, Interval, ModelStatus, NoveltyStatus, PipelineCounts, QualityReport,
-    QualityStatus, ReliabilityCurve, ReliabilityPoint, SignalStatus, SliceStatus, StratumStatus, TaskStatus,
-    TimelineLine, Verdict, rfc3339,
+    ClassDrift, ClassStatus, Disagreement, DriftDirection, DriftReport, DriftSplit, DriftTest, Estimate,
+    Interval, ModelStatus, NoveltyStatus, PipelineCounts, QualityReport, QualityStatus, ReliabilityCurve,
+    ReliabilityPoint, SignalStatus, SliceStatus, StratumStatus, TaskStatus, TimelineLine, Verdict, rfc3339,
 };
 use std::net::SocketAddr;
 use std::time::Duration;
@@ -65,6 +65,7 @@ pub fn task(name: &str, verdict: Verdict) -> TaskStatus {
         } else {
             QualityReport::empty(TaskKind::Classification)
         },
+        drift: if labelled { drift() } else { DriftReport::empty() },
         novelty: NoveltyStatus {
             far_ratio: 0.0625,
             group_size: 7,
@@ -159,6 +160,54 @@ pub fn report() -> QualityReport {
     });
     report.advice = Some("Do not trust the estimates.".to_owned());
     report
+}
+
+/// A drift report of inputs that moved by their mix.
+pub fn drift() -> DriftReport {
+    let test = |value, p_value| {
+        Some(DriftTest {
+            value,
+            p_value,
+            deviations: 8.0,
+        })
+    };
+    DriftReport {
+        as_of_ms: START_MS,
+        from_ms: START_MS - 7_200_000,
+        to_ms: START_MS - 60_000,
+        observations: 250,
+        since_onset: true,
+        kernel: test(0.0625, 0.005),
+        linear: test(0.03125, 0.01),
+        energy: test(0.125, 0.015),
+        classifier_auc: Some(estimate(0.75, 0.0625, 250)),
+        split: Some(DriftSplit {
+            total: estimate(0.25, 0.0625, 250),
+            mix: estimate(0.1875, 0.0625, 250),
+            within: estimate(0.03125, 0.0625, 250),
+            interaction: 0.03125,
+            mix_ratio: Some(0.8125),
+            within_ratio: Some(0.1875),
+            spread_ratio: Some(estimate(0.9375, 0.0625, 250)),
+        }),
+        classes: vec![ClassDrift {
+            class: "pay_bill".to_owned(),
+            observations: 100,
+            reference_rows: 50,
+            share: estimate(0.375, 0.0625, 250),
+            reference_share: 0.0625,
+            moved: None,
+            within_share: 0.5,
+        }],
+        direction: Some(DriftDirection {
+            shift_deviations: 0.25,
+            examples: vec!["e9".to_owned()],
+            reference_examples: vec!["r1".to_owned()],
+        }),
+        examples: vec!["e7".to_owned(), "e8".to_owned()],
+        season: Some("quarters of the day"),
+        summary: Some("The inputs have moved.".to_owned()),
+    }
 }
 
 pub fn status(event_time_ms: i64) -> ModelStatus {

@@ -7,7 +7,6 @@ mod measure;
 mod probabilities;
 mod reference;
 mod report;
-mod reports;
 mod strata;
 mod unlabelled;
 
@@ -21,7 +20,6 @@ pub use report::{
     ClassStatus, Disagreement, MetricStatus, QualityReport, ReliabilityCurve, ReliabilityPoint, Selection,
     StratumStatus, UnlabelledEstimate,
 };
-pub use reports::QualityReports;
 
 use crate::outcome::Outcome;
 use crate::recent::RecentObservations;

@@ -69,6 +69,8 @@ pub fn build(
         let form = Form::of_own(observations.text(row), &trigrams);
         rows.surprise.push(form.surprise);
         rows.text_length.push(form.length);
+        rows.timestamp_ms.push(observations.timestamps_ms()[row]);
+        rows.event_id.push(observations.event_id(row).to_owned());
     }
     let ranges = super::task_ranges(&rows, schema)?;
     let dim = schema.dim();
@@ -228,6 +230,8 @@ fn identity(schema: &ModelSchema, rows: &ReferenceRows) -> String {
         hash.write_u64(rows.loss[row].to_bits());
         hash.write_u32(rows.surprise[row].to_bits());
         hash.write_u32(rows.text_length[row].to_bits());
+        // The seasons of the class mix are learnt from it.
+        hash.write_i64(rows.timestamp_ms[row]);
     }
     for x in &rows.embedding {
         hash.write_u16(x.to_bits());

@@ -133,6 +133,10 @@ pub struct ReferenceRows {
     pub surprise: Vec<f32>,
     /// Length of the text in characters; 0 without. `[n]`.
     pub text_length: Vec<f32>,
+    /// When the prediction was made, milliseconds since the epoch. `[n]`, or empty in files of earlier versions.
+    pub timestamp_ms: Vec<i64>,
+    /// Its event, to find the message in the owner's records. `[n]`, or empty in files of earlier versions.
+    pub event_id: Vec<String>,
 }
 
 impl ReferenceRows {

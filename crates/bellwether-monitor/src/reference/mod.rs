@@ -3,6 +3,7 @@
 mod build;
 mod coupling;
 mod manifest;
+mod season;
 mod self_play;
 mod slices;
 mod task;
@@ -13,14 +14,16 @@ pub use manifest::{
     FORMAT_VERSION, ReferenceManifest, ReferenceQuality, ReferenceRows, ReferenceSlice, Score, SelfPlay,
     SliceStatistic,
 };
+pub(crate) use season::Season;
 pub use task::TaskReference;
 pub(crate) use task::{BULK_P, far_statistic};
 pub(crate) use text_form::Form;
 
 use crate::config::MonitorConfig;
+use crate::drift::DriftReference;
 use crate::quality::QualityReference;
 use bellwether_events::{ModelSchema, SchemaError, TaskId};
-use bellwether_stats::Trigrams;
+use bellwether_stats::{KernelFeatures, Trigrams};
 use half::slice::HalfFloatSliceExt;
 use std::ops::Range;
 
@@ -28,6 +31,9 @@ use std::ops::Range;
 pub(crate) const NEIGHBOURS: usize = 5;
 /// Fewest labelled observations a task needs in a reference: a p-value below 0.01 must be possible.
 pub(crate) const MIN_TASK_ROWS: usize = 100;
+/// Frequencies of the kernel's random features: an error of some .06 of the kernel for one pair, far less for a mean.
+const KERNEL_FREQUENCIES: usize = 128;
+const KERNEL_SEED: u64 = 0x6b65_726e;
 /// Own-nearest ratio from which a task has a home of its own in embedding space.
 const HOME_RATIO: f64 = 0.8;
 
@@ -86,6 +92,8 @@ pub struct Reference {
     quality: Vec<QualityReference>,
     homes: Vec<TaskId>,
     trigrams: Option<Trigrams>,
+    drift: Vec<DriftReference>,
+    features: KernelFeatures,
 }
 
 impl Reference {
@@ -114,7 +122,11 @@ impl Reference {
             rows.surprise.len(),
             rows.text_length.len(),
         ];
-        if columns.iter().any(|&len| len != n) || rows.embedding.len() != n * schema.dim() {
+        let optional = [rows.timestamp_ms.len(), rows.event_id.len()];
+        if columns.iter().any(|&len| len != n)
+            || optional.iter().any(|&len| len != n && len != 0)
+            || rows.embedding.len() != n * schema.dim()
+        {
             return Err(ReferenceError::Damaged("its columns differ in length"));
         }
         let unit = unit_rows(rows, schema.dim());
@@ -136,6 +148,20 @@ impl Reference {
                 )
             })
             .collect();
+        let drift = schema
+            .tasks()
+            .map(|t| {
+                let range = ranges[t.index()].clone();
+                DriftReference::new(rows, &unit, schema.dim(), range).map_err(|source| {
+                    ReferenceError::Statistic {
+                        task: schema.name(t).to_owned(),
+                        source,
+                    }
+                })
+            })
+            .collect::<Result<Vec<_>, _>>()?;
+        let features = KernelFeatures::new(schema.dim(), KERNEL_FREQUENCIES, 1.0, KERNEL_SEED)
+            .map_err(|_| ReferenceError::Damaged("its embeddings have no width"))?;
         let homes = schema
             .tasks()
             .filter(|&t| {
@@ -154,12 +180,24 @@ impl Reference {
             quality,
             homes,
             trigrams,
+            drift,
+            features,
         })
     }
 
     /// What is normal for the quality of a task.
     pub(crate) fn quality(&self, task: TaskId) -> &QualityReference {
         &self.quality[task.index()]
+    }
+
+    /// What drift reports compare a task with.
+    pub(crate) fn drift(&self, task: TaskId) -> &DriftReference {
+        &self.drift[task.index()]
+    }
+
+    /// Random features of a Gaussian kernel with bandwidth one, for every task.
+    pub(crate) fn features(&self) -> &KernelFeatures {
+        &self.features
     }
 
     /// What it knows of the slices of a task.

@@ -1,5 +1,6 @@
 //! One task's share of the reference: scales, means, residuals and the bounds of its detectors.
 
+use super::season::Season;
 use super::text_form::TextForm;
 use super::{NEIGHBOURS, ReferenceError, ReferenceRows};
 use crate::config::MonitorConfig;
@@ -80,6 +81,8 @@ pub struct TaskReference {
     pub calibration: Option<Isotonic>,
     /// Ranks of absolute residuals; only for regression.
     pub regression: Option<RegressionBet>,
+    /// How the class mix follows the calendar, where the rows show it.
+    pub(crate) season: Option<Season>,
 }
 
 impl TaskReference {
@@ -116,6 +119,10 @@ impl TaskReference {
             .collect();
         let has_confidence = confidence.iter().all(|c| c.is_finite());
         let text_form = TextForm::new(rows, range.clone()).map_err(failed)?;
+        let season = (spec.kind == TaskKind::Classification)
+            .then(|| rows.timestamp_ms.get(range.clone()))
+            .flatten()
+            .and_then(|at_ms| Season::learn(&class, at_ms, classes, config.seasons));
         let own: Vec<f64> = rows.own_similarity[range].iter().map(|&s| f64::from(s)).collect();
 
         let scales = Scales::new(&own, &confidence, has_confidence).map_err(failed)?;
@@ -184,6 +191,7 @@ impl TaskReference {
             bulk_confidence: mean(&bulk),
             calibration,
             regression,
+            season,
         })
     }
 
@@ -199,6 +207,20 @@ impl TaskReference {
         };
         let p_novelty = self.novelty.p_value(p_similarity.ln() + p_confidence.ln());
         (p_similarity, p_novelty)
+    }
+
+    /// Means of the predicted classes as they are, without leaning on the task, `[classes, dim]`; zero without rows.
+    pub(crate) fn plain_class_means(&self) -> Vec<f64> {
+        let mut means = Vec::with_capacity(self.class_means.len());
+        for (class, &n) in self.class_counts.iter().enumerate() {
+            // `class_mean` holds (sum + CLASS_PRIOR · mean of all) / (n + CLASS_PRIOR).
+            let of_all = self.class_mean(class).iter().zip(&self.centre.mean);
+            means.extend(of_all.map(|(&leaning, all)| {
+                let sum = f64::from(leaning) * (n + CLASS_PRIOR) - CLASS_PRIOR * all;
+                if n > 0.0 { sum / n } else { 0.0 }
+            }));
+        }
+        means
     }
 
     /// The mean of a predicted class, `[dim]`.

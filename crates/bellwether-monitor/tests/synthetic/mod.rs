@@ -133,9 +133,19 @@ pub(crate) fn schema() -> ModelSchema {
 
 /// A batch of inputs, one a minute from `start`.
 pub(crate) fn batch(schema: &ModelSchema, inputs: &[Input], start: usize) -> ObservationBatch {
+    batch_every(schema, inputs, start, 1)
+}
+
+/// A batch of inputs, one in `step` minutes from minute `start`; events are named by their minute.
+pub(crate) fn batch_every(
+    schema: &ModelSchema,
+    inputs: &[Input],
+    start: usize,
+    step: usize,
+) -> ObservationBatch {
     let mut builder = ObservationBatch::builder(schema, inputs.len());
     for (i, input) in inputs.iter().enumerate() {
-        let at = start + i;
+        let at = start + i * step;
         let rest = (1.0 - input.confidence) / (CLASSES - 1) as f32;
         let mut probabilities = [rest; CLASSES as usize];
         probabilities[input.predicted as usize] = input.confidence;

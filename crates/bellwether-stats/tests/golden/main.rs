@@ -2,6 +2,7 @@
 //!
 //! The JSON files beside this one hold the cases and where they come from; the scripts named in them made them.
 
+mod drift;
 mod evidence;
 mod peers;
 mod quality;

@@ -1,6 +1,7 @@
 //! Laws that hold for every input.
 
 mod evidence;
+mod features;
 mod quality;
 mod samples;
 mod similarity;

@@ -11,7 +11,9 @@
 mod bets;
 mod coverage;
 mod detector;
+mod drift;
 mod recovery;
+mod season;
 mod share;
 
 use rand_chacha::ChaCha8Rng;

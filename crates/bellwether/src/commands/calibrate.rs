@@ -11,7 +11,7 @@ use bellwether_calibrate::{
     Error, Pool, PowerPlan, PowerStudy, QuietPlan, QuietStudy, ReferenceInput, power_runs, power_study,
     quiet_study,
 };
-use bellwether_monitor::{MonitorConfig, Reference};
+use bellwether_monitor::{MonitorConfig, Reference, Seasons};
 use input::Material;
 use serde::Serialize;
 use std::path::Path;
@@ -40,10 +40,12 @@ pub(crate) fn calibrate(args: &CalibrateArgs) -> Result<(), Failure> {
             .build_global()
             .map_err(|error| Failure::usage("cannot start the threads").because(&error))?;
     }
-    let config = match &args.config {
+    let mut config = match &args.config {
         Some(path) => read_config(path)?.monitor,
         None => MonitorConfig::default(),
     };
+    // Resampled streams keep the owner's messages and not the hours at which each kind of them came.
+    config.seasons = Seasons::Off;
     // Files that cannot be written are told of before the work, not after it.
     for path in [&args.report, &args.picture].into_iter().flatten() {
         write(path, "")?;

@@ -2,7 +2,7 @@
 
 mod document;
 
-use bellwether_monitor::{MAX_SLICE_ATTRIBUTES, MonitorConfig};
+use bellwether_monitor::{MAX_SLICE_ATTRIBUTES, MonitorConfig, Seasons};
 use document::Document;
 pub(crate) use document::Problem;
 use std::net::SocketAddr;
@@ -166,6 +166,7 @@ fn monitor(document: &mut Document, defaults: MonitorConfig) -> MonitorConfig {
     if let Some(n) = document.integer("monitor.slice_min_observations", 1..=1_000_000) {
         config.slice_min_observations = n;
     }
+    config.seasons = seasons(document, config.seasons);
     if let Some(ms) = document.duration_ms("monitor.persistence") {
         config.persistence_hours = ms as f64 / HOUR_MS;
     }
@@ -173,6 +174,55 @@ fn monitor(document: &mut Document, defaults: MonitorConfig) -> MonitorConfig {
         config.hold_hours = ms as f64 / HOUR_MS;
     }
     config
+}
+
+fn seasons(document: &mut Document, default: Seasons) -> Seasons {
+    let offset = document.string("monitor.utc_offset");
+    let utc_offset_ms = offset.as_deref().map(|text| {
+        utc_offset_ms(text).unwrap_or_else(|| {
+            document.problem(
+                "monitor.utc_offset",
+                format!("{text:?} is not an offset from UTC"),
+                "write hours and minutes, such as \"+02:00\" or \"-03:30\", from \"-14:00\" to \"+14:00\"",
+            );
+            0
+        })
+    });
+    let learn = match (utc_offset_ms, default) {
+        (Some(utc_offset_ms), _) => Seasons::Learn { utc_offset_ms },
+        (None, Seasons::Learn { .. }) => default,
+        (None, Seasons::Off) => Seasons::Learn { utc_offset_ms: 0 },
+    };
+    match document.string("monitor.seasons").as_deref() {
+        None if utc_offset_ms.is_none() => default,
+        None | Some("learn") => learn,
+        Some("off") => Seasons::Off,
+        Some(other) => {
+            document.problem(
+                "monitor.seasons",
+                format!("{other:?} is neither \"learn\" nor \"off\""),
+                "write \"learn\" for the calendar of the reference, or \"off\" for one mix at all hours",
+            );
+            default
+        }
+    }
+}
+
+/// `+02:00`: a sign, two digits of hours, two of minutes.
+fn utc_offset_ms(text: &str) -> Option<i64> {
+    let (sign, rest) = match text.as_bytes().first()? {
+        b'+' => (1, &text[1..]),
+        b'-' => (-1, &text[1..]),
+        _ => return None,
+    };
+    let (hours, minutes) = rest.split_once(':')?;
+    let number = |digits: &str| -> Option<i64> {
+        let whole = digits.len() == 2 && digits.bytes().all(|b| b.is_ascii_digit());
+        whole.then(|| digits.parse().ok()).flatten()
+    };
+    let (hours, minutes) = (number(hours)?, number(minutes)?);
+    let total = 60 * hours + minutes;
+    (minutes < 60 && total <= 14 * 60).then_some(sign * total * 60_000)
 }
 
 #[cfg(test)]
@@ -219,6 +269,37 @@ mod tests {
                 [format!("line 2: monitor.slice_attributes: {what}; {fix}")]
             );
         }
+    }
+
+    #[test]
+    fn seasons_are_learnt_at_an_offset_or_switched_off() {
+        let of = |text: &str| {
+            Config::parse(&format!("[monitor]\n{text}"), Path::new(""))
+                .expect("no problem")
+                .monitor
+                .seasons
+        };
+        let learn = |minutes: i64| Seasons::Learn {
+            utc_offset_ms: minutes * 60_000,
+        };
+        assert_eq!(of(""), learn(0));
+        assert_eq!(of("utc_offset = \"+05:30\""), learn(330));
+        assert_eq!(of("utc_offset = \"-03:30\"\nseasons = \"learn\""), learn(-210));
+        assert_eq!(of("utc_offset = \"+02:00\"\nseasons = \"off\""), Seasons::Off);
+        for wrong in ["2", "+2:00", "+15:00", "+02:60", "02:00", "+0200", "+ü:00", ""] {
+            assert_eq!(
+                problems(&format!("[monitor]\nutc_offset = \"{wrong}\"")),
+                [format!(
+                    "line 2: monitor.utc_offset: {wrong:?} is not an offset from UTC; write hours and minutes, such as \"+02:00\" or \"-03:30\", from \"-14:00\" to \"+14:00\""
+                )]
+            );
+        }
+        assert_eq!(
+            problems("[monitor]\nseasons = \"on\""),
+            [
+                "line 2: monitor.seasons: \"on\" is neither \"learn\" nor \"off\"; write \"learn\" for the calendar of the reference, or \"off\" for one mix at all hours"
+            ]
+        );
     }
 
     #[test]
