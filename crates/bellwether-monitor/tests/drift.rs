@@ -1,5 +1,6 @@
 //! Drift reports say what moved, by how much, and who accounts for it.
 
+#[expect(dead_code, reason = "each test uses its part of the synthetic model")]
 mod synthetic;
 
 use bellwether_monitor::{DriftReport, Engine, MonitorConfig, TaskReports};

@@ -58,7 +58,7 @@ pub fn domain_classifier_auc(
     }
     let fold = assign_folds(first, n, folds, seed);
     let spread = distances_from_the_mean(&maps[0]);
-    let maps: Vec<Map<'_>> = maps.into_iter().map(Map::new).collect();
+    let maps: Vec<Map<'_>> = maps.iter().map(Map::new).collect();
     let (mut value, mut variance, mut pairs) = (0.0, 0.0, 0.0);
     for judged in folds / 2..folds {
         let scored = Scored::new(&maps, &spread, first, |row| match fold[row].cmp(&judged) {
@@ -175,12 +175,9 @@ struct Map<'a> {
 }
 
 impl<'a> Map<'a> {
-    fn new(rows: ArrayView2<'a, f32>) -> Self {
-        let squares = rows.rows().into_iter().map(|row| f64::from(row.dot(&row)));
-        Self {
-            squares: squares.collect(),
-            rows,
-        }
+    fn new(rows: &ArrayView2<'a, f32>) -> Self {
+        let squares = rows.outer_iter().map(|row| f64::from(row.dot(&row))).collect();
+        Self { rows: *rows, squares }
     }
 
     /// Each row's product with the mean of the rows that are `taken`, and their number.
