@@ -12,6 +12,7 @@ mod bets;
 mod coverage;
 mod detector;
 mod recovery;
+mod rise;
 mod share;
 
 use rand_chacha::ChaCha8Rng;
