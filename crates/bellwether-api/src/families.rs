@@ -1,5 +1,6 @@
 //! The catalogue of metrics: each row says what a metric means and where its samples come from.
 
+mod decision;
 mod model;
 mod pipeline;
 mod quality;
@@ -19,6 +20,7 @@ pub(crate) static FAMILIES: &[(&str, &[Family])] = &[
     ("Tasks", task::FAMILIES),
     ("Quality reports", quality::FAMILIES),
     ("Slices", slice::FAMILIES),
+    ("New versions and costs", decision::FAMILIES),
     ("Pipeline", pipeline::FAMILIES),
 ];
 

@@ -1,5 +1,8 @@
 //! What may be set, and where each default comes from.
 
+use crate::costs::Costs;
+use crate::forgetting::ForgettingConfig;
+
 /// Settings of the monitor. Every default is the shipped one; the reasons stand in `docs/decisions/0002-constants.md`.
 #[derive(Debug, Clone, PartialEq)]
 pub struct MonitorConfig {
@@ -75,6 +78,10 @@ pub struct MonitorConfig {
     pub max_slices: usize,
     /// Observations of a slice below which nothing is said of it.
     pub slice_min_observations: u64,
+    /// How a new version of the model is watched.
+    pub forgetting: ForgettingConfig,
+    /// What the remedies cost.
+    pub costs: Costs,
 }
 
 /// Most attributes that one observation can be sliced by.
@@ -181,6 +188,8 @@ impl Default for MonitorConfig {
             max_slice_attributes: 3,
             max_slices: 32,
             slice_min_observations: 30,
+            forgetting: ForgettingConfig::default(),
+            costs: Costs::default(),
         }
     }
 }

@@ -10,9 +10,11 @@
 //! needs by itself, `shared` what is common, and `explain` writes the line.
 
 mod config;
+mod costs;
 mod diagnosis;
 mod engine;
 mod explain;
+mod forgetting;
 mod group;
 mod join;
 mod judge;
@@ -33,7 +35,9 @@ mod timeline;
 mod verdict;
 
 pub use config::{MAX_SLICE_ATTRIBUTES, MonitorConfig};
+pub use costs::{CostStatus, Costs, RemedyCost};
 pub use engine::Engine;
+pub use forgetting::{ComparedTask, ForgettingConfig, ForgettingStatus, TaskForgetting, compare};
 pub use quality::{
     ClassStatus, Disagreement, MeasuredReference, MetricStatus, ProbabilityCalibration, QualityReport,
     QualityReports, ReliabilityCurve, ReliabilityPoint, Selection, StratumStatus, UnlabelledEstimate,

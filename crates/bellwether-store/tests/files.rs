@@ -481,7 +481,7 @@ fn a_missing_or_mistyped_column_is_refused_when_the_file_is_opened() {
         report(&error, dir.path()),
         "error: without_prediction.parquet does not have the columns that are needed\n\
          cause: column `prediction` is missing; expected a string (utf8, large_utf8, utf8_view or a dictionary of them); the \
-         columns are `event_id`, `task`, `timestamp`, `embedding`, `probabilities`\n\
+         columns are `event_id`, `task`, `timestamp`, `embedding`, `probabilities`, `model_version`\n\
          fix: add the column `prediction`, or rename the one that holds it"
     );
     let error = ObservationReader::open(without("embedding"), &schema()).unwrap_err();

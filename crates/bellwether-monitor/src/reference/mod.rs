@@ -2,6 +2,7 @@
 
 mod build;
 mod coupling;
+mod losses;
 mod manifest;
 mod self_play;
 mod slices;
@@ -9,6 +10,7 @@ mod task;
 mod text_form;
 
 pub use build::build;
+pub(crate) use losses::{ReferenceLosses, reference_losses};
 pub use manifest::{
     FORMAT_VERSION, ReferenceManifest, ReferenceQuality, ReferenceRows, ReferenceSlice, Score, SelfPlay,
     SliceStatistic,
@@ -86,6 +88,7 @@ pub struct Reference {
     quality: Vec<QualityReference>,
     homes: Vec<TaskId>,
     trigrams: Option<Trigrams>,
+    losses: Vec<ReferenceLosses>,
 }
 
 impl Reference {
@@ -136,6 +139,18 @@ impl Reference {
                 )
             })
             .collect();
+        let losses = schema
+            .tasks()
+            .map(|t| {
+                let task = &tasks[t.index()];
+                ReferenceLosses::new(
+                    task.kind,
+                    task.regression.as_ref(),
+                    rows,
+                    ranges[t.index()].clone(),
+                )
+            })
+            .collect();
         let homes = schema
             .tasks()
             .filter(|&t| {
@@ -154,12 +169,18 @@ impl Reference {
             quality,
             homes,
             trigrams,
+            losses,
         })
     }
 
     /// What is normal for the quality of a task.
     pub(crate) fn quality(&self, task: TaskId) -> &QualityReference {
         &self.quality[task.index()]
+    }
+
+    /// Losses and doubts of the rows of the task at `at`.
+    pub(crate) fn losses(&self, at: usize) -> &ReferenceLosses {
+        &self.losses[at]
     }
 
     /// What it knows of the slices of a task.

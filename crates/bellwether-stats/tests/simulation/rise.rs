@@ -105,8 +105,7 @@ fn a_fall_of_ten_points_is_seldom_excluded_where_it_is_true_400_runs() {
 fn rises_of_fifteen_twenty_and_thirty_points_are_found_100_runs() {
     // The threshold of the watch: a rate of 0.01 shared by five tasks.
     let alpha = 0.002;
-    for (seed, rise, least, median_at_most) in
-        [(91, 0.15, 0.5, 320), (92, 0.2, 0.9, 200), (93, 0.3, 1.0, 80)]
+    for (seed, rise, least, median_at_most) in [(91, 0.15, 0.5, 320), (92, 0.2, 0.9, 200), (93, 0.3, 1.0, 80)]
     {
         let case = Case {
             law: Law::Coin,
