@@ -11,3 +11,4 @@ mod fixture;
 mod http;
 mod reader;
 mod replay;
+mod versions;

@@ -75,6 +75,57 @@ function slicePanel() {
   };
 }
 
+// What the newest model_version did to the task: hidden before the first change.
+function versionPanel() {
+  const said = h("p", { class: "said" });
+  const names = ["Outcome", "Loss before", "Loss under it", "Evidence of a rise", "Labels missing", "Confidence before", "Confidence under it"];
+  const values = names.map(() => [h("span"), h("small")]);
+  const element = h("section", { class: "panel", "aria-label": "New version", hidden: true },
+    h("header", null, h("h2", null, "New version"), h("p", null, "quality under the newest model_version against the time before")), said,
+    h("dl", { class: "stats" }, names.map((name, at) => h("div", null, h("dt", null, name), h("dd", null, values[at][0], " ", values[at][1])))));
+  const interval = (e) => (e ? `${percent(e.low)} to ${percent(e.high)}, n ${count(e.size)}` : "");
+  const sure = (e) => percent(e ? 1 - e.value : null);
+  return {
+    element,
+    update(watch, task) {
+      element.hidden = !watch || !task;
+      if (element.hidden) return;
+      setText(said, `${watch.summary}${watch.ended ? "" : ` ${percent(watch.share, 0)} of the traffic is the new version's.`}`);
+      [
+        [task.forgotten ? "forgotten" : word(task.outcome), task.left_alone ? "left alone by the update" : "the update was for it"],
+        [percent(task.loss_before?.value), task.baseline === "past" ? interval(task.loss_before) : `${interval(task.loss_before)}, reference`],
+        [percent(task.loss_after?.value), interval(task.loss_after)],
+        [`${fixed(task.log_e_value, 1)} / ${fixed(task.threshold, 1)}`, "nats"],
+        [task.labels_missing === null ? "–" : count(task.labels_missing), task.outcome === "undecided" ? "to exclude a fall" : ""],
+        [sure(task.doubt_before), ""],
+        [sure(task.doubt_after), task.doubtful ? "fell" : ""],
+      ].forEach(([value, small], at) => { setText(values[at][0], value); setText(values[at][1], small); });
+    },
+  };
+}
+
+// What acting and waiting cost: hidden while nothing stands.
+function costPanel() {
+  const said = h("p", { class: "said" });
+  const body = h("tbody");
+  const heads = [["Remedy"], ["Needed", "num"], ["Cost", "num"], ["With what follows", "num"]];
+  const element = h("section", { class: "panel", "aria-label": "Costs", hidden: true },
+    h("header", null, h("h2", null, "Costs"), h("p", null, "in your unit; expected, by the evidence")), said,
+    h("div", { class: "scroll" }, h("table", { class: "signals" },
+      h("thead", null, h("tr", null, heads.map(([text, cls]) => h("th", { class: cls, scope: "col" }, text)))), body)));
+  return {
+    element,
+    update(costs) {
+      element.hidden = !costs;
+      if (!costs) return;
+      setText(said, `Waiting has cost ${fixed(costs.waited, 2)}: ${percent(costs.lost_quality)} of quality for ${fixed(costs.days, 1)} days${costs.due ? ", as much as the remedy" : ""}.`);
+      arrange(body, costs.remedies.map((one) => h("tr", null,
+        h("th", { scope: "row" }, word(one.remedy)), h("td", { class: "num" }, percent(one.probability, 0)),
+        h("td", { class: "num" }, fixed(one.cost, 2)), h("td", { class: "num" }, fixed(one.expected, 2)))));
+    },
+  };
+}
+
 function stats() {
   const names = ["Quality", "In the reference", "Estimated, no labels", "Macro F1", "Novel", "Traffic", "Label coverage", "Label delay", "Observations", "Labels"];
   const values = names.map(() => [h("span"), h("small")]);
@@ -163,6 +214,8 @@ export function taskView(name) {
   const moved = driftPanel();
   const report = qualityPanel(name, (task) => moved.draw(task.drift_report));
   const slices = slicePanel();
+  const version = versionPanel();
+  const costs = costPanel();
   const evidence = evidencePanel(name);
   const changes = feed("Changes of this task", { withTask: false });
   const content = h("div", { class: "detail" },
@@ -172,7 +225,7 @@ export function taskView(name) {
     statsPart.element,
     h("div", { class: "charts" }, drift.element, good.element, novelty.element, coverage.element),
     report.element, moved.element,
-    h("div", { class: "below" }, h("div", { class: "stack" }, signals.element, slices.element, changes.element), evidence.element));
+    h("div", { class: "below" }, h("div", { class: "stack" }, version.element, signals.element, slices.element, costs.element, changes.element), evidence.element));
   const missing = h("div", { class: "empty panel", hidden: true }, h("b", null, `There is no task “${name}”`), h("a", { href: "#/" }, "See all tasks"));
   const waiting = h("div", { class: "empty panel" }, h("b", null, "Waiting for the first observations"));
   const element = h("div", null, waiting, missing, content);
@@ -206,6 +259,8 @@ export function taskView(name) {
       report.update();
       signals.update(task.signals, columns);
       slices.update(task.slices);
+      version.update(store.status.forgetting, task.forgetting);
+      costs.update(task.costs);
       const lines = store.linesOf(name);
       evidence.update(lines[0]);
       changes.update(lines);

@@ -162,6 +162,7 @@ impl Preview {
             } else {
                 "No shift is common to the tasks.".into()
             },
+            forgetting: None,
             tasks: self.tasks.clone(),
             counts: PipelineCounts {
                 observations: total(|t| t.observations),
@@ -231,6 +232,8 @@ fn empty_task(name: &str, kind: TaskKind) -> TaskStatus {
             affinity: f64::NAN,
             misrouted_to: None,
         },
+        forgetting: None,
+        costs: None,
         slices: Vec::new(),
         unwatched_slice_values: 0,
     }

@@ -1,5 +1,6 @@
 //! The catalogue of metrics: each row says what a metric means and where its samples come from.
 
+mod decision;
 mod drift;
 mod model;
 mod pipeline;
@@ -21,6 +22,7 @@ pub(crate) static FAMILIES: &[(&str, &[Family])] = &[
     ("Quality reports", quality::FAMILIES),
     ("Drift reports", drift::FAMILIES),
     ("Slices", slice::FAMILIES),
+    ("New versions and costs", decision::FAMILIES),
     ("Pipeline", pipeline::FAMILIES),
 ];
 

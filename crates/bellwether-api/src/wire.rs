@@ -2,11 +2,14 @@
 //!
 //! Times are RFC 3339 in UTC; a value that does not exist is `null`, never NaN or 0.
 
+mod decision;
 mod drift;
 mod quality;
 
 pub(crate) use drift::DriftReportView;
 pub(crate) use quality::QualityReportView;
+
+use decision::{CostView, ForgettingView, TaskForgettingView};
 
 use crate::history::NumberedLine;
 use crate::pipeline::{PipelineMetrics, TopicKind};
@@ -34,6 +37,7 @@ pub(crate) struct ModelView<'a> {
     common_shift_cosine: f64,
     moved_task_ratio: f64,
     summary: &'a str,
+    forgetting: Option<ForgettingView<'a>>,
     verdicts: BTreeMap<&'static str, usize>,
     counts: PipelineCounts,
     pipeline: PipelineView,
@@ -52,6 +56,7 @@ impl<'a> ModelView<'a> {
             common_shift_cosine: status.common_shift_cosine,
             moved_task_ratio: status.moved_task_ratio,
             summary: &status.summary,
+            forgetting: status.forgetting.as_ref().map(ForgettingView::new),
             verdicts: Verdict::ALL.into_iter().map(|v| (v.as_str(), count(v))).collect(),
             counts: status.counts,
             pipeline: PipelineView::new(pipeline),
@@ -112,6 +117,8 @@ pub(crate) struct TaskView<'a> {
     estimated: Option<EstimateView>,
     novelty: NoveltyView<'a>,
     signals: Vec<SignalView>,
+    forgetting: Option<TaskForgettingView>,
+    costs: Option<CostView>,
     slices: Vec<SliceView<'a>>,
     unwatched_slice_values: u64,
 }
@@ -147,6 +154,8 @@ impl<'a> TaskView<'a> {
                 misrouted_to: status.novelty.misrouted_to.as_deref(),
             },
             signals: status.signals.iter().map(SignalView::new).collect(),
+            forgetting: status.forgetting.as_ref().map(TaskForgettingView::new),
+            costs: status.costs.as_ref().map(CostView::new),
             slices: status.slices.iter().map(SliceView::new).collect(),
             unwatched_slice_values: status.unwatched_slice_values,
         }

@@ -213,6 +213,59 @@ async fn the_numbers_of_the_status_are_exposed() {
 }
 
 #[tokio::test]
+async fn what_a_new_version_did_and_what_remedies_cost_is_exposed() {
+    let (server, state) = Server::ready().await;
+    server.stop().await;
+    let exposed = scrape(&state).await;
+    check(
+        &exposed,
+        &[
+            ("bellwether_forgetting_watch_active", 1.0),
+            (
+                "bellwether_forgetting_watch_opened_timestamp_seconds",
+                (START_MS - 86_400_000) as f64 / 1000.0,
+            ),
+            ("bellwether_forgetting_new_version_ratio", 0.75),
+            ("bellwether_task_forgotten{task=\"banking\"}", 1.0),
+            ("bellwether_task_forgotten{task=\"unlabelled\"}", 0.0),
+            (
+                "bellwether_task_forgetting_outcome{task=\"banking\",outcome=\"worse\"}",
+                1.0,
+            ),
+            (
+                "bellwether_task_forgetting_outcome{task=\"banking\",outcome=\"kept\"}",
+                0.0,
+            ),
+            (
+                "bellwether_task_forgetting_loss_before_ratio{task=\"banking\"}",
+                0.0625,
+            ),
+            (
+                "bellwether_task_forgetting_loss_after_ratio{task=\"banking\"}",
+                0.25,
+            ),
+            (
+                "bellwether_task_forgetting_log_e_value_nats{task=\"banking\"}",
+                7.5,
+            ),
+            (
+                "bellwether_task_remedy_expected_cost{task=\"banking\",remedy=\"new_task\"}",
+                4.0,
+            ),
+            ("bellwether_task_waiting_cost{task=\"banking\"}", 0.75),
+            ("bellwether_task_waiting_cost{task=\"unlabelled\"}", 0.0),
+        ],
+    );
+    for series in [
+        "bellwether_task_forgetting_missing_labels{task=\"banking\"}",
+        "bellwether_task_forgetting_loss_after_ratio{task=\"unlabelled\"}",
+        "bellwether_task_remedy_expected_cost{task=\"unlabelled\",remedy=\"retrain\"}",
+    ] {
+        assert!(exposed.value(series).is_nan(), "{series} has no value");
+    }
+}
+
+#[tokio::test]
 async fn the_numbers_of_the_quality_reports_are_exposed() {
     let (server, state) = Server::ready().await;
     server.stop().await;

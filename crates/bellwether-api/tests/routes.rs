@@ -198,6 +198,21 @@ async fn the_model_and_its_tasks_are_told_without_nan_or_zero_times() {
     assert_eq!(task["last_change"]["id"], 2);
     assert_eq!(task["last_change"]["evidence"], json!({"minute": 2}));
 
+    assert_eq!(model["forgetting"]["model_version"], "v2");
+    assert_eq!(model["forgetting"]["opened"], "2026-03-13T15:00:00.000Z");
+    assert_eq!(model["forgetting"]["ended"], Value::Null);
+    assert_eq!(task["forgetting"]["forgotten"], true);
+    assert_eq!(
+        task["forgetting"]["loss_after"],
+        json!({"value": 0.25, "low": 0.1875, "high": 0.3125, "size": 80})
+    );
+    assert_eq!(task["forgetting"]["doubt_after"], Value::Null);
+    assert_eq!(
+        task["costs"]["remedies"][1],
+        json!({"remedy": "continual_update", "probability": 0.5, "cost": 2.0, "expected": 4.0})
+    );
+    assert_eq!(task["costs"]["due"], false);
+
     let report = &task["quality_report"];
     assert_eq!(report["as_of"], "2026-03-14T15:00:00.000Z");
     assert_eq!(report["selection"]["corrected"], true);
@@ -240,9 +255,18 @@ async fn the_model_and_its_tasks_are_told_without_nan_or_zero_times() {
         model["tasks"][0].get("quality_report").is_none() && model["tasks"][0].get("drift_report").is_none(),
         "the stream of states stays small"
     );
+    server.stop().await;
+}
 
+#[tokio::test]
+async fn what_a_task_without_labels_lacks_is_null() {
+    let (server, _state) = Server::ready().await;
     let unlabelled = server.get("/api/v1/tasks/unlabelled").await.json();
     assert_eq!(unlabelled["quality_report"]["coverage"], Value::Null);
+    assert_eq!(
+        (&unlabelled["forgetting"], &unlabelled["costs"]),
+        (&Value::Null, &Value::Null)
+    );
     assert_eq!(unlabelled["quality_report"]["from"], Value::Null);
     assert_eq!(unlabelled["drift_report"]["split"], Value::Null);
     assert_eq!(unlabelled["drift_report"]["as_of"], Value::Null);

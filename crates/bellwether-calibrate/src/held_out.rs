@@ -87,6 +87,7 @@ impl ReferenceInput {
                     &[]
                 },
                 attributes: &[],
+                model_version: None,
             });
         }
         Ok(Self {
@@ -129,6 +130,7 @@ impl ReferenceInput {
                     &[]
                 },
                 attributes: &attributes,
+                model_version: None,
             });
             labels.push(self.labels[row].clone());
         }

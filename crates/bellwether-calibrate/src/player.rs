@@ -81,6 +81,7 @@ fn push(
         prediction: event.prediction,
         probabilities: if known { &probabilities } else { &[] },
         attributes: &[],
+        model_version: None,
     });
     id
 }

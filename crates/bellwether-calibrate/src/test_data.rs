@@ -44,6 +44,7 @@ pub(crate) fn period(messages: usize) -> Period {
             prediction: Prediction::Class(u32::try_from(class).expect("few")),
             probabilities: &[0.9],
             attributes: &[],
+            model_version: None,
         });
         let truth = if n % 10 == 0 { (class + 1) % 3 } else { class };
         labels.insert(

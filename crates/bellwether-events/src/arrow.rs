@@ -56,7 +56,7 @@ impl From<ColumnError> for Fault {
 }
 
 /// The columns of an observation: what [`decode_observations`] looks at, so that a reader need not load others.
-pub const OBSERVATION_COLUMNS: [&str; 8] = [
+pub const OBSERVATION_COLUMNS: [&str; 9] = [
     "event_id",
     "task",
     "timestamp",
@@ -65,10 +65,11 @@ pub const OBSERVATION_COLUMNS: [&str; 8] = [
     "prediction",
     "probabilities",
     "attributes",
+    "model_version",
 ];
 
 /// The columns of a reference row, for [`decode_reference`].
-pub const REFERENCE_COLUMNS: [&str; 9] = [
+pub const REFERENCE_COLUMNS: [&str; 10] = [
     "event_id",
     "task",
     "timestamp",
@@ -77,6 +78,7 @@ pub const REFERENCE_COLUMNS: [&str; 9] = [
     "prediction",
     "probabilities",
     "attributes",
+    "model_version",
     "label",
 ];
 
@@ -87,9 +89,9 @@ pub const LABEL_COLUMNS: [&str; 3] = ["event_id", "timestamp", "label"];
 ///
 /// Accepted types: strings as utf8, `large_utf8`, `utf8_view` or a dictionary of these; times as a timestamp of any unit and
 /// zone (UTC without one) or int64 milliseconds; vectors as lists, large lists or fixed-size lists of float16, float32 or
-/// float64. `attributes` as a map or a struct of strings (of another type it is ignored). `text`, `probabilities` and
-/// `attributes` may be absent, other columns are ignored. Copies each embedding once, into the
-/// builder; allocates nothing per row without attributes.
+/// float64. `attributes` as a map or a struct of strings and `model_version` as strings (of another type they are ignored).
+/// `text`, `probabilities`, `attributes` and `model_version` may be absent, other columns are ignored. Copies each embedding
+/// once, into the builder; allocates nothing per row without attributes.
 ///
 /// # Errors
 /// [`ColumnError`] when a column is missing or of another type; then nothing was added.
@@ -253,6 +255,7 @@ struct Observations<'a> {
     prediction: Strings<'a>,
     probabilities: Option<Vectors<'a>>,
     attributes: AttributeColumn<'a>,
+    model_version: Option<Strings<'a>>,
 }
 
 impl<'a> Observations<'a> {
@@ -270,6 +273,9 @@ impl<'a> Observations<'a> {
                 .map(|column| Vectors::new("probabilities", column))
                 .transpose()?,
             attributes: find(batch, "attributes").map_or(AttributeColumn::Absent, AttributeColumn::new),
+            // Of another type it says nothing, and refuses no data either.
+            model_version: find(batch, "model_version")
+                .and_then(|column| Strings::new("model_version", column).ok()),
         })
     }
 
@@ -302,6 +308,7 @@ impl<'a> Observations<'a> {
             },
             embedding: self.embedding.get(row),
             attributes: &attributes,
+            model_version: self.model_version.as_ref().and_then(|column| column.get(row)),
         };
         check::push(schema, &row, builder)
     }

@@ -3,6 +3,7 @@
 use crate::attributes::{Attribute, Attributes};
 use crate::floats::Floats;
 use crate::schema::{ModelSchema, TaskId, TaskKind};
+use crate::versions::Versions;
 use arrow::array::{Array, StringArray, StringBuilder};
 
 /// What a head said about one observation.
@@ -35,6 +36,8 @@ pub struct ObservationRow<'a> {
     pub probabilities: &'a [f32],
     /// Names and values that cut the traffic into slices; empty without.
     pub attributes: &'a [Attribute<'a>],
+    /// Version of the model that predicted, if it was sent.
+    pub model_version: Option<&'a str>,
 }
 
 /// Observations in columns. Embeddings are `[len, dim]`, row-major, as they arrived (not normalised).
@@ -55,6 +58,7 @@ pub struct ObservationBatch {
     /// Where each row's probabilities end, `[len]`.
     probability_ends: Vec<usize>,
     attributes: Attributes,
+    versions: Versions,
 }
 
 impl ObservationBatch {
@@ -77,6 +81,7 @@ impl ObservationBatch {
             probabilities: Vec::new(),
             probability_ends: Vec::with_capacity(rows),
             attributes: Attributes::default(),
+            versions: Versions::default(),
         }
     }
 
@@ -172,6 +177,19 @@ impl ObservationBatch {
     pub fn attributes(&self, row: usize) -> impl Iterator<Item = (&str, &str)> {
         self.attributes.get(row)
     }
+
+    /// Version of the model that made a row's prediction, as an index into [`Self::model_versions`]; `None` where none was
+    /// sent. A version is at most 120 bytes long, what is longer was cut.
+    #[must_use]
+    pub fn model_version(&self, row: usize) -> Option<u32> {
+        self.versions.get(row)
+    }
+
+    /// The versions that occur in the batch, each once, in order of first occurrence.
+    #[must_use]
+    pub fn model_versions(&self) -> &[Box<str>] {
+        self.versions.names()
+    }
 }
 
 /// Collects rows into an [`ObservationBatch`].
@@ -192,6 +210,7 @@ pub struct ObservationBatchBuilder {
     probabilities: Vec<f32>,
     probability_ends: Vec<usize>,
     attributes: Attributes,
+    versions: Versions,
 }
 
 impl ObservationBatchBuilder {
@@ -234,6 +253,7 @@ impl ObservationBatchBuilder {
 
     fn push_beside_embedding(&mut self, row: &ObservationRow<'_>) {
         self.attributes.push(self.task.len(), row.attributes);
+        self.versions.push(self.task.len(), row.model_version);
         self.event_id.append_value(row.event_id);
         self.task.push(row.task);
         self.timestamp_ms.push(row.timestamp_ms);
@@ -287,6 +307,7 @@ impl ObservationBatchBuilder {
             probabilities: self.probabilities,
             probability_ends: self.probability_ends,
             attributes: self.attributes,
+            versions: self.versions,
         }
     }
 }
@@ -351,6 +372,7 @@ mod tests {
                 prediction,
                 probabilities,
                 attributes: &[],
+                model_version: None,
             });
         }
         let batch = builder.finish();

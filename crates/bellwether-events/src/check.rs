@@ -29,6 +29,7 @@ pub(crate) struct RawRow<'a> {
     pub(crate) probabilities: RawProbabilities<'a>,
     pub(crate) embedding: Option<Floats<'a>>,
     pub(crate) attributes: &'a [Attribute<'a>],
+    pub(crate) model_version: Option<&'a str>,
 }
 
 #[derive(Debug, Clone, Copy)]
@@ -68,6 +69,7 @@ pub(crate) fn push(
         prediction,
         probabilities: row.probabilities.values,
         attributes: row.attributes,
+        model_version: row.model_version,
     };
     if builder.push_with_embedding(&checked, embedding) {
         Ok(())

@@ -20,9 +20,9 @@ use value::{Embedding, EmbeddingForm, Scalar};
 /// Reads JSON messages. Holds only buffers that are reused from record to record: keep one for each thread.
 ///
 /// A message is one object, an array of objects, or objects one after the other (JSON lines); each object is a record of
-/// its own. Fields beyond the contract's are ignored; `model_version` and `encoder_version` are allowed and not
-/// kept. Of `attributes` the strings and whole numbers are kept; what else it holds refuses no record. Every method returns the number of records in the message, refused ones included; the [`Reject`]s
-/// carry the record's index within the message.
+/// its own. Fields beyond the contract's are ignored; `encoder_version` is allowed and not kept. Of `model_version` and
+/// `attributes` the strings and whole numbers are kept; what else they hold refuses no record. Every method returns the
+/// number of records in the message, refused ones included; the [`Reject`]s carry the record's index within the message.
 ///
 /// ```
 /// use bellwether_events::{JsonDecoder, ModelSchema, ObservationBatch};
@@ -128,6 +128,15 @@ fn push_observation(
         probabilities,
         ..
     } = arrays;
+    let number;
+    let model_version = match &record.model_version {
+        Scalar::Text(version) => Some(version.as_ref()),
+        Scalar::Integer(version) => {
+            number = version.to_string();
+            Some(number.as_str())
+        }
+        Scalar::Null | Scalar::Float(_) | Scalar::Other(_) => None,
+    };
     let row = RawRow {
         event_id,
         task,
@@ -137,6 +146,7 @@ fn push_observation(
         probabilities: probabilities.resolve(schema, task.and_then(|name| schema.task(name)))?,
         embedding: components(schema, embedding)?,
         attributes: &record.attributes.0,
+        model_version,
     };
     check::push(schema, &row, builder)
 }

@@ -15,6 +15,7 @@ mod floats;
 mod json;
 mod reject;
 mod schema;
+mod versions;
 
 pub use attributes::Attribute;
 pub use batch::{

@@ -1,5 +1,8 @@
 //! What may be set, and where each default comes from.
 
+use crate::costs::Costs;
+use crate::forgetting::ForgettingConfig;
+
 /// Settings of the monitor. Every default is the shipped one; the reasons stand in `docs/decisions/0002-constants.md`.
 #[derive(Debug, Clone, PartialEq)]
 pub struct MonitorConfig {
@@ -77,6 +80,10 @@ pub struct MonitorConfig {
     pub slice_min_observations: u64,
     /// Whether the class mix that is normal follows the calendar.
     pub seasons: Seasons,
+    /// How a new version of the model is watched.
+    pub forgetting: ForgettingConfig,
+    /// What the remedies cost.
+    pub costs: Costs,
 }
 
 /// What is done about daily and weekly seasons of the class mix.
@@ -196,6 +203,8 @@ impl Default for MonitorConfig {
             max_slices: 32,
             slice_min_observations: 30,
             seasons: Seasons::Learn { utc_offset_ms: 0 },
+            forgetting: ForgettingConfig::default(),
+            costs: Costs::default(),
         }
     }
 }

@@ -4,6 +4,7 @@
 //! labels say? Is what is far one thing that lasts, and whose is it (novelty)? Does quality fall?
 
 use crate::config::MonitorConfig;
+use crate::costs::asks_for_retraining;
 use crate::group::Group;
 use crate::recent::RecentRow;
 use crate::reference::{BULK_P, Reference};
@@ -99,10 +100,10 @@ impl NovelGroup {
         self.alien_share > ALIEN_SHARE
     }
 
-    /// A coherent, lasting novelty that no other task knows.
-    fn is_novelty(&self, said: bool, config: &MonitorConfig) -> bool {
+    /// A coherent, lasting novelty that no other task knows; `border` is what costs add to the log-odds it needs.
+    pub(crate) fn is_novelty(&self, said: bool, border: f64, config: &MonitorConfig) -> bool {
         self.misrouted_to.is_none()
-            && self.coherence > if said { 0.0 } else { COHERENT }
+            && self.coherence > border + if said { 0.0 } else { COHERENT }
             && self.hours >= config.persistence_hours
     }
 
@@ -159,7 +160,9 @@ pub(crate) fn diagnose(
     if window.len() >= WINDOW_MINIMUM {
         examine(&mut out, &window, state, reference, config, before);
     }
-    if state.signals.loss.is_active() {
+    if state.signals.loss.is_active()
+        && asks_for_retraining(&state.signals.loss, state.task, reference, config, before)
+    {
         out.verdict = Verdict::Retrain;
     }
     if out.examples.is_empty() {
@@ -231,6 +234,10 @@ fn examine(
     let cleared = out.cleared_by_labels(signals.loss.bound(), config);
     let confidence_of_bulk_falls =
         confidence_falls && out.confidence_drop > config.confidence_tolerance && !unknown_labels;
+    let kind = kind_of_novelty(out, before, config.costs.new_task_border());
+    let border = config
+        .costs
+        .acting_border(reference.schema().name(state.task), kind);
     let novel = (far || unknown_labels)
         && !out.damaged
         && !shifted
@@ -238,27 +245,28 @@ fn examine(
         && out
             .group
             .as_ref()
-            .is_some_and(|g| g.is_novelty(is_novelty(before.verdict), config));
+            .is_some_and(|g| g.is_novelty(is_novelty(before.verdict), border, config));
     let bulk_suffers =
         out.confidence_drop > config.confidence_tolerance && (signals.mix.is_active() || moved || far);
     if novel {
-        out.verdict = if task.kind == TaskKind::Classification {
-            kind_of_novelty(out, before)
+        // Without classes there is nothing to extend: what is not a task of its own is looked at.
+        out.verdict = if task.kind == TaskKind::Classification || kind == Verdict::NewTask {
+            kind
         } else {
-            // Without classes there is nothing to extend: what is not a task of its own is looked at.
-            match kind_of_novelty(out, before) {
-                Verdict::NewTask => Verdict::NewTask,
-                _ => Verdict::Watch,
-            }
+            Verdict::Watch
         };
-    } else if confidence_falls && !cleared && (out.damaged || bulk_suffers) {
+    } else if confidence_falls
+        && !cleared
+        && (out.damaged || bulk_suffers)
+        && asks_for_retraining(&signals.confidence, state.task, reference, config, before)
+    {
         out.verdict = Verdict::Retrain;
     }
 }
 
-/// New classes or a new task, by affinity; near the border the earlier word stands.
-fn kind_of_novelty(out: &Diagnosis, before: &Diagnosis) -> Verdict {
-    let affinity = out.group.as_ref().map_or(0.0, |g| g.affinity);
+/// New classes or a new task, by affinity against the border that costs set; near it the earlier word stands.
+pub(crate) fn kind_of_novelty(out: &Diagnosis, before: &Diagnosis, border: f64) -> Verdict {
+    let affinity = out.group.as_ref().map_or(0.0, |g| g.affinity) - border;
     let said = before.verdict;
     if affinity.abs() < AFFINITY_HYSTERESIS && is_novelty(said) {
         said

@@ -2,6 +2,7 @@
 
 use crate::config::MonitorConfig;
 use crate::drift::{DriftReport, DriftSources};
+use crate::forgetting::NO_VERSION;
 use crate::join::{JoinTable, Joined, PendingObservation};
 use crate::judge::Judge;
 use crate::outcome::{Outcome, TagIndex};
@@ -181,6 +182,7 @@ impl Engine {
             p_novelty: observation.p_novelty,
             stratum: observation.place.and_then(|p| p.stratum),
             slices: observation.place.map_or(SliceSet::empty(), |p| p.slices),
+            version: observation.place.map_or(NO_VERSION, |p| p.version),
             repeated: observation.place.is_some_and(|p| p.repeated),
             outcome,
             loss,

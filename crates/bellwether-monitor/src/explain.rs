@@ -1,6 +1,8 @@
 //! Verdicts in words and numbers.
 
+use crate::costs;
 use crate::diagnosis::NovelGroup;
+use crate::forgetting::Finding as VersionFinding;
 use crate::judge::Judge;
 use crate::quality::estimated_quality;
 use crate::signal::Signal;
@@ -49,6 +51,7 @@ fn since(judge: &Judge, at: usize) -> i64 {
         .filter_map(Signal::active)
         .chain(findings(judge, at).iter().filter_map(|f| f.signal.active()))
         .map(|o| o.timestamp_ms)
+        .chain(judge.forgetting.since_ms(at))
         .min();
     match own {
         Some(onset) => onset,
@@ -79,10 +82,11 @@ fn confidence(judge: &Judge, at: usize) -> f64 {
     let of_slices = findings(judge, at)
         .first()
         .map_or(0.0, |finding| logistic(finding.excess()));
+    let of_version = judge.forgetting.excess(at).map_or(0.0, logistic);
     let value = match standing.verdict {
         Verdict::Unknown => 0.0,
         Verdict::Healthy => 1.0 - strongest(false),
-        Verdict::Watch | Verdict::Retrain => strongest(true).max(common).max(of_slices),
+        Verdict::Watch | Verdict::Retrain => strongest(true).max(common).max(of_slices).max(of_version),
         Verdict::ContinualUpdate | Verdict::NewTask => {
             let affinity = standing.own.group.as_ref().map_or(0.0, |g| g.affinity);
             let towards = if standing.verdict == Verdict::NewTask {
@@ -222,6 +226,7 @@ fn watch_clause(judge: &Judge, at: usize) -> String {
         parts.push("annotators use labels the head does not know".to_owned());
     }
     parts.extend(slice_clause(judge, at, false));
+    parts.extend(judge.forgetting.clause(at, VersionFinding::Doubtful));
     if parts.is_empty() {
         // Hysteresis keeps a verdict a little beyond its cause.
         parts.push("the last signal has just settled".to_owned());
@@ -250,6 +255,7 @@ fn retrain_clause(judge: &Judge, at: usize) -> String {
         }
     }
     parts.extend(slice_clause(judge, at, true));
+    parts.extend(judge.forgetting.clause(at, VersionFinding::Worse));
     if own.damaged {
         parts.push(format!("{} of the inputs altered", percent(own.altered_share)));
     }
@@ -434,7 +440,15 @@ fn evidence(judge: &Judge, at: usize) -> Value {
     if judge.standing[at].verdict == Verdict::Retrain {
         evidence["coupled_tasks"] = coupled_tasks(judge, at);
     }
-    let slices: Vec<Value> = findings(judge, at).iter().map(slice_evidence).collect();
+    if let Some(fields) = evidence.as_object_mut() {
+        if let Some(forgetting) = judge.forgetting.evidence(at) {
+            fields.insert("forgetting".to_owned(), forgetting);
+        }
+        if let Some(costs) = costs::status(judge, at) {
+            fields.insert("costs".to_owned(), costs.evidence());
+        }
+    }
+    let slices: Vec<Value> = findings(judge, at).iter().map(Finding::evidence).collect();
     if let (Some(fields), false) = (evidence.as_object_mut(), slices.is_empty()) {
         fields.insert("slices".to_owned(), Value::Array(slices));
     }
@@ -453,20 +467,6 @@ fn coupled_tasks(judge: &Judge, at: usize) -> Value {
         .collect()
 }
 
-fn slice_evidence(finding: &Finding<'_>) -> Value {
-    json!({
-        "attribute": finding.attribute(),
-        "value": finding.value(),
-        "signal": finding.signal.name(),
-        "log_e_value": number(finding.signal.log_e_value()),
-        "since": finding.signal.active().map(|o| rfc3339(o.timestamp_ms)),
-        "current": number(finding.current()),
-        "reference": number(finding.reference()),
-        "observations": finding.observations(),
-        "labels": finding.labels(),
-    })
-}
-
 /// Labelled quality of the task at `at`.
 pub(crate) fn quality(judge: &Judge, at: usize) -> QualityStatus {
     let state = &judge.tasks[at];
@@ -481,12 +481,12 @@ pub(crate) fn quality(judge: &Judge, at: usize) -> QualityStatus {
     state.quality(task, metric, reference)
 }
 
-fn estimate(e: Estimate) -> Value {
+pub(crate) fn estimate(e: Estimate) -> Value {
     json!({"value": number(e.value), "low": number(e.interval.low), "high": number(e.interval.high), "size": e.size})
 }
 
 /// A number of the evidence: rounded for the reader, null when there is none.
-fn number(x: f64) -> Value {
+pub(crate) fn number(x: f64) -> Value {
     if x.is_finite() {
         json!(round(x, 4))
     } else {

@@ -209,6 +209,7 @@ mod tests {
             prediction: Prediction::Value(2.0),
             probabilities: &[],
             attributes: &[],
+            model_version: None,
         });
         PendingObservation::new(&builder.finish(), 0, None, 0.5, None)
     }

@@ -3,6 +3,8 @@
 use crate::config::MonitorConfig;
 use crate::diagnosis::{Diagnosis, diagnose};
 use crate::explain;
+use crate::forgetting::{Finding, Forgetting, LabelledLoss, Unlabelled, VersionId};
+use crate::outcome::Outcome;
 use crate::quality::LabelRecord;
 use crate::recent::Place;
 use crate::reference::Reference;
@@ -32,6 +34,8 @@ pub(crate) struct Standing {
     pub(crate) confidence: f64,
     pub(crate) summary: String,
     pub(crate) own: Diagnosis,
+    /// Whether the last line said that a new version made the task worse.
+    said_worse: bool,
     diagnosed: Option<DiagnosisKey>,
     pending: Option<(Verdict, i64)>,
 }
@@ -51,6 +55,13 @@ pub(crate) struct ModelStanding {
     pub(crate) eclipse: Option<Eclipse>,
 }
 
+impl ModelStanding {
+    /// Whether what was observed then fell under a shift common to the tasks.
+    fn clouds(&self, at_ms: i64) -> bool {
+        self.shift.stands && at_ms >= self.shared_since_ms || self.eclipse.is_some_and(|e| e.covers(at_ms))
+    }
+}
+
 /// The judge of one model: deterministic, one observation or label at a time, in order.
 #[derive(Debug)]
 pub(crate) struct Judge {
@@ -59,6 +70,7 @@ pub(crate) struct Judge {
     pub(crate) tasks: Vec<TaskState>,
     pub(crate) standing: Vec<Standing>,
     pub(crate) model: ModelStanding,
+    pub(crate) forgetting: Forgetting,
     pub(crate) now_ms: i64,
 }
 
@@ -78,6 +90,7 @@ impl Judge {
                 confidence: 0.0,
                 summary: explain::waiting(reference.schema().name(t.task), 0, config.min_observations),
                 own: Diagnosis::healthy(),
+                said_worse: false,
                 diagnosed: None,
                 pending: None,
             })
@@ -91,6 +104,7 @@ impl Judge {
             eclipse: None,
         };
         Self {
+            forgetting: Forgetting::new(tasks.len(), &config),
             reference,
             config,
             tasks,
@@ -110,8 +124,10 @@ impl Judge {
         let task = batch.observations.tasks()[row];
         self.now_ms = self.now_ms.max(batch.observations.timestamps_ms()[row]);
         let state = &mut self.tasks[task.index()];
-        let place = state.observe(self.reference.task(task), &self.config, batch, row);
-        if state.seen().is_multiple_of(self.config.stride) {
+        let mut place = state.observe(self.reference.task(task), &self.config, batch, row);
+        let due = state.seen().is_multiple_of(self.config.stride);
+        place.version = self.watch_version(batch, row, &place);
+        if due {
             self.evaluate(task, lines);
         }
         place
@@ -120,8 +136,55 @@ impl Judge {
     /// Takes one joined label, in order of the time it became known.
     pub(crate) fn label(&mut self, task: TaskId, record: LabelRecord, lines: &mut Vec<TimelineLine>) {
         self.now_ms = self.now_ms.max(record.labelled_ms);
-        self.tasks[task.index()].label(self.reference.task(task), record);
+        let weight = self.tasks[task.index()].label(self.reference.task(task), record);
+        let outcome = record.outcome;
+        let counts = outcome != Outcome::Unreadable && !outcome.is_unknown_label() && !record.repeated;
+        if counts && record.step.is_some() {
+            let loss = LabelledLoss {
+                version: record.version,
+                observed_ms: record.observed_ms,
+                loss: record.loss,
+                weight,
+            };
+            let clouded = self.model.clouds(record.observed_ms);
+            self.forgetting.label(task.index(), loss, clouded);
+        }
         self.evaluate(task, lines);
+    }
+
+    /// Hands an observation to the forgetting watch; returns the number of its model's version.
+    fn watch_version(&mut self, batch: &ScoredBatch, row: usize, place: &Place) -> VersionId {
+        let observations = &batch.observations;
+        let task = observations.tasks()[row].index();
+        let observed_ms = observations.timestamps_ms()[row];
+        let name = observations
+            .model_version(row)
+            .and_then(|at| observations.model_versions().get(at as usize));
+        let verdicts = self.standing.iter().map(|s| s.verdict);
+        let model = &self.model;
+        let version = self.forgetting.version(
+            task,
+            name.map(AsRef::as_ref),
+            observed_ms,
+            &self.reference,
+            verdicts,
+            |at_ms| model.clouds(at_ms),
+        );
+        if !place.repeated {
+            let expected_quality = self.tasks[task]
+                .recent
+                .get(place.step)
+                .map_or(f64::NAN, |row| row.expected_quality);
+            let seen = Unlabelled {
+                version,
+                observed_ms,
+                doubt: 1.0 - f64::from(observations.confidences()[row]),
+                expected_quality,
+            };
+            let clouded = model.clouds(observed_ms);
+            self.forgetting.observe(task, seen, clouded);
+        }
+        version
     }
 
     fn evaluate(&mut self, task: TaskId, lines: &mut Vec<TimelineLine>) {
@@ -239,6 +302,11 @@ impl Judge {
         let standing = &mut self.standing[at];
         if verdict == standing.verdict {
             standing.pending = None;
+            let worse = self.forgetting.finding(at) == Some(Finding::Worse);
+            if worse && !standing.said_worse {
+                // The verdict stands already, and now its cause is known.
+                self.say(at, lines);
+            }
             return;
         }
         // Escalation is immediate; every other change away from what was said must hold for a while.
@@ -253,17 +321,34 @@ impl Judge {
             standing.pending = None;
             standing.verdict = verdict;
             standing.changed_ms = now_ms;
-            let explained = explain::task(self, at);
-            let standing = &mut self.standing[at];
-            standing.since_ms = explained.since_ms;
-            standing.confidence = explained.confidence;
-            standing.summary = explained.summary;
-            lines.push(explain::task_line(self, at));
+            self.say(at, lines);
+        }
+    }
+
+    /// Puts what stands for a task into words and into the timeline.
+    fn say(&mut self, at: usize, lines: &mut Vec<TimelineLine>) {
+        let explained = explain::task(self, at);
+        let standing = &mut self.standing[at];
+        standing.since_ms = explained.since_ms;
+        standing.confidence = explained.confidence;
+        standing.summary = explained.summary;
+        standing.said_worse = self.forgetting.finding(at) == Some(Finding::Worse);
+        lines.push(explain::task_line(self, at));
+    }
+
+    /// The task's diagnosis in the light of the others', and of what a new version of the model did to it.
+    fn decide(&self, at: usize) -> Verdict {
+        let verdict = self.decide_by_signals(at);
+        match self.forgetting.finding(at) {
+            // What the task says of itself by its novelty is the wider word.
+            Some(Finding::Worse) if !verdict.is_alarm() => Verdict::Retrain,
+            Some(Finding::Doubtful) if verdict == Verdict::Healthy => Verdict::Watch,
+            _ => verdict,
         }
     }
 
     /// The task's own diagnosis in the light of the others'.
-    fn decide(&self, at: usize) -> Verdict {
+    fn decide_by_signals(&self, at: usize) -> Verdict {
         let state = &self.tasks[at];
         let own = &self.standing[at].own;
         if self.model.shift.stands {

@@ -10,10 +10,12 @@
 //! needs by itself, `shared` what is common, and `explain` writes the line.
 
 mod config;
+mod costs;
 mod diagnosis;
 mod drift;
 mod engine;
 mod explain;
+mod forgetting;
 mod group;
 mod join;
 mod judge;
@@ -36,8 +38,10 @@ mod verdict;
 mod witness;
 
 pub use config::{MAX_SLICE_ATTRIBUTES, MonitorConfig, Seasons};
+pub use costs::{CostStatus, Costs, RemedyCost};
 pub use drift::{ClassDrift, DriftDirection, DriftReport, DriftSplit, DriftTest};
 pub use engine::Engine;
+pub use forgetting::{ComparedTask, ForgettingConfig, ForgettingStatus, TaskForgetting, compare};
 pub use quality::{
     ClassStatus, Disagreement, MeasuredReference, MetricStatus, ProbabilityCalibration, QualityReport,
     ReliabilityCurve, ReliabilityPoint, Selection, StratumStatus, UnlabelledEstimate,

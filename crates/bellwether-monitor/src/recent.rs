@@ -1,5 +1,6 @@
 //! The newest observations of one task, bounded, with their vectors.
 
+use crate::forgetting::VersionId;
 use crate::reference::Reference;
 use crate::score::ScoredBatch;
 use crate::slices::SliceSet;
@@ -20,6 +21,8 @@ pub(crate) struct Place {
     pub(crate) stratum: Option<usize>,
     /// The slices it falls in.
     pub(crate) slices: SliceSet,
+    /// The version of the model that predicted.
+    pub(crate) version: VersionId,
 }
 
 /// A ring of observations by step: the number of the observation within its task, from 0.

@@ -1,8 +1,10 @@
 //! The state of the monitor at one moment, as the API, the page and the metrics show it.
 
+use crate::costs::{self, CostStatus};
 use crate::diagnosis::bulk_shift;
 use crate::drift::DriftReport;
 use crate::explain::quality;
+use crate::forgetting::{ForgettingStatus, TaskForgetting};
 use crate::judge::Judge;
 use crate::quality::{QualityReport, estimated_quality};
 use crate::signal::Signal;
@@ -27,6 +29,8 @@ pub struct ModelStatus {
     pub moved_task_ratio: f64,
     /// One sentence on the model as a whole.
     pub summary: String,
+    /// The newest change of the model's version; `None` before the first.
+    pub forgetting: Option<ForgettingStatus>,
     /// Every task of the reference, in order of name.
     pub tasks: Vec<TaskStatus>,
     /// What went through the pipeline so far.
@@ -75,6 +79,10 @@ pub struct TaskStatus {
     pub drift: DriftReport,
     /// What is unlike the reference.
     pub novelty: NoveltyStatus,
+    /// What the newest change of the model's version did to it; `None` before the first.
+    pub forgetting: Option<TaskForgetting>,
+    /// What acting and waiting cost; `None` while nothing stands.
+    pub costs: Option<CostStatus>,
     /// The slices that are watched, in the order they were met; at most `max_slices`.
     pub slices: Vec<SliceStatus>,
     /// Attribute values of observations for which there was no slice left.
@@ -197,9 +205,17 @@ impl Judge {
             common_shift_cosine: self.model.shift.cosine,
             moved_task_ratio: self.model.shift.moved_ratio,
             summary: self.model.summary.clone(),
+            forgetting: self.forgetting_status(),
             tasks: (0..self.tasks.len()).map(|at| self.task_status(at)).collect(),
             counts: PipelineCounts::default(),
         }
+    }
+
+    /// The newest change of version, in the words of the schema.
+    pub(crate) fn forgetting_status(&self) -> Option<ForgettingStatus> {
+        let schema = self.reference.schema();
+        let names: Vec<&str> = schema.tasks().map(|t| schema.name(t)).collect();
+        self.forgetting.status(&names)
     }
 
     fn task_status(&self, at: usize) -> TaskStatus {
@@ -240,6 +256,8 @@ impl Judge {
                     .and_then(|g| g.misrouted_to)
                     .map(|t| schema.name(t).to_owned()),
             },
+            forgetting: self.forgetting.task_status(at),
+            costs: costs::status(self, at),
             slices: state.slices.all().iter().map(Slice::status).collect(),
             unwatched_slice_values: state.slices.unwatched(),
         }

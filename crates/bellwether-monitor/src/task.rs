@@ -1,6 +1,7 @@
 //! One task's state: its detectors, its recent observations and labels.
 
 use crate::config::MonitorConfig;
+use crate::forgetting::NO_VERSION;
 use crate::outcome::Outcome;
 use crate::quality::{LabelRecord, Labelled, QUALITY_WINDOW, quality};
 use crate::recent::{Place, RecentObservations};
@@ -210,6 +211,7 @@ impl TaskState {
             repeated,
             stratum,
             slices,
+            version: NO_VERSION,
         }
     }
 
@@ -334,12 +336,12 @@ impl TaskState {
         quality(&present, reference, metric, in_reference)
     }
 
-    /// Takes one joined label.
-    pub(crate) fn label(&mut self, reference: &TaskReference, record: LabelRecord) {
+    /// Takes one joined label; returns its weight, less where its kind is labelled often.
+    pub(crate) fn label(&mut self, reference: &TaskReference, record: LabelRecord) -> f64 {
         self.labelled.push(record);
         let weight = record.stratum.map_or(1.0, |s| self.selection.label(s));
         if record.outcome == Outcome::Unreadable || record.repeated || !self.speaks_of_the_present(&record) {
-            return;
+            return weight;
         }
         let step = self.labelled.total();
         let at = record.observed_ms;
@@ -350,7 +352,7 @@ impl TaskState {
                 .observe(f64::from(u8::from(unknown)), step, at);
         }
         if unknown {
-            return;
+            return weight;
         }
         self.slices.label(record.slices, record.loss, weight, step, at);
         match (record.outcome, &reference.regression) {
@@ -372,6 +374,7 @@ impl TaskState {
             }
             _ => self.signals.loss.observe(record.loss, step, at),
         }
+        weight
     }
 }
 

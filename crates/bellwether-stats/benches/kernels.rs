@@ -88,10 +88,10 @@ fn features_by_width(c: &mut Criterion) {
             StructuredFeatures::new(dim, frequencies, 1.0, 1).expect("a width and a bandwidth are given");
         let name = format!("{dim} to {frequencies}");
         group.bench_function(format!("dense {name}"), |b| {
-            b.iter(|| dense.features(black_box(&rows)))
+            b.iter(|| dense.features(black_box(&rows)));
         });
         group.bench_function(format!("structured {name}"), |b| {
-            b.iter(|| structured.features(black_box(&rows)))
+            b.iter(|| structured.features(black_box(&rows)));
         });
     }
     group.finish();
@@ -110,13 +110,13 @@ fn drift_report(c: &mut Criterion) {
     group.sample_size(20);
     group.bench_function("features", |b| b.iter(|| features.features(black_box(&rows))));
     group.bench_function("kernel", |b| {
-        b.iter(|| shuffles.mean_distance(black_box(&z), 256))
+        b.iter(|| shuffles.mean_distance(black_box(&z), 256));
     });
     group.bench_function("linear", |b| {
-        b.iter(|| shuffles.mean_distance(black_box(&rows), DIM))
+        b.iter(|| shuffles.mean_distance(black_box(&rows), DIM));
     });
     group.bench_function("energy", |b| {
-        b.iter(|| few.energy_distance(black_box(&rows[..400 * DIM]), DIM))
+        b.iter(|| few.energy_distance(black_box(&rows[..400 * DIM]), DIM));
     });
     group.bench_function("classifier", |b| {
         b.iter(|| domain_classifier_auc(black_box(&[(&rows, DIM), (&z, 256)]), n, 10, 1));

@@ -250,6 +250,7 @@ mod tests {
             id: "0123".to_owned(),
             dim: 2,
             encoder_version: Some("v1".to_owned()),
+            model_version: Some("v1".to_owned()),
             from_ms: 1,
             to_ms: 2,
             tasks: BTreeMap::from([("size".to_owned(), spec)]),

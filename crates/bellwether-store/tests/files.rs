@@ -56,6 +56,11 @@ fn task(row: usize) -> &'static str {
     }
 }
 
+/// A rolling deployment: rows of two versions side by side, some without.
+fn version(row: usize) -> Option<&'static str> {
+    [Some("v1"), None, Some("v2"), Some("v1")][row % 4]
+}
+
 /// A component that half precision holds exactly.
 fn component(at: usize) -> f32 {
     f32::from(u16::try_from(at % 512).unwrap()) / 64.0
@@ -101,7 +106,7 @@ fn record_batch(layout: Layout) -> RecordBatch {
         _ => Arc::new(tasks.map(Some).collect::<StringArray>()),
     };
     let times = (0..).take(ROWS).map(|row| Some(1_000 * row));
-    let columns: [(&str, ArrayRef); 8] = [
+    let columns: [(&str, ArrayRef); 9] = [
         (
             "row_number",
             Arc::new(Int64Array::from_iter_values((0..).take(ROWS))),
@@ -135,6 +140,10 @@ fn record_batch(layout: Layout) -> RecordBatch {
             )),
         ),
         (
+            "model_version",
+            Arc::new((0..ROWS).map(version).collect::<StringArray>()),
+        ),
+        (
             "label",
             Arc::new(
                 (0..ROWS)
@@ -153,8 +162,9 @@ fn json_row(row: usize) -> String {
         ("bad", r#"{"good":0.25,"bad":0.75}"#, "good")
     };
     format!(
-        r#"{{"event_id":"e{row}","task":"{}","timestamp":{},"embedding":[{},{}],"prediction":"{prediction}","probabilities":{probabilities},"label":"{label}"}}"#,
+        r#"{{"event_id":"e{row}","task":"{}","model_version":{},"timestamp":{},"embedding":[{},{}],"prediction":"{prediction}","probabilities":{probabilities},"label":"{label}"}}"#,
         task(row),
+        serde_json::json!(version(row)),
         1_000 * row,
         component(2 * row),
         component(2 * row + 1),
@@ -241,6 +251,10 @@ fn check_rows(batch: &ObservationBatch, mut expected_rows: impl Iterator<Item = 
         assert_eq!(batch.embedding(at), [component(2 * row), component(2 * row + 1)]);
         let confidence = batch.confidences()[at];
         assert_eq!(confidence.is_nan(), row.is_multiple_of(3));
+        let read = batch
+            .model_version(at)
+            .map(|id| &*batch.model_versions()[id as usize]);
+        assert_eq!(read, version(row));
     }
 }
 
@@ -467,7 +481,7 @@ fn a_missing_or_mistyped_column_is_refused_when_the_file_is_opened() {
         report(&error, dir.path()),
         "error: without_prediction.parquet does not have the columns that are needed\n\
          cause: column `prediction` is missing; expected a string (utf8, large_utf8, utf8_view or a dictionary of them); the \
-         columns are `event_id`, `task`, `timestamp`, `embedding`, `probabilities`\n\
+         columns are `event_id`, `task`, `timestamp`, `embedding`, `probabilities`, `model_version`\n\
          fix: add the column `prediction`, or rename the one that holds it"
     );
     let error = ObservationReader::open(without("embedding"), &schema()).unwrap_err();

@@ -93,6 +93,22 @@ pub(crate) enum ReferenceCommand {
         after_help = "Example:\n  bellwether reference build --observations reference.parquet --tasks tasks.json --output model.ref"
     )]
     Build(BuildArgs),
+    /// Say which tasks a re-training made worse: the labelled quality in a new reference against an old one
+    #[command(after_help = "Example:\n  bellwether reference compare before.ref after.ref")]
+    Compare {
+        /// The reference of the model before
+        #[arg(value_name = "OLD")]
+        old: PathBuf,
+        /// The reference of the model after, from labelled observations of the same kind
+        #[arg(value_name = "NEW")]
+        new: PathBuf,
+        /// Settings of the monitor; the shipped ones without
+        #[arg(long, value_name = "FILE")]
+        config: Option<PathBuf>,
+        /// How results are printed
+        #[arg(long, value_enum, default_value_t = Output::Text)]
+        output: Output,
+    },
     /// Show what a reference holds
     #[command(after_help = "Example:\n  bellwether reference inspect model.ref")]
     Inspect {

@@ -35,6 +35,12 @@ fn run(cli: Cli) -> Result<(), Failure> {
         Command::Demo(args) => block_on(commands::demo::demo(args)),
         Command::Run(args) => block_on(commands::run::run(args)),
         Command::Reference(ReferenceCommand::Build(args)) => commands::reference::build(&args),
+        Command::Reference(ReferenceCommand::Compare {
+            old,
+            new,
+            config,
+            output,
+        }) => commands::compare::run(&old, &new, config.as_deref(), output),
         Command::Reference(ReferenceCommand::Inspect { reference, output }) => {
             commands::reference::inspect(&reference, output)
         }

@@ -8,9 +8,10 @@ use bellwether_api::{
 };
 use bellwether_events::TaskKind;
 use bellwether_monitor::{
-    ClassDrift, ClassStatus, Disagreement, DriftDirection, DriftReport, DriftSplit, DriftTest, Estimate,
-    Interval, ModelStatus, NoveltyStatus, PipelineCounts, QualityReport, QualityStatus, ReliabilityCurve,
-    ReliabilityPoint, SignalStatus, SliceStatus, StratumStatus, TaskStatus, TimelineLine, Verdict, rfc3339,
+    ClassDrift, ClassStatus, CostStatus, Disagreement, DriftDirection, DriftReport, DriftSplit, DriftTest,
+    Estimate, ForgettingStatus, Interval, ModelStatus, NoveltyStatus, PipelineCounts, QualityReport,
+    QualityStatus, ReliabilityCurve, ReliabilityPoint, RemedyCost, SignalStatus, SliceStatus, StratumStatus,
+    TaskForgetting, TaskStatus, TimelineLine, Verdict, rfc3339,
 };
 use std::net::SocketAddr;
 use std::time::Duration;
@@ -73,6 +74,8 @@ pub fn task(name: &str, verdict: Verdict) -> TaskStatus {
             affinity: f64::NAN,
             misrouted_to: None,
         },
+        forgetting: (name != "unlabelled").then(|| forgetting(verdict)),
+        costs: verdict.is_alarm().then(costs),
         slices: vec![SliceStatus {
             attribute: "language".to_owned(),
             value: "de \"CH\"".to_owned(),
@@ -89,6 +92,49 @@ pub fn task(name: &str, verdict: Verdict) -> TaskStatus {
             }],
         }],
         unwatched_slice_values: 3,
+    }
+}
+
+/// A watch that found the task worse where it is an alarm.
+fn forgetting(verdict: Verdict) -> TaskForgetting {
+    let worse = verdict.is_alarm();
+    TaskForgetting {
+        outcome: if worse { "worse" } else { "undecided" },
+        left_alone: true,
+        forgotten: worse,
+        baseline: "past",
+        loss_before: Some(estimate(0.0625, 0.03125, 300)),
+        loss_after: Some(estimate(0.25, 0.0625, 80)),
+        log_e_value: if worse { 7.5 } else { -1.5 },
+        threshold: 5.75,
+        labels_missing: (!worse).then_some(120),
+        doubt_before: Some(estimate(0.125, 0.03125, 400)),
+        doubt_after: None,
+        doubt_log_e_value: 0.0,
+        doubtful: false,
+        estimated_before: Some(0.875),
+        estimated_after: None,
+        disagreement: None,
+        observations: 240,
+    }
+}
+
+fn costs() -> CostStatus {
+    CostStatus {
+        remedies: ["retrain", "continual_update", "new_task"]
+            .into_iter()
+            .map(|remedy| RemedyCost {
+                remedy,
+                probability: 0.5,
+                cost: 2.0,
+                expected: 4.0,
+            })
+            .collect(),
+        lost_quality: 0.1875,
+        days: 4.0,
+        waited: 0.75,
+        waiting: 3.1875,
+        due: false,
     }
 }
 
@@ -219,6 +265,15 @@ pub fn status(event_time_ms: i64) -> ModelStatus {
         common_shift_cosine: f64::NAN,
         moved_task_ratio: 0.5,
         summary: "No shift is common to the tasks.".into(),
+        forgetting: Some(ForgettingStatus {
+            model_version: "v2".into(),
+            previous_version: Some("v1".into()),
+            opened_ms: START_MS - 86_400_000,
+            ends_ms: START_MS + 13 * 86_400_000,
+            ended: None,
+            share: 0.75,
+            summary: "model_version v2: forgotten: banking.".into(),
+        }),
         tasks: vec![
             task("banking", Verdict::Retrain),
             task("unlabelled", Verdict::Healthy),

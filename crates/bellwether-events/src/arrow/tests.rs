@@ -7,7 +7,7 @@ use arrow::array::{
     TimestampMillisecondArray, TimestampNanosecondArray, TimestampSecondArray, UInt8Array,
 };
 use arrow::buffer::OffsetBuffer;
-use arrow::datatypes::{Field, Float32Type, UInt8Type};
+use arrow::datatypes::{Field, Float32Type, Int32Type, UInt8Type};
 use arrow::ipc::writer::{FileWriter, IpcWriteOptions, StreamWriter};
 use arrow::ipc::{CompressionType, MetadataVersion};
 use half::f16;
@@ -459,5 +459,30 @@ fn attributes_are_read_from_maps_and_structs_and_other_types_are_ignored() {
         for (row, pair) in expected.into_iter().enumerate() {
             assert_eq!(read.attributes(row).next(), pair, "row {row}");
         }
+    }
+}
+
+#[test]
+fn a_model_version_is_read_from_any_column_of_strings_and_other_types_are_ignored() {
+    let plain: ArrayRef = Arc::new(StringArray::from(vec![Some("v1"), None, Some("v2")]));
+    let dictionary: ArrayRef = Arc::new(
+        [Some("v1"), None, Some("v2")]
+            .into_iter()
+            .collect::<DictionaryArray<Int32Type>>(),
+    );
+    let number: ArrayRef = Arc::new(Int32Array::from(vec![1, 2, 3]));
+    let (v1, v2) = (Some("v1".to_owned()), Some("v2".to_owned()));
+    for (array, expected) in [
+        (plain, [v1.clone(), None, v2.clone()]),
+        (dictionary, [v1, None, v2]),
+        (number, [None, None, None]),
+    ] {
+        let (read, rejects) = decode(&batch(&[("model_version", array)])).unwrap();
+        assert_eq!(rejects, []);
+        let of = |row| {
+            read.model_version(row)
+                .map(|id| read.model_versions()[id as usize].to_string())
+        };
+        assert_eq!([0, 1, 2].map(of), expected);
     }
 }

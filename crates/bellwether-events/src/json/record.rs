@@ -20,6 +20,7 @@ pub(crate) struct Record<'de> {
     pub(crate) prediction: Scalar<'de>,
     pub(crate) label: Scalar<'de>,
     pub(crate) attributes: AttributesField<'de>,
+    pub(crate) model_version: Scalar<'de>,
 }
 
 /// Where the arrays of a record go. Reused, so that a stream settles into no allocation for them.
@@ -239,6 +240,7 @@ enum Field {
     Probabilities,
     Label,
     Attributes,
+    ModelVersion,
     #[serde(other)]
     Other,
 }
@@ -271,6 +273,7 @@ impl<'de> Visitor<'de> for RecordSeed<'_> {
                 Field::Text => record.text = map.next_value()?,
                 Field::Label => record.label = map.next_value()?,
                 Field::Attributes => record.attributes = map.next_value()?,
+                Field::ModelVersion => record.model_version = map.next_value()?,
                 Field::Prediction => {
                     arrays.field = Some("prediction");
                     record.prediction = map.next_value()?;

@@ -75,6 +75,32 @@ fn every_field_of_the_contract_is_read() {
     assert_eq!(batch.embeddings(), [0.5, -0.5, 0.25, 1.0]);
     assert_eq!(batch.prediction(0), Prediction::Class(0));
     assert_eq!(batch.confidences(), [0.75]);
+    assert_eq!(
+        (batch.model_version(0), &*batch.model_versions()[0]),
+        (Some(0), "7")
+    );
+}
+
+#[test]
+fn a_model_version_is_a_string_or_a_whole_number_and_refuses_no_record() {
+    let of = |version: Value| {
+        let batch = accepted(&json!({"model_version": version}));
+        batch
+            .model_version(0)
+            .map(|id| batch.model_versions()[id as usize].to_string())
+    };
+    assert_eq!(of(json!("2026-03 \"b\"")), Some("2026-03 \"b\"".to_owned()));
+    assert_eq!(of(json!(17)), Some("17".to_owned()));
+    for odd in [
+        json!(null),
+        json!(1.5),
+        json!(true),
+        json!(["v1"]),
+        json!({"v": 1}),
+        json!(""),
+    ] {
+        assert_eq!(of(odd.clone()), None, "{odd}");
+    }
 }
 
 #[test]

@@ -83,6 +83,7 @@ impl Traffic {
                 prediction: Prediction::Class(class),
                 probabilities: &probabilities,
                 attributes: &[],
+                model_version: None,
             });
             labels.push(format!("class {class}"));
         }

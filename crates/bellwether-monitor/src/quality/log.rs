@@ -195,6 +195,7 @@ mod tests {
         };
         Labelling {
             record: LabelRecord {
+                version: crate::forgetting::NO_VERSION,
                 step: None,
                 observed_ms,
                 labelled_ms: observed_ms + delay_ms,

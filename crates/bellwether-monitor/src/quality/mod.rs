@@ -21,6 +21,7 @@ pub use report::{
     StratumStatus, UnlabelledEstimate,
 };
 
+use crate::forgetting::VersionId;
 use crate::outcome::Outcome;
 use crate::recent::RecentObservations;
 use crate::reference::TaskReference;
@@ -52,6 +53,8 @@ pub(crate) struct LabelRecord {
     pub(crate) stratum: Option<usize>,
     /// Slices of its observation.
     pub(crate) slices: SliceSet,
+    /// The version of the model that predicted.
+    pub(crate) version: VersionId,
     /// Of a copy that is no evidence of its own.
     pub(crate) repeated: bool,
     pub(crate) outcome: Outcome,

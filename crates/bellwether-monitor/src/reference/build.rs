@@ -103,6 +103,7 @@ pub fn build(
         id: identity(schema, &rows),
         dim,
         encoder_version,
+        model_version: common_version(observations),
         from_ms: times().min().unwrap_or(0),
         to_ms: times().max().unwrap_or(0),
         tasks: schema
@@ -124,6 +125,16 @@ pub fn build(
         observations.attributes(order[row])
     });
     Ok((manifest, rows))
+}
+
+/// The version that every row names.
+fn common_version(observations: &ObservationBatch) -> Option<String> {
+    match observations.model_versions() {
+        [one] if (0..observations.len()).all(|row| observations.model_version(row).is_some()) => {
+            Some(one.to_string())
+        }
+        _ => None,
+    }
 }
 
 fn facts_of(

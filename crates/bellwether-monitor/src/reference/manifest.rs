@@ -20,6 +20,9 @@ pub struct ReferenceManifest {
     pub dim: usize,
     /// The encoder's version, where the owner stated one.
     pub encoder_version: Option<String>,
+    /// The version of the model that made the predictions, where all rows name one and the same.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub model_version: Option<String>,
     /// Oldest observation, milliseconds since the epoch.
     pub from_ms: i64,
     /// Newest observation, milliseconds since the epoch.

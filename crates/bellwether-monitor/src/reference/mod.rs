@@ -2,6 +2,7 @@
 
 mod build;
 mod coupling;
+mod losses;
 mod manifest;
 mod season;
 mod self_play;
@@ -10,6 +11,7 @@ mod task;
 mod text_form;
 
 pub use build::build;
+pub(crate) use losses::{ReferenceLosses, reference_losses};
 pub use manifest::{
     FORMAT_VERSION, ReferenceManifest, ReferenceQuality, ReferenceRows, ReferenceSlice, Score, SelfPlay,
     SliceStatistic,
@@ -94,6 +96,7 @@ pub struct Reference {
     trigrams: Option<Trigrams>,
     drift: Vec<DriftReference>,
     features: KernelFeatures,
+    losses: Vec<ReferenceLosses>,
 }
 
 impl Reference {
@@ -162,6 +165,18 @@ impl Reference {
             .collect::<Result<Vec<_>, _>>()?;
         let features = KernelFeatures::new(schema.dim(), KERNEL_FREQUENCIES, 1.0, KERNEL_SEED)
             .map_err(|_| ReferenceError::Damaged("its embeddings have no width"))?;
+        let losses = schema
+            .tasks()
+            .map(|t| {
+                let task = &tasks[t.index()];
+                ReferenceLosses::new(
+                    task.kind,
+                    task.regression.as_ref(),
+                    rows,
+                    ranges[t.index()].clone(),
+                )
+            })
+            .collect();
         let homes = schema
             .tasks()
             .filter(|&t| {
@@ -182,6 +197,7 @@ impl Reference {
             trigrams,
             drift,
             features,
+            losses,
         })
     }
 
@@ -198,6 +214,11 @@ impl Reference {
     /// Random features of a Gaussian kernel with bandwidth one, for every task.
     pub(crate) fn features(&self) -> &KernelFeatures {
         &self.features
+    }
+
+    /// Losses and doubts of the rows of the task at `at`.
+    pub(crate) fn losses(&self, at: usize) -> &ReferenceLosses {
+        &self.losses[at]
     }
 
     /// What it knows of the slices of a task.

@@ -2,12 +2,15 @@
 
 use super::SliceBounds;
 use crate::config::MonitorConfig;
+use crate::explain::number;
 use crate::reference::far_statistic;
 use crate::shared::Eclipse;
 use crate::signal::Signal;
 use crate::status::{SliceStatus, signal_status};
+use crate::timeline::rfc3339;
 use bellwether_events::TaskKind;
 use bellwether_stats::ContaminationBet;
+use serde_json::{Value, json};
 use std::collections::VecDeque;
 
 /// Labels that are remembered, to say how bad it is since the fall began.
@@ -139,6 +142,21 @@ pub(crate) struct Finding<'a> {
 }
 
 impl Finding<'_> {
+    /// For the timeline.
+    pub(crate) fn evidence(&self) -> Value {
+        json!({
+            "attribute": self.attribute(),
+            "value": self.value(),
+            "signal": self.signal.name(),
+            "log_e_value": number(self.signal.log_e_value()),
+            "since": self.signal.active().map(|o| rfc3339(o.timestamp_ms)),
+            "current": number(self.current()),
+            "reference": number(self.reference()),
+            "observations": self.observations(),
+            "labels": self.labels(),
+        })
+    }
+
     /// Logarithm of the evidence over its threshold.
     pub(crate) fn excess(&self) -> f64 {
         self.signal.log_e_value() - self.signal.threshold()

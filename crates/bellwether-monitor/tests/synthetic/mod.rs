@@ -33,6 +33,7 @@ pub(crate) struct Input {
     pub(crate) confidence: f32,
     pub(crate) label: String,
     pub(crate) attributes: Vec<(String, String)>,
+    pub(crate) version: Option<&'static str>,
 }
 
 /// Draws inputs.
@@ -96,6 +97,7 @@ impl World {
             confidence,
             label: format!("c{class}"),
             attributes: Vec::new(),
+            version: None,
         }
     }
 
@@ -110,6 +112,7 @@ impl World {
             confidence,
             label: "__other__".to_owned(),
             attributes: Vec::new(),
+            version: None,
         }
     }
 
@@ -160,6 +163,7 @@ pub(crate) fn batch_every(
             prediction: Prediction::Class(input.predicted),
             probabilities: &probabilities,
             attributes: &attributes,
+            model_version: input.version,
         });
     }
     builder.finish()

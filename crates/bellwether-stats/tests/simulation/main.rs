@@ -13,6 +13,7 @@ mod coverage;
 mod detector;
 mod drift;
 mod recovery;
+mod rise;
 mod season;
 mod share;
 

@@ -2,6 +2,7 @@
 
 pub(crate) mod calibrate;
 pub(crate) mod check;
+pub(crate) mod compare;
 pub(crate) mod demo;
 pub(crate) mod reference;
 pub(crate) mod replay;
@@ -38,6 +39,19 @@ fn load_reference(path: &Path, config: &MonitorConfig) -> Result<Reference, Fail
             .because(&error)
             .fix("build one with `bellwether reference build`, and name it in `reference`")
     })?;
+    if let Some(task) = config
+        .costs
+        .task_weights
+        .keys()
+        .find(|task| !manifest.tasks.contains_key(*task))
+    {
+        let tasks: Vec<&str> = manifest.tasks.keys().map(String::as_str).collect();
+        return Err(Failure::usage(format!(
+            "costs.task_weights names the task `{task}`, which the reference {} does not have",
+            path.display()
+        ))
+        .fix(format!("write one of {}", tasks.join(", "))));
+    }
     Reference::assemble(manifest, &rows, config).map_err(|error| {
         Failure::at_work(format!("cannot use the reference {}", path.display()))
             .because(&error)

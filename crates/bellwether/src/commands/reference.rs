@@ -108,6 +108,10 @@ fn inspect_text(manifest: &ReferenceManifest, rows: &ReferenceRows) {
         "encoder version  {}",
         manifest.encoder_version.as_deref().unwrap_or("not stated")
     ));
+    report::result(&format!(
+        "model version    {}",
+        manifest.model_version.as_deref().unwrap_or("not stated")
+    ));
     report::result(&format!("embedding width  {}", manifest.dim));
     report::result(&format!(
         "period           {} to {}",

@@ -259,6 +259,25 @@ impl Document {
         out
     }
 
+    /// A table of free keys, each with a number within a range.
+    pub(crate) fn numbers(&mut self, table: &str, range: &RangeInclusive<f64>) -> BTreeMap<String, f64> {
+        self.free_tables.insert(table.to_owned());
+        let prefix = format!("{table}.");
+        let keys: Vec<String> = self
+            .values
+            .keys()
+            .filter(|key| key.starts_with(&prefix))
+            .cloned()
+            .collect();
+        let mut out = BTreeMap::new();
+        for key in keys {
+            if let Some(number) = self.number(&key, range) {
+                out.insert(key[prefix.len()..].to_owned(), number);
+            }
+        }
+        out
+    }
+
     fn secret(&mut self, key: &str, text: String) -> Option<String> {
         if let Some(name) = text.strip_prefix("env:") {
             let value = std::env::var(name).ok();

@@ -1,5 +1,6 @@
 //! The configuration: as written, with every problem found, then as typed settings.
 
+mod decision;
 mod document;
 
 use bellwether_monitor::{MAX_SLICE_ATTRIBUTES, MonitorConfig, Seasons};
@@ -173,6 +174,8 @@ fn monitor(document: &mut Document, defaults: MonitorConfig) -> MonitorConfig {
     if let Some(ms) = document.duration_ms("monitor.hold") {
         config.hold_hours = ms as f64 / HOUR_MS;
     }
+    config.forgetting = decision::forgetting(document, config.forgetting);
+    config.costs = decision::costs(document, config.costs);
     config
 }
 
