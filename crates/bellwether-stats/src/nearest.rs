@@ -94,16 +94,11 @@ impl NearestSimilarity {
     pub fn query(&self, queries: &[f32], out: &mut [f32]) {
         let dim = self.rows.dim();
         let view = ArrayView2::from_shape((out.len(), dim), queries).expect("queries are [n, dim]");
-        let (mut vector, mut cosines) = (FixedVector::default(), Vec::new());
         let Some(search) = &self.search else {
-            for (query, out) in queries.chunks_exact(dim).zip(out) {
-                cosines.clear();
-                vector.set(query);
-                self.rows.inner_products(&vector, 0..self.len(), &mut cosines);
-                *out = self.top_mean(&cosines);
-            }
+            self.query_fully(queries, out);
             return;
         };
+        let (mut vector, mut cosines) = (FixedVector::default(), Vec::new());
         let mut candidates = Largest::default();
         for (queries, out) in view.axis_chunks_iter(Axis(0), BLOCK).zip(out.chunks_mut(BLOCK)) {
             let near = queries.dot(&search.directions).dot(&search.rows);
@@ -125,18 +120,14 @@ impl NearestSimilarity {
     /// # Panics
     /// When `queries` is not `[out.len(), dim]`.
     pub fn query_fully(&self, queries: &[f32], out: &mut [f32]) {
-        if out.is_empty() {
-            return;
-        }
         let dim = self.rows.dim();
-        let view = ArrayView2::from_shape((out.len(), dim), queries).expect("queries are [n, dim]");
-        let rows = (0..self.len()).flat_map(|row| self.rows.row(row)).collect();
-        let rows = Array2::from_shape_vec((self.len(), dim), rows).expect("whole rows are kept");
-        for (queries, out) in view.axis_chunks_iter(Axis(0), BLOCK).zip(out.chunks_mut(BLOCK)) {
-            let cosines = queries.dot(&rows.t());
-            for (cosines, out) in cosines.rows().into_iter().zip(out) {
-                *out = self.top_mean(cosines.as_slice().expect("rows of a product are contiguous"));
-            }
+        assert_eq!(queries.len(), out.len() * dim, "queries are [n, dim]");
+        let (mut vector, mut cosines) = (FixedVector::default(), Vec::with_capacity(self.len()));
+        for (query, out) in queries.chunks_exact(dim).zip(out) {
+            vector.set(query);
+            cosines.clear();
+            self.rows.inner_products(&vector, 0..self.len(), &mut cosines);
+            *out = self.top_mean(&cosines);
         }
     }
 
