@@ -107,8 +107,9 @@ const TASKS_SHARE: f64 = 0.9;
 const SLICES_SHARE: f64 = 0.1;
 /// Signals that can by themselves lead to an alarm and share its budget: novelty, confidence, loss, unknown labels.
 const ALARM_SIGNALS: f64 = 4.0;
-/// Signals that by themselves can only lead to `watch`: within-class movement, mix, and the texts' form.
-const WATCH_SIGNALS: f64 = 3.0;
+/// Signals that by themselves can only lead to `watch`: within-class movement, mix, the texts' form, and the warnings of
+/// confidence and loss, which have no tolerance.
+const WATCH_SIGNALS: f64 = 5.0;
 
 /// Signals of a slice that can by themselves lead to an alarm: loss.
 const SLICE_ALARM_SIGNALS: f64 = 1.0;

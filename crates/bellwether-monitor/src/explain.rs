@@ -135,6 +135,9 @@ fn summary(judge: &Judge, at: usize) -> String {
                 quality_clause(judge, at)
             )
         }
+        Verdict::Watch if state.signals.loss_warning.is_active() => {
+            format!("{name}: {}.", watch_clause(judge, at))
+        }
         Verdict::Watch => format!(
             "{name}: {}; quality is not seen to fall.",
             watch_clause(judge, at)
@@ -198,6 +201,9 @@ fn watch_clause(judge: &Judge, at: usize) -> String {
         );
     }
     let mut parts = Vec::new();
+    if signals.loss_warning.is_active() {
+        parts.push(format!("quality may be falling{}", quality_clause(judge, at)));
+    }
     if signals.mix.is_active() {
         let distance = percent(state.mix.distance());
         parts.push(format!("the class mix moved by {distance} (total variation)"));
@@ -219,7 +225,7 @@ fn watch_clause(judge: &Judge, at: usize) -> String {
             _ => format!("more unusual inputs than the reference has ({far} in the tail)"),
         });
     }
-    if signals.confidence.is_active() {
+    if signals.confidence.is_active() || signals.confidence_warning.is_active() {
         parts.push("the head is less confident".to_owned());
     }
     if signals.unknown_label.is_active() {

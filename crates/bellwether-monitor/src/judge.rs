@@ -41,7 +41,7 @@ pub(crate) struct Standing {
 }
 
 /// A diagnosis is made anew when what stands has changed, or with every tenth observation or fifth label.
-type DiagnosisKey = (u8, u64, u64);
+type DiagnosisKey = (u16, u64, u64);
 
 /// What stands for the model.
 #[derive(Debug, Clone, PartialEq)]

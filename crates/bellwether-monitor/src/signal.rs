@@ -83,7 +83,7 @@ impl Signal {
     }
 
     /// Adds a statistic whose evidence is averaged with that of a second detector over the same data.
-    /// `weight` in `[0, 1]` is the share of the bets that is placed. Returns whether the alarm was lifted by it.
+    /// `weight` in `[0, 1]` is the share of the bets that is placed.
     pub(crate) fn observe_with(
         &mut self,
         value: f64,
@@ -91,11 +91,11 @@ impl Signal {
         second: &EDetector,
         step: u64,
         timestamp_ms: i64,
-    ) -> bool {
+    ) {
         self.detector.observe_weighted(value, weight, step, timestamp_ms);
         let (a, b) = (self.log_e_value(), second.log_e_value());
         let average = a.max(b) + (0.5 * (1.0 + (-(a - b).abs()).exp())).ln();
-        self.settle(value, average, Onset { step, timestamp_ms })
+        self.settle(value, average, Onset { step, timestamp_ms });
     }
 
     /// Adds factors; `value` is the statistic in `[0, 1]` that recovery looks at.
@@ -143,7 +143,7 @@ impl Signal {
         self.recent_weight = self.recent_weight * self.decay + 1.0;
     }
 
-    fn settle(&mut self, value: f64, evidence: f64, now: Onset) -> bool {
+    fn settle(&mut self, value: f64, evidence: f64, now: Onset) {
         self.remember(value);
         if self.active.is_none() {
             if evidence > self.threshold {
@@ -151,8 +151,6 @@ impl Signal {
             }
         } else if self.recovery.observe(value, self.bound) > self.recovery_threshold {
             self.lift();
-            return true;
         }
-        false
     }
 }

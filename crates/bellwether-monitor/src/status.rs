@@ -109,7 +109,8 @@ pub struct SliceStatus {
 /// One sequential detector.
 #[derive(Debug, Clone, PartialEq, Serialize)]
 pub struct SignalStatus {
-    /// `novelty`, `within_class`, `mix`, `text_form`, `confidence`, `loss` or `unknown_label`.
+    /// `novelty`, `within_class`, `mix`, `text_form`, `confidence`, `confidence_warning`, `loss`, `loss_warning` or
+    /// `unknown_label`.
     pub signal: &'static str,
     /// Whether it stands.
     pub active: bool,

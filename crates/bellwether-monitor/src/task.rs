@@ -41,8 +41,12 @@ pub(crate) struct Signals {
     pub(crate) text_form: Signal,
     /// One minus confidence.
     pub(crate) confidence: Signal,
+    /// The same without tolerance: the head may be less sure.
+    pub(crate) confidence_warning: Signal,
     /// Labelled loss inside the label set.
     pub(crate) loss: Signal,
+    /// The same without tolerance: quality may be falling.
+    pub(crate) loss_warning: Signal,
     /// Labels outside the label set.
     pub(crate) unknown_label: Signal,
 }
@@ -60,19 +64,27 @@ impl Signals {
             mix: signal("mix", 1.0, watch),
             text_form: signal("text_form", bounds.text_form.unwrap_or(1.0), watch),
             confidence: signal("confidence", bounds.confidence.unwrap_or(1.0), alarm),
+            confidence_warning: signal(
+                "confidence_warning",
+                bounds.confidence_warning.unwrap_or(1.0),
+                watch,
+            ),
             loss: signal("loss", bounds.loss, alarm),
+            loss_warning: signal("loss_warning", bounds.loss_warning, watch),
             unknown_label: signal("unknown_label", bounds.unknown_label, alarm),
         }
     }
 
-    pub(crate) fn all(&self) -> [&Signal; 7] {
+    pub(crate) fn all(&self) -> [&Signal; 9] {
         [
             &self.novelty,
             &self.movement,
             &self.mix,
             &self.text_form,
             &self.confidence,
+            &self.confidence_warning,
             &self.loss,
+            &self.loss_warning,
             &self.unknown_label,
         ]
     }
@@ -88,11 +100,11 @@ impl Signals {
     }
 
     /// One bit a signal: a key for what stands.
-    pub(crate) fn active_set(&self) -> u8 {
+    pub(crate) fn active_set(&self) -> u16 {
         self.all()
             .iter()
             .enumerate()
-            .map(|(i, s)| u8::from(s.is_active()) << i)
+            .map(|(i, s)| u16::from(s.is_active()) << i)
             .sum()
     }
 }
@@ -233,9 +245,13 @@ impl TaskState {
             self.signals.text_form.observe(malformed, step, timestamp_ms);
         }
         if reference.bounds.confidence.is_some() && confidence.is_finite() {
-            self.signals
-                .confidence
-                .observe((1.0 - confidence).clamp(0.0, 1.0), step, timestamp_ms);
+            let doubt = (1.0 - confidence).clamp(0.0, 1.0);
+            let was_less_sure = self.signals.confidence.is_active();
+            self.signals.confidence.observe(doubt, step, timestamp_ms);
+            self.signals.confidence_warning.observe(doubt, step, timestamp_ms);
+            if was_less_sure && !self.signals.confidence.is_active() {
+                self.signals.confidence_warning.lift();
+            }
         }
 
         let class = batch.class(row);
@@ -284,11 +300,13 @@ impl TaskState {
         }
     }
 
-    /// The inputs are as in the reference again: what labels said of the inputs before is no evidence for the present. A
+    /// The inputs are as in the reference again: what labels and doubt said of those before is no evidence for the present. A
     /// fall of quality that has another cause raises anew, by labels of observations from now on.
     fn forget_quality(&mut self, now_ms: i64) {
         self.quality_since_ms = now_ms;
+        self.signals.confidence_warning.lift();
         self.signals.loss.lift();
+        self.signals.loss_warning.lift();
         self.signals.unknown_label.lift();
         self.class_loss.reset();
         self.slices.forget_quality();
@@ -305,11 +323,15 @@ impl TaskState {
             self.signals.loss.lift();
             self.class_loss.reset();
         }
-        if raised_in_it(&self.signals.mix) {
-            self.signals.mix.lift();
-        }
-        if raised_in_it(&self.signals.unknown_label) {
-            self.signals.unknown_label.lift();
+        for signal in [
+            &mut self.signals.confidence_warning,
+            &mut self.signals.loss_warning,
+            &mut self.signals.mix,
+            &mut self.signals.unknown_label,
+        ] {
+            if raised_in_it(signal) {
+                signal.lift();
+            }
         }
         self.slices.end_common_shift(eclipse);
         self.eclipse = Some(eclipse);
@@ -355,24 +377,30 @@ impl TaskState {
             return weight;
         }
         self.slices.label(record.slices, record.loss, weight, step, at);
+        let fallen = self.signals.loss.is_active();
+        let warning = &mut self.signals.loss_warning;
         match (record.outcome, &reference.regression) {
             (Outcome::Number { absolute_error }, Some(bet)) => {
-                self.signals
-                    .loss
-                    .observe_factors(&bet.log_factors(absolute_error), record.loss, step, at);
+                let factors = bet.log_factors(absolute_error);
+                self.signals.loss.observe_factors(&factors, record.loss, step, at);
+                warning.observe(record.loss, step, at);
             }
             (Outcome::Class { predicted, .. }, _) => {
-                self.class_loss
-                    .observe(predicted as usize, record.loss, weight, step);
-                if self
-                    .signals
-                    .loss
-                    .observe_with(record.loss, weight, &self.class_loss.detector, step, at)
-                {
-                    self.class_loss.reset();
-                }
+                let loss = record.loss;
+                self.class_loss.observe(predicted as usize, loss, weight, step);
+                let second = &self.class_loss.detector;
+                self.signals.loss.observe_with(loss, weight, second, step, at);
+                warning.observe_weighted(loss, weight, step, at);
             }
-            _ => self.signals.loss.observe(record.loss, step, at),
+            _ => {
+                self.signals.loss.observe(record.loss, step, at);
+                warning.observe(record.loss, step, at);
+            }
+        }
+        if fallen && !self.signals.loss.is_active() {
+            // What was evidence of the fall that is over is none for a small one.
+            self.signals.loss_warning.lift();
+            self.class_loss.reset();
         }
         weight
     }

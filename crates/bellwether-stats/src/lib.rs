@@ -37,6 +37,7 @@ mod spans;
 mod trigrams;
 
 mod atc;
+mod bound;
 mod cbpe;
 mod cholesky;
 mod class_interval;
@@ -63,6 +64,7 @@ mod tokens;
 mod two_sample;
 mod weights;
 
+pub use bound::upper_mean;
 pub use calibration::Isotonic;
 pub use classification::{Confusion, accuracy, macro_f1};
 pub use clusters::{average_linkage_sizes, effective_clusters};

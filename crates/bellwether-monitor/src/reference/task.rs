@@ -6,7 +6,7 @@ use super::{NEIGHBOURS, ReferenceError, ReferenceRows};
 use crate::config::MonitorConfig;
 use crate::group::Centre;
 use bellwether_events::{ModelSchema, TaskId, TaskKind};
-use bellwether_stats::{ConformalScale, FixedRows, Isotonic, NearestSimilarity, RegressionBet};
+use bellwether_stats::{ConformalScale, FixedRows, Isotonic, NearestSimilarity, RegressionBet, upper_mean};
 use std::collections::{BTreeMap, BTreeSet};
 use std::ops::Range;
 
@@ -20,6 +20,9 @@ const FAR_RATE: f64 = 0.03;
 const FAR_DEVIATION: f64 = 0.138_203;
 /// Widens a class's error rate by its own uncertainty: one-sided 95 %.
 const CLASS_MARGIN_SE: f64 = 1.64;
+/// Standard errors of the reference by which a warning's bound is widened: over references as they come, the mean run length
+/// is then still the configured one.
+const WARNING_MARGIN_SE: f64 = 1.0;
 /// Residuals that are kept: their mean rank in any direction is within 0.018 (one standard error) of the whole reference's.
 const RESIDUAL_ROWS: usize = 256;
 /// Extra tolerance on the mean rank of a regression task's residuals, whose bound serves recovery only.
@@ -36,8 +39,12 @@ pub struct Bounds {
     pub text_form: Option<f64>,
     /// Of one minus confidence; `None` without probabilities.
     pub confidence: Option<f64>,
+    /// The same without tolerance: beyond it the head may be less sure.
+    pub confidence_warning: Option<f64>,
     /// Of the labelled loss.
     pub loss: f64,
+    /// Of the labelled loss without tolerance: beyond it quality may be falling.
+    pub loss_warning: f64,
     /// Of the share of labels outside the label set.
     pub unknown_label: f64,
 }
@@ -174,7 +181,13 @@ impl TaskReference {
                 movement: 0.5 + config.movement_tolerance,
                 confidence: has_confidence
                     .then(|| mean(&doubt) + margin * standard_error(&doubt) + config.confidence_tolerance),
+                confidence_warning: has_confidence.then(|| upper_mean(&doubt, WARNING_MARGIN_SE)),
                 loss: loss_bound,
+                loss_warning: if regression.is_some() {
+                    0.5 + WARNING_MARGIN_SE * (1.0 / (12.0 * loss.len() as f64)).sqrt()
+                } else {
+                    upper_mean(loss, WARNING_MARGIN_SE)
+                },
                 unknown_label: config.unknown_label_tolerance,
             },
             class_loss_bounds: if spec.kind == TaskKind::Classification {

@@ -16,6 +16,7 @@ mod recovery;
 mod rise;
 mod season;
 mod share;
+mod warning;
 
 use rand_chacha::ChaCha8Rng;
 use rand_chacha::rand_core::SeedableRng;
