@@ -18,21 +18,30 @@ pub struct FixedRows {
 /// A vector made ready for inner products; its memory serves one after the other.
 #[derive(Debug, Clone, Default)]
 pub struct FixedVector {
-    steps: Vec<i16>,
+    pub(crate) steps: Vec<i16>,
     scale: f32,
 }
 
 impl FixedVector {
     /// Takes a vector of finite components.
     pub fn set(&mut self, vector: &[f32]) {
-        self.scale = step(vector, vector.len());
-        self.steps.clear();
-        let per_unit = 1.0 / self.scale;
-        self.steps.extend(vector.iter().map(|&x| in_steps(x, per_unit)));
+        Arch::new().dispatch(|| {
+            self.scale = step(vector, vector.len());
+            let per_unit = 1.0 / self.scale;
+            self.steps.resize(vector.len(), 0);
+            for (step, &x) in self.steps.iter_mut().zip(vector) {
+                *step = in_steps(x, per_unit);
+            }
+        });
     }
 }
 
 /// The size of a step at which the largest component takes the most steps.
+#[expect(
+    clippy::inline_always,
+    reason = "what is not inlined is not compiled for the registers"
+)]
+#[inline(always)]
 fn step(values: &[f32], dim: usize) -> f32 {
     let most = (f64::from(i32::MAX) / dim as f64).sqrt().min(f64::from(i16::MAX));
     // Bits of numbers above zero are in the numbers' order, and whole numbers are compared many at a time.
@@ -44,6 +53,11 @@ fn step(values: &[f32], dim: usize) -> f32 {
 }
 
 #[expect(clippy::cast_possible_truncation, reason = "at most 32,767 in magnitude")]
+#[expect(
+    clippy::inline_always,
+    reason = "what is not inlined is not compiled for the registers"
+)]
+#[inline(always)]
 fn in_steps(x: f32, per_unit: f32) -> i16 {
     // Half a step away from zero and cut off: rounding without a call.
     (x * per_unit + 0.5_f32.copysign(x)) as i16

@@ -57,6 +57,7 @@ mod ranking;
 mod regression_quality;
 mod reliability;
 mod rise;
+mod search;
 mod selective;
 mod span_quality;
 mod temperature;

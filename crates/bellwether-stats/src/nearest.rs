@@ -1,8 +1,7 @@
 //! How near is a vector to a reference sample?
 
 use crate::fixed_rows::{FixedRows, FixedVector};
-use crate::principal::principal_directions;
-use ndarray::{Array2, ArrayView2, Axis};
+use crate::search::{Scratch, Search};
 
 /// Cosines above this are taken for the same text: left out, for the reference and the stream alike, so that a
 /// reference's own repeats do not make it look denser than the stream can be.
@@ -10,14 +9,10 @@ pub const IDENTICAL_COSINE: f32 = 0.9995;
 
 /// Most neighbours that are averaged.
 const MOST: usize = 16;
-/// Principal directions in which candidates are sought.
-const DIRECTIONS: usize = 64;
 /// Candidates at least for each neighbour that is averaged, whose cosines are computed in full.
-const CANDIDATES: usize = 3;
+const CANDIDATES: usize = 6;
 /// Samples up to this size are searched in full.
 const SMALL: usize = 128;
-/// Queries searched at a time: bounds the scratch memory, and their cosines stay in the cache.
-const BLOCK: usize = 64;
 /// Values of which the highest is looked at first.
 const HAND: usize = 8;
 
@@ -36,31 +31,16 @@ pub struct NearestSimilarity {
     k: usize,
 }
 
-/// The sample in few dimensions.
-#[derive(Debug, Clone)]
-struct Search {
-    /// `[dim, directions]`.
-    directions: Array2<f32>,
-    /// The rows along them, `[directions, rows]`.
-    rows: Array2<f32>,
-}
-
 impl NearestSimilarity {
-    /// An index over unit vectors `[rows, dim]`, row-major. `k` is held to `1..=16`, and to `rows`. O(rows · dim · 64).
+    /// An index over unit vectors `[rows, dim]`, row-major. `k` is held to `1..=16`, and to `rows`. O(rows · dim · 32).
     ///
     /// # Panics
     /// When the slice is not a whole number of rows, or `dim` is zero.
     #[must_use]
     pub fn new(unit_rows: &[f32], dim: usize, k: usize) -> Self {
-        let rows = unit_rows.len() / dim;
-        let search = (rows > SMALL && dim > DIRECTIONS).then(|| {
-            let view = ArrayView2::from_shape((rows, dim), unit_rows).expect("whole rows are given");
-            let directions = principal_directions(&view, DIRECTIONS);
-            Search {
-                rows: view.dot(&directions).t().as_standard_layout().into_owned(),
-                directions,
-            }
-        });
+        let search = (unit_rows.len() / dim > SMALL)
+            .then(|| Search::new(unit_rows, dim))
+            .flatten();
         Self {
             rows: FixedRows::new(unit_rows, dim),
             search,
@@ -87,30 +67,27 @@ impl NearestSimilarity {
     }
 
     /// For unit queries `[n, dim]` writes `out[n]`. A row's result does not depend on the rows beside it, so that batches
-    /// may be cut anywhere. O(n · 64 · (rows + dim)) beside the candidates' n · 3k · dim.
+    /// may be cut anywhere. O(n · 32 · (rows + dim)) beside the candidates' n · 6k · dim.
     ///
     /// # Panics
     /// When `queries` is not `[out.len(), dim]`.
     pub fn query(&self, queries: &[f32], out: &mut [f32]) {
         let dim = self.rows.dim();
-        let view = ArrayView2::from_shape((out.len(), dim), queries).expect("queries are [n, dim]");
+        assert_eq!(queries.len(), out.len() * dim, "queries are [n, dim]");
         let Some(search) = &self.search else {
             self.query_fully(queries, out);
             return;
         };
-        let (mut vector, mut cosines) = (FixedVector::default(), Vec::new());
+        let (mut vector, mut scratch) = (FixedVector::default(), Scratch::default());
+        let mut cosines = Vec::new();
         let mut candidates = Largest::default();
-        for (queries, out) in view.axis_chunks_iter(Axis(0), BLOCK).zip(out.chunks_mut(BLOCK)) {
-            let near = queries.dot(&search.directions).dot(&search.rows);
-            for ((query, near), out) in queries.rows().into_iter().zip(near.rows()).zip(out) {
-                let near = near.as_slice().expect("rows of a product are contiguous");
-                candidates.seek(near, self.k * CANDIDATES);
-                cosines.clear();
-                vector.set(query.to_slice().expect("rows of a slice are contiguous"));
-                self.rows
-                    .inner_products(&vector, candidates.rows.iter().copied(), &mut cosines);
-                *out = self.top_mean(&cosines);
-            }
+        for (query, out) in queries.chunks_exact(dim).zip(out) {
+            vector.set(query);
+            candidates.seek(search.compare(&vector, &mut scratch), self.k * CANDIDATES);
+            cosines.clear();
+            self.rows
+                .inner_products(&vector, candidates.rows.iter().copied(), &mut cosines);
+            *out = self.top_mean(&cosines);
         }
     }
 
@@ -158,14 +135,14 @@ impl NearestSimilarity {
 /// but the choice among the hands runs in whole registers.
 #[derive(Debug, Default)]
 struct Largest {
-    highest: Vec<f32>,
-    chosen: Vec<f32>,
+    highest: Vec<i32>,
+    chosen: Vec<i32>,
     rows: Vec<usize>,
 }
 
 impl Largest {
     /// Finds at least `most` rows, or all: every row whose value is among the `most` largest, and some more.
-    fn seek(&mut self, values: &[f32], most: usize) {
+    fn seek(&mut self, values: &[i32], most: usize) {
         self.rows.clear();
         let hands = values.len().div_ceil(HAND);
         if hands <= most {
@@ -176,13 +153,11 @@ impl Largest {
         self.highest.extend_from_slice(&values[..hands]);
         for dealt in values[hands..].chunks(hands) {
             for (highest, &value) in self.highest.iter_mut().zip(dealt) {
-                *highest = if value > *highest { value } else { *highest };
+                *highest = value.max(*highest);
             }
         }
         self.chosen.clone_from(&self.highest);
-        let (_, &mut threshold, _) = self
-            .chosen
-            .select_nth_unstable_by(most - 1, |a, b| b.total_cmp(a));
+        let (_, &mut threshold, _) = self.chosen.select_nth_unstable_by(most - 1, |a, b| b.cmp(a));
         for (hand, _) in self.highest.iter().enumerate().filter(|&(_, &h)| h >= threshold) {
             let of_hand = (hand..values.len()).step_by(hands);
             self.rows.extend(of_hand.filter(|&row| values[row] >= threshold));
@@ -223,16 +198,16 @@ mod tests {
 
     #[test]
     fn the_largest_are_among_the_found_and_few_others() {
-        let values: Vec<f32> = (0..700_u32).map(|i| ((i * 7_919) % 700) as f32).collect();
+        let values: Vec<i32> = (0..700).map(|i| (i * 7_919) % 700).collect();
         let mut largest = Largest::default();
         largest.seek(&values, 15);
         assert!((15..40).contains(&largest.rows.len()), "{}", largest.rows.len());
         for (row, &value) in values.iter().enumerate() {
-            assert!(value < 685.0 || largest.rows.contains(&row), "{row}");
+            assert!(value < 685 || largest.rows.contains(&row), "{row}");
         }
-        largest.seek(&[2.0, 2.0, f32::NAN], 15);
+        largest.seek(&[2, 2, 0], 15);
         assert_eq!(largest.rows, [0, 1, 2]);
-        largest.seek(&[1.0; 300], 15);
+        largest.seek(&[1; 300], 15);
         assert_eq!(largest.rows.len(), 300, "equal values are equally near");
     }
 }
