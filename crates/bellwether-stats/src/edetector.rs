@@ -14,6 +14,9 @@ pub const BETS: usize = 5;
 
 /// The bets, as shares of the largest admissible one: from "barely above the null" to "several times the null".
 pub const KAPPA: [f64; BETS] = [0.02, 0.05, 0.12, 0.3, 0.6];
+/// Bets for a bound above one half, where even the largest value is less than twice the mean: there a small bet gains nothing,
+/// and only a large one takes the little there is to gain at once.
+const BOLD_KAPPA: [f64; BETS] = [0.05, 0.12, 0.3, 0.6, 0.95];
 
 /// Evidence is held below e^60, so that recovery never has to unlearn more; products stay far from overflow.
 const CAP: f64 = 1.142_007_389_815_684_2e26;
@@ -51,9 +54,10 @@ impl EDetector {
     #[must_use]
     pub fn bounded(mean: f64) -> Self {
         debug_assert!(mean > 0.0 && mean.is_finite(), "a bound on the mean is positive");
+        let kappa = if mean > 0.5 { BOLD_KAPPA } else { KAPPA };
         Self {
             mean,
-            lambda: KAPPA.map(|k| k / mean),
+            lambda: kappa.map(|k| k / mean),
             ..Self::from_factors()
         }
     }
@@ -156,6 +160,17 @@ mod tests {
         assert!(detector.log_e_value() > 13.8);
         let onset = detector.onset().expect("evidence stands");
         assert_eq!((onset.step, onset.timestamp_ms), (200, 7));
+    }
+
+    #[test]
+    fn a_bound_above_one_half_is_bet_on_boldly() {
+        let mut detector = EDetector::bounded(0.6);
+        let steps = (0..100).take_while(|&step| {
+            detector.observe(1.0, step, 0);
+            detector.log_e_value() < 1e5_f64.ln()
+        });
+        // The largest bet gains ln 1.63 a step.
+        assert!((20..30).contains(&steps.count()));
     }
 
     #[test]
