@@ -8,6 +8,7 @@
 import argparse
 import datetime
 import json
+import os
 import pathlib
 import subprocess
 
@@ -29,7 +30,7 @@ def first_alarm(timeline: pathlib.Path, stream: Stream, work: pathlib.Path) -> i
 def judge(binary: pathlib.Path, work: pathlib.Path, streams: list[Stream], labelled: bool, config: list[str]) -> Traces:
     """A trace of at most one record for each stream."""
     traces: Traces = {}
-    timeline = work / "timeline.tmp"
+    timeline = work / f"timeline-{os.getpid()}.tmp"
     for stream in streams:
         path = stream_path(work, stream)
         reference = work / "references" / f"{stream.reference}.ref"

@@ -12,6 +12,10 @@ QUIET = 200
 """Events of a stream before anything happens."""
 CHANGED = 1000
 """Events with the change, after which a stream ends."""
+STEP = 50
+"""Events between two windows of a detector that judges windows."""
+WINDOWS = (100, 200)
+"""Their sizes."""
 SIZES: dict[str, list[float]] = {
     "shift": [0.05, 0.1, 0.2, 0.4, 0.8],
     "novelty": [0.05, 0.1, 0.2, 0.4, 1.0],
@@ -49,10 +53,27 @@ def records(events: typing.Iterable[int], levels: typing.Iterable[float]) -> Tra
     return trace
 
 
+def window_ends(size: int) -> range:
+    """Where windows of this size end, `STEP` events apart; those at multiples of the size are its consecutive chunks."""
+    return range(size, QUIET + CHANGED + 1, STEP)
+
+
+def window_traces(size: int, levels: typing.Sequence[float]) -> dict[str, Trace]:
+    """The traces of two variants: overlapping windows, and consecutive chunks."""
+    ends = window_ends(size)
+    chunks = [(end, level) for end, level in zip(ends, levels) if end % size == 0]
+    return {f"sliding{size}": records(ends, levels), f"chunks{size}": records(*zip(*chunks))}
+
+
 def load_streams(work: pathlib.Path, kinds: typing.Collection[str]) -> list[Stream]:
     """The streams of these kinds, as listed by streams.py."""
     listed = json.loads((work / "streams.json").read_text())
     return [stream for stream in (Stream(**entry) for entry in listed) if stream.kind in kinds]
+
+
+def fewer_nulls(streams: list[Stream], nulls: int) -> list[Stream]:
+    """The streams with no more than so many null streams, for a detector that takes long."""
+    return [stream for stream in streams if stream.kind != "null" or int(stream.name.removeprefix("null-")) < nulls]
 
 
 class Events:
