@@ -8,12 +8,11 @@ themselves, which favours it.
 """
 import argparse
 import dataclasses
-import json
 import pathlib
-import re
 
 import numpy as np
 
+import picture
 from common import CHANGED, FAMILIES, QUIET, SIZES, Stream, Trace, Traces, load_streams, load_traces
 
 NEVER = np.inf
@@ -28,6 +27,10 @@ DETECTORS = {
     "River, ADWIN on labelled error": "adwin-error",
 }
 """Names for people, and what the names of traces begin with."""
+ADWIN_SHIPPED = 2.69
+"""Just below the level of ADWIN's own delta of .002."""
+TITLES = {"shift": "shift of embeddings", "novelty": "share of novelty", "accuracy": "fall of accuracy, by labels",
+          "confidence": "fall of confidence"}
 UNITS = {"shift": "sd", "novelty": "% of events", "accuracy": "points", "confidence": "points"}
 
 
@@ -96,21 +99,18 @@ def variants(work: pathlib.Path, detector: str, family: str) -> dict[str, Traces
 
 
 def results(work: pathlib.Path, family: str, setting: str) -> dict[str, list[Result]]:
-    """Every detector's variants at the false alarms that Bellwether has with this setting; Bellwether's own come first."""
-    kinds = ["null"] + [kind for kind in SIZES if FAMILIES[kind] == family]
-    every = load_streams(work, kinds)
+    """Every detector's variants at the share of false alarms that Bellwether has with this setting; its own come first."""
+    every = load_streams(work, ["null"] + [kind for kind in SIZES if FAMILIES[kind] == family])
     own = load_traces(work, f"bellwether@{setting}.{family}")
-    nulls = [stream for stream in every if stream.kind == "null"]
     bellwether = result(setting, own, [stream for stream in every if stream.name in own], 0)
     found = {"Bellwether": [bellwether]}
     for name, detector in DETECTORS.items():
         for variant, traces in variants(work, detector, family).items() if detector != "bellwether" else ():
             streams = [stream for stream in every if stream.name in traces]
-            if not all(stream.name in traces for stream in nulls):
-                continue
+            nulls = [stream for stream in streams if stream.kind == "null"]
             if not detector.startswith("adwin"):
                 traces = on_one_scale(traces, streams)
-            at = threshold_for(traces, nulls, bellwether.false)
+            at = threshold_for(traces, nulls, bellwether.false * len(nulls) // bellwether.nulls)
             found.setdefault(name, []).append(result(variant, traces, streams, at))
     return found
 
@@ -153,20 +153,72 @@ def table(kind: str, found: dict[str, list[Result]]) -> list[str]:
     return lines
 
 
+def rates(found: dict[str, list[Result]]) -> str:
+    """The false alarms at which a table stands."""
+    one = found["Bellwether"][0]
+    others = {f"{result.false} of {result.nulls}" for name, of in found.items() if name != "Bellwether" for result in of}
+    return f"Null streams with an alarm: Bellwether {one.false} of {one.nulls}, the others {', '.join(sorted(others))}."
+
+
+def as_shipped(work: pathlib.Path) -> list[str]:
+    """How often each peer alarms on null streams at its own threshold."""
+    lines = ["| detector | null streams with an alarm, by variant |", "| --- | --- |"]
+    for name, detector in DETECTORS.items():
+        family = "labelled" if detector == "adwin-error" else "unlabelled"
+        threshold = ADWIN_SHIPPED if detector.startswith("adwin") else 0
+        parts = []
+        for variant, traces in variants(work, detector, family).items():
+            nulls = [trace for stream, trace in traces.items() if stream.startswith("null-")]
+            if detector != "bellwether" or variant == "shipped":
+                false = sum(np.isfinite(alarm(trace, threshold)) for trace in nulls)
+                parts.append(f"{variant} {100 * false / len(nulls):.3g} %")
+        if parts:
+            lines.append(f"| {name} | {', '.join(parts)} |")
+    return lines
+
+
+def settings(work: pathlib.Path) -> list[str]:
+    """Bellwether's settings that have run, the shipped one first."""
+    names = {path.name.split("@")[1].split(".")[0] for path in (work / "traces").glob("bellwether@*")}
+    return sorted(names, key=lambda name: (name != "shipped", name))
+
+
+def between_markers(document: pathlib.Path, lines: list[str]) -> None:
+    """Puts these lines in the place of those that were made before."""
+    text = document.read_text()
+    start, end = "<!-- made by tests/peers/report.py -->", "<!-- end -->"
+    before, rest = text.split(start)
+    document.write_text(before + start + "\n\n" + "\n".join(lines) + "\n\n" + end + rest.split(end)[1])
+
+
 def main() -> None:
     parser = argparse.ArgumentParser()
     parser.add_argument("--work", type=pathlib.Path, required=True)
+    parser.add_argument("--comparison", type=pathlib.Path)
+    parser.add_argument("--picture", type=pathlib.Path)
     args = parser.parse_args()
-    for setting in sorted({path.name.split("@")[1].split(".")[0] for path in (args.work / "traces").glob("bellwether@*")}):
-        for family in sorted(set(FAMILIES.values())):
-            if not load_traces(args.work, f"bellwether@{setting}.{family}"):
-                continue
-            found = results(args.work, family, setting)
-            print(f"\n## {setting}, {family}")
-            for name, of in found.items():
-                print(name, [(one.variant, f"{one.false}/{one.nulls}") for one in of])
-            for kind in (kind for kind in SIZES if FAMILIES[kind] == family):
-                print(f"\n{kind}\n" + "\n".join(table(kind, found)))
+    lines: list[str] = []
+    every = {setting: {family: results(args.work, family, setting) for family in sorted(set(FAMILIES.values()))
+                       if load_traces(args.work, f"bellwether@{setting}.{family}")} for setting in settings(args.work)}
+    for setting, families in every.items():
+        title = "As shipped" if setting == "shipped" else f"With `monitor.watch_run_length = {setting}`"
+        for kind in SIZES:
+            if found := families.get(FAMILIES[kind]):
+                lines += ["", f"### {title}: {TITLES[kind]}", "", rates(found), "", *table(kind, found)]
+    lines += ["", "### False alarms of each at its own threshold", "", *as_shipped(args.work)]
+    print("\n".join(lines))
+    if args.comparison:
+        between_markers(args.comparison, lines[1:])
+    if args.picture:
+        args.picture.write_text(picture.draw(panels(every["shipped"])))
+
+
+def panels(families: dict[str, dict[str, list[Result]]]) -> list[picture.Panel]:
+    """What the picture shows: for each kind, a line of median delays for each detector, that of its best variant."""
+    return [picture.Panel(TITLES[kind], UNITS[kind], SIZES[kind], {
+        name: [one.median((kind, size)) if (one := best(of, (kind, size))) else np.nan for size in SIZES[kind]]
+        for name, of in families[FAMILIES[kind]].items() if any(best(of, (kind, size)) for size in SIZES[kind])})
+        for kind in SIZES if FAMILIES[kind] in families]
 
 
 if __name__ == "__main__":
