@@ -4,8 +4,8 @@
     python tests/peers/run.py --binary target/release/bellwether --work target/peers [--quick]
     python tests/peers/run.py --binary target/release/bellwether --work target/peers --only bellwether [--kinds accuracy]
 
-What is done is not done again, but Bellwether's side, which is always new. `--only` names the detectors to run (again);
-`report` alone is run always. Needs the standard library only.
+What is done is not done again, but Bellwether's side is always new. `--only` names the detectors to run (again); the report is
+always made. Needs the standard library only.
 """
 import argparse
 import os
@@ -59,8 +59,9 @@ def main() -> None:
     parser.add_argument("--kinds", default="shift,novelty,accuracy,confidence", help="for bellwether and river")
     parser.add_argument("--quick", action="store_true", help="few streams, Bellwether and River alone: a try, no result")
     args = parser.parse_args()
-    args.work.mkdir(parents=True, exist_ok=True)
-    run = Runner(args.work.resolve())
+    work = args.work.resolve() / "quick" if args.quick else args.work.resolve()
+    work.mkdir(parents=True, exist_ok=True)
+    run = Runner(work)
     only = args.only.split(",") if args.only else ["bellwether", "river"] if args.quick else []
 
     def wanted(name: str) -> bool:
