@@ -1,6 +1,6 @@
 //! One sequential detector with its alarm, its onset and its recovery.
 
-use bellwether_stats::{BETS, EDetector, Onset, RecoveryTest};
+use bellwether_stats::{BETS, BOLD_KAPPA, EDetector, Onset, RecoveryTest};
 
 /// A detector that raises on evidence of harm and settles on evidence of health.
 #[derive(Debug, Clone)]
@@ -37,6 +37,14 @@ impl Signal {
             recent_mean: 0.0,
             recent_weight: 0.0,
             decay,
+        }
+    }
+
+    /// The same of ranks, whose largest value is near the bound.
+    pub(crate) fn of_ranks(self) -> Self {
+        Self {
+            detector: EDetector::bounded_with(self.bound, BOLD_KAPPA),
+            ..self
         }
     }
 

@@ -60,7 +60,7 @@ impl Signals {
         let bounds = &reference.bounds;
         Self {
             novelty: signal("novelty", bounds.novelty, alarm),
-            movement: signal("within_class", bounds.movement, watch),
+            movement: signal("within_class", bounds.movement, watch).of_ranks(),
             mix: signal("mix", 1.0, watch),
             text_form: signal("text_form", bounds.text_form.unwrap_or(1.0), watch),
             confidence: signal("confidence", bounds.confidence.unwrap_or(1.0), alarm),

@@ -95,7 +95,9 @@ fn a_fall_in_one_slice_is_found_and_named_while_the_task_hardly_moves() {
     let task = alpha(&engine);
     assert_eq!(standing(&task), [("language", "de")]);
     assert!(
-        task.signals.iter().all(|s| !s.active),
+        task.signals
+            .iter()
+            .all(|s| !s.active || s.signal == "loss_warning"),
         "the task as a whole hardly moves"
     );
     assert!(task.quality.current.expect("labels").value > 0.85);

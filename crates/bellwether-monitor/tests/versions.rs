@@ -150,6 +150,7 @@ fn without_labels_it_says_how_many_are_missing_and_a_fall_of_confidence_is_watch
     // So long a run length that the detectors are silent: what is said is the watch's.
     let config = MonitorConfig {
         average_run_length: 1e30,
+        watch_run_length: 1e30,
         ..MonitorConfig::default()
     };
     let (engine, lines) = play_with(&reference(), config, &inputs, 500, false);

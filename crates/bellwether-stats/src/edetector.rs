@@ -16,7 +16,7 @@ pub const BETS: usize = 5;
 pub const KAPPA: [f64; BETS] = [0.02, 0.05, 0.12, 0.3, 0.6];
 /// Bets for a bound above one half, where even the largest value is less than twice the mean: there a small bet gains nothing,
 /// and only a large one takes the little there is to gain at once.
-const BOLD_KAPPA: [f64; BETS] = [0.05, 0.12, 0.3, 0.6, 0.95];
+pub const BOLD_KAPPA: [f64; BETS] = [0.05, 0.12, 0.3, 0.6, 0.95];
 
 /// Evidence is held below e^60, so that recovery never has to unlearn more; products stay far from overflow.
 const CAP: f64 = 1.142_007_389_815_684_2e26;
@@ -53,8 +53,13 @@ impl EDetector {
     /// For statistics in `[0, ∞)` whose mean under the null is at most `mean`, `0 < mean`.
     #[must_use]
     pub fn bounded(mean: f64) -> Self {
+        Self::bounded_with(mean, KAPPA)
+    }
+
+    /// The same with other bets, shares in `(0, 1)` of the largest admissible one.
+    #[must_use]
+    pub fn bounded_with(mean: f64, kappa: [f64; BETS]) -> Self {
         debug_assert!(mean > 0.0 && mean.is_finite(), "a bound on the mean is positive");
-        let kappa = if mean > 0.5 { BOLD_KAPPA } else { KAPPA };
         Self {
             mean,
             lambda: kappa.map(|k| k / mean),
@@ -164,7 +169,7 @@ mod tests {
 
     #[test]
     fn a_bound_above_one_half_is_bet_on_boldly() {
-        let mut detector = EDetector::bounded(0.6);
+        let mut detector = EDetector::bounded_with(0.6, BOLD_KAPPA);
         let steps = (0..100).take_while(|&step| {
             detector.observe(1.0, step, 0);
             detector.log_e_value() < 1e5_f64.ln()

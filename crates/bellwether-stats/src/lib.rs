@@ -71,7 +71,7 @@ pub use classification::{Confusion, accuracy, macro_f1};
 pub use clusters::{average_linkage_sizes, effective_clusters};
 pub use conformal::ConformalScale;
 pub use contamination::{ContaminationBet, foreign_share_below};
-pub use edetector::{BETS, EDetector, KAPPA, Onset, ln_threshold};
+pub use edetector::{BETS, BOLD_KAPPA, EDetector, KAPPA, Onset, ln_threshold};
 pub use error::Error;
 pub use fixed_rows::{FixedRows, FixedVector};
 pub use interval::{Interval95, mean_interval, poisson_binomial_interval, span_f1_interval, wilson_interval};

@@ -20,9 +20,9 @@ const FAR_RATE: f64 = 0.03;
 const FAR_DEVIATION: f64 = 0.138_203;
 /// Widens a class's error rate by its own uncertainty: one-sided 95 %.
 const CLASS_MARGIN_SE: f64 = 1.64;
-/// Standard errors of the reference by which a warning's bound is widened: over references as they come, the mean run length
-/// is then still the configured one.
-const WARNING_MARGIN_SE: f64 = 1.0;
+/// Standard errors of the reference by which a warning's bound is widened: over references as they come, both warnings together
+/// still keep the run length of `watch`.
+const WARNING_MARGIN_SE: f64 = 1.25;
 /// Residuals that are kept: their mean rank in any direction is within 0.018 (one standard error) of the whole reference's.
 const RESIDUAL_ROWS: usize = 256;
 /// Extra tolerance on the mean rank of a regression task's residuals, whose bound serves recovery only.
@@ -47,6 +47,43 @@ pub struct Bounds {
     pub loss_warning: f64,
     /// Of the share of labels outside the label set.
     pub unknown_label: f64,
+}
+
+impl Bounds {
+    /// From what the reference's own rows give: far statistics, doubts (one minus confidence), losses.
+    fn new(
+        far: &[f64],
+        doubt: Option<&Vec<f64>>,
+        loss: &[f64],
+        has_text: bool,
+        is_regression: bool,
+        config: &MonitorConfig,
+    ) -> Self {
+        let margin = config.reference_margin_se;
+        let rows = loss.len() as f64;
+        let rank_error = (1.0 / (12.0 * rows)).sqrt();
+        let (loss_bound, loss_warning) = if is_regression {
+            // Losses are ranks among the reference's own.
+            let alarm = 0.5 + margin * rank_error + config.loss_tolerance + RANK_TOLERANCE;
+            (alarm, 0.5 + WARNING_MARGIN_SE * rank_error)
+        } else {
+            let alarm = mean(loss) + margin * standard_error(loss) + config.loss_tolerance;
+            (alarm, upper_mean(loss, WARNING_MARGIN_SE))
+        };
+        Self {
+            novelty: FAR_RATE + margin * standard_error(far) + config.novelty_tolerance,
+            // Ranks of one sample on its own scale: their far statistic varies as that of uniform p-values.
+            text_form: has_text
+                .then(|| FAR_RATE + margin * FAR_DEVIATION / rows.sqrt() + config.text_form_tolerance),
+            movement: 0.5 + config.movement_tolerance,
+            confidence: doubt
+                .map(|doubt| mean(doubt) + margin * standard_error(doubt) + config.confidence_tolerance),
+            confidence_warning: doubt.map(|doubt| upper_mean(doubt, WARNING_MARGIN_SE)),
+            loss: loss_bound,
+            loss_warning,
+            unknown_label: config.unknown_label_tolerance,
+        }
+    }
 }
 
 /// What is normal for one task.
@@ -135,7 +172,6 @@ impl TaskReference {
         let scales = Scales::new(&own, &confidence, has_confidence).map_err(failed)?;
 
         let means = ClassMeans::new(vectors, &class, classes, dim);
-        let margin = config.reference_margin_se;
         let doubt: Vec<f64> = confidence.iter().map(|c| 1.0 - c).collect();
         let bulk: Vec<f64> = scales
             .p_similarity
@@ -149,13 +185,14 @@ impl TaskReference {
         } else {
             None
         };
-        let loss_bound = if regression.is_some() {
-            0.5 + margin * (1.0 / 12.0_f64).sqrt() / (loss.len() as f64).sqrt()
-                + config.loss_tolerance
-                + RANK_TOLERANCE
-        } else {
-            mean(loss) + margin * standard_error(loss) + config.loss_tolerance
-        };
+        let bounds = Bounds::new(
+            &scales.far,
+            has_confidence.then_some(&doubt),
+            loss,
+            text_form.is_some(),
+            regression.is_some(),
+            config,
+        );
         let calibration = if has_confidence && regression.is_none() {
             let right: Vec<f64> = loss.iter().map(|l| 1.0 - l).collect();
             Some(Isotonic::fit(&confidence, &right).map_err(failed)?)
@@ -170,26 +207,7 @@ impl TaskReference {
             confidence: scales.confidence,
             text_form: text_form.clone(),
             novelty: scales.novelty,
-            bounds: Bounds {
-                novelty: FAR_RATE + margin * standard_error(&scales.far) + config.novelty_tolerance,
-                text_form: text_form.as_ref().map(|_| {
-                    // Ranks of one sample on its own scale: their far statistic varies as that of uniform p-values.
-                    FAR_RATE
-                        + margin * FAR_DEVIATION / (loss.len() as f64).sqrt()
-                        + config.text_form_tolerance
-                }),
-                movement: 0.5 + config.movement_tolerance,
-                confidence: has_confidence
-                    .then(|| mean(&doubt) + margin * standard_error(&doubt) + config.confidence_tolerance),
-                confidence_warning: has_confidence.then(|| upper_mean(&doubt, WARNING_MARGIN_SE)),
-                loss: loss_bound,
-                loss_warning: if regression.is_some() {
-                    0.5 + WARNING_MARGIN_SE * (1.0 / (12.0 * loss.len() as f64)).sqrt()
-                } else {
-                    upper_mean(loss, WARNING_MARGIN_SE)
-                },
-                unknown_label: config.unknown_label_tolerance,
-            },
+            bounds,
             class_loss_bounds: if spec.kind == TaskKind::Classification {
                 class_loss_bounds(&class, loss, classes, config.loss_tolerance)
             } else {

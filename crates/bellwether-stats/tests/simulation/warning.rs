@@ -7,6 +7,10 @@ use rand::Rng;
 /// The shipped run length of `watch`, and what each of its five signals raises at within nine tenths of its budget.
 const RUN_LENGTH: f64 = 1e5;
 const THRESHOLD: f64 = RUN_LENGTH * 5.0 / 0.9;
+/// Standard errors by which the monitor widens a warning's bound.
+const MARGIN: f64 = 1.25;
+/// The two warnings are to keep the run length together.
+const WARNINGS: f64 = 2.0;
 const HORIZON: u64 = 20_000;
 const RUNS: u64 = 300;
 
@@ -15,7 +19,7 @@ fn steps(seed: u64, run: u64, reference: usize, rate: f64) -> (u64, bool) {
     let mut rng = generator(seed, run);
     let mut coin = || f64::from(u8::from(rng.random::<f64>() < rate));
     let losses: Vec<f64> = (0..reference).map(|_| coin()).collect();
-    let mut detector = EDetector::bounded(upper_mean(&losses, 1.0));
+    let mut detector = EDetector::bounded(upper_mean(&losses, MARGIN));
     for step in 0..HORIZON {
         detector.observe(coin(), step, 0);
         if detector.log_e_value() > ln_threshold(THRESHOLD) {
@@ -36,7 +40,7 @@ fn warnings_keep_the_run_length_over_fresh_references_300_runs() {
             (steps + s, alarms + u32::from(alarm))
         });
         println!("warning, {reference} rows, rate {rate}: {alarms} alarms in {steps} steps");
-        let expected = steps as f64 / RUN_LENGTH;
+        let expected = steps as f64 / (WARNINGS * RUN_LENGTH);
         assert!(
             f64::from(alarms) <= expected,
             "{alarms} alarms where {expected:.0} are allowed"
@@ -51,7 +55,7 @@ fn a_small_lasting_fall_is_warned_of_200_runs() {
             let mut rng = generator(950, run);
             let mut coin = |rate: f64| f64::from(u8::from(rng.random::<f64>() < rate));
             let losses: Vec<f64> = (0..500).map(|_| coin(0.03)).collect();
-            let mut detector = EDetector::bounded(upper_mean(&losses, 1.0));
+            let mut detector = EDetector::bounded(upper_mean(&losses, MARGIN));
             (0..200).for_each(|step| detector.observe(coin(0.03), step, 0));
             let alarm = (0..5000).find(|&step| {
                 detector.observe(coin(0.08), step, 0);
