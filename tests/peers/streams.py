@@ -1,6 +1,6 @@
 """Makes the streams: the same bytes for every detector.
 
-    python streams.py --demo crates/bellwether/assets/demo.parquet --work DIR [--runs 30] [--nulls 300]
+    python streams.py --demo crates/bellwether/assets/demo.parquet --work DIR [--runs 30] [--nulls 500]
 """
 import argparse
 import dataclasses
@@ -138,7 +138,7 @@ def main() -> None:
     parser.add_argument("--demo", type=pathlib.Path, required=True)
     parser.add_argument("--work", type=pathlib.Path, required=True)
     parser.add_argument("--runs", type=int, default=30)
-    parser.add_argument("--nulls", type=int, default=300)
+    parser.add_argument("--nulls", type=int, default=500)
     args = parser.parse_args()
     for folder in ("streams", "references"):
         (args.work / folder).mkdir(parents=True, exist_ok=True)

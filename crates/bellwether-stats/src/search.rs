@@ -170,9 +170,11 @@ mod tests {
 
     #[test]
     fn the_products_are_the_same_in_registers_and_one_by_one() {
-        let vector: Vec<i16> = (0..DIRECTIONS).map(|i| (i as i16 - 9) * 1_234 % 32_000).collect();
-        let steps: Vec<i8> = (0..3 * BLOCK * DIRECTIONS)
-            .map(|i| ((i * 37) % 255) as u8 as i8)
+        let vector: Vec<i16> = (-9..).map(|i| i * 1_234).take(DIRECTIONS).collect();
+        let steps: Vec<i8> = (i8::MIN..=i8::MAX)
+            .map(|i| i.wrapping_mul(37))
+            .cycle()
+            .take(3 * BLOCK * DIRECTIONS)
             .collect();
         let (mut fast, mut slow) = ([0; 3 * BLOCK], [1; 3 * BLOCK]);
         let (vector, steps) = (&vector[..], &steps[..]);
