@@ -6,8 +6,9 @@ mod traffic;
 use bellwether_monitor::{Engine, MonitorConfig};
 use criterion::{BatchSize, Criterion, Throughput, criterion_group, criterion_main};
 use std::sync::Arc;
+use std::time::Duration;
 
-const BATCH: usize = 512;
+const BATCH: usize = 2048;
 
 fn quiet_observation(c: &mut Criterion) {
     rayon::ThreadPoolBuilder::new()
@@ -19,6 +20,8 @@ fn quiet_observation(c: &mut Criterion) {
     let mut engine = Engine::new(Arc::new(reference), config);
     let mut group = c.benchmark_group("engine");
     group.throughput(Throughput::Elements(BATCH as u64));
+    // Until as many observations wait for their labels as may: what a monitor that has run for long has.
+    group.warm_up_time(Duration::from_secs(20));
     group.bench_function("quiet observations, every signal, one core", |b| {
         b.iter_batched(
             || {
@@ -32,7 +35,7 @@ fn quiet_observation(c: &mut Criterion) {
                 engine.push_labels(labels);
                 engine.advance(now_ms)
             },
-            BatchSize::SmallInput,
+            BatchSize::PerIteration,
         );
     });
     group.finish();

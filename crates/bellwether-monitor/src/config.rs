@@ -20,7 +20,8 @@ pub struct MonitorConfig {
     pub text_form_tolerance: f64,
     /// Fall of mean confidence that is tolerated.
     pub confidence_tolerance: f64,
-    /// Shift of the projection's mean rank from one half that is tolerated.
+    /// Movement within the classes that is tolerated beyond the error of a finite reference, in standard deviations along
+    /// the direction of the movement.
     pub movement_tolerance: f64,
     /// Share of labels outside the label set that is tolerated.
     pub unknown_label_tolerance: f64,
@@ -108,8 +109,8 @@ const SLICES_SHARE: f64 = 0.1;
 /// Signals that can by themselves lead to an alarm and share its budget: novelty, confidence, loss, unknown labels.
 const ALARM_SIGNALS: f64 = 4.0;
 /// Signals that by themselves can only lead to `watch`: within-class movement, mix, the texts' form, and the warnings of
-/// confidence and loss, which have no tolerance.
-const WATCH_SIGNALS: f64 = 5.0;
+/// novelty, confidence and loss, which have less tolerance or none.
+const WATCH_SIGNALS: f64 = 6.0;
 
 /// Signals of a slice that can by themselves lead to an alarm: loss.
 const SLICE_ALARM_SIGNALS: f64 = 1.0;
@@ -175,7 +176,7 @@ impl Default for MonitorConfig {
             novelty_tolerance: 0.01,
             text_form_tolerance: 0.05,
             confidence_tolerance: 0.03,
-            movement_tolerance: 0.10,
+            movement_tolerance: 0.20,
             unknown_label_tolerance: 0.03,
             mix_tolerance_nats: 0.05,
             residual_tolerance: 0.15,

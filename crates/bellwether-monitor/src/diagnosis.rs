@@ -227,7 +227,9 @@ fn examine(
         let by_labels = known && g.malformed_share.is_nan();
         !foreign && (g.is_malformed(known || before.damaged) || by_labels || g.is_alien())
     });
-    out.damaged = shifted && !foreign && (moved || lasts)
+    // A burst of strangers that moves the inputs is not yet the task's own text, damaged.
+    let strangers = out.group.as_ref().is_some_and(|g| g.own_share < STRANGER_OWN);
+    out.damaged = shifted && !foreign && (moved && !strangers || lasts)
         || moved && out.bulk_shift > config.damage_shift && !foreign
         || malformed;
 

@@ -224,6 +224,8 @@ fn watch_clause(judge: &Judge, at: usize) -> String {
             }
             _ => format!("more unusual inputs than the reference has ({far} in the tail)"),
         });
+    } else if signals.novelty_warning.is_active() {
+        parts.push(format!("unusual inputs may be on the rise ({far} in the tail)"));
     }
     if signals.confidence.is_active() || signals.confidence_warning.is_active() {
         parts.push("the head is less confident".to_owned());

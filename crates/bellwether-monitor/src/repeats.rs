@@ -5,7 +5,6 @@
 //! message is evidence once only.
 
 use std::collections::{HashMap, VecDeque};
-use std::hash::Hasher;
 
 /// Newest observations among which copies are sought.
 const WINDOW: usize = 256;
@@ -13,13 +12,15 @@ const WINDOW: usize = 256;
 const SLACK: f64 = 2.0;
 /// Steps of a component that are told apart: rounding in the encoder must not make two messages of one.
 const STEPS: f32 = 1000.0;
-/// Components that are hashed at a time.
-const CHUNK: usize = 128;
+/// Added to a number, leaves it rounded in the lowest bits: no call, and no look at its range.
+const ROUNDS: f32 = 12_582_912.0;
 
 /// Copies among the newest observations of one task. The map is only looked up, never walked.
 #[derive(Debug, Clone)]
 pub(crate) struct Repeats {
     allowed: u32,
+    /// Memory for the message at hand.
+    steps: Vec<u8>,
     newest: VecDeque<u64>,
     counts: HashMap<u64, u32>,
 }
@@ -35,6 +36,7 @@ impl Repeats {
         let more = (SLACK * WINDOW as f64 * most_frequent) as u32;
         Self {
             allowed: 1 + more,
+            steps: Vec::new(),
             newest: VecDeque::with_capacity(WINDOW),
             counts: HashMap::with_capacity(WINDOW + 1),
         }
@@ -42,7 +44,7 @@ impl Repeats {
 
     /// Whether a message has come too often lately to be evidence of its own.
     pub(crate) fn observe(&mut self, unit: &[f32]) -> bool {
-        let key = key(unit);
+        let key = key(unit, &mut self.steps);
         if self.newest.len() == WINDOW
             && let Some(oldest) = self.newest.pop_front()
             && let Some(count) = self.counts.get_mut(&oldest)
@@ -59,23 +61,14 @@ impl Repeats {
     }
 }
 
-fn key(unit: &[f32]) -> u64 {
-    let mut hash = twox_hash::XxHash64::with_seed(0);
-    for chunk in unit.chunks(CHUNK) {
-        let mut bytes = [0_u8; 2 * CHUNK];
-        for (x, out) in chunk.iter().zip(bytes.chunks_exact_mut(2)) {
-            // Above zero, cutting off rounds down: no call of a rounding function.
-            #[expect(
-                clippy::cast_possible_truncation,
-                clippy::cast_sign_loss,
-                reason = "components of unit vectors"
-            )]
-            let step = (x * STEPS + (STEPS + 0.5)) as u32 as u16;
-            out.copy_from_slice(&step.to_le_bytes());
-        }
-        hash.write(&bytes);
+fn key(unit: &[f32], bytes: &mut Vec<u8>) -> u64 {
+    bytes.resize(2 * unit.len(), 0);
+    for (x, out) in unit.iter().zip(bytes.chunks_exact_mut(2)) {
+        #[expect(clippy::cast_possible_truncation, reason = "at most 1,000 in magnitude")]
+        let step = (x * STEPS + ROUNDS).to_bits() as u16;
+        out.copy_from_slice(&step.to_le_bytes());
     }
-    hash.finish()
+    twox_hash::XxHash3_64::oneshot(bytes)
 }
 
 #[cfg(test)]

@@ -3,6 +3,7 @@
 
 use crate::reference::{Form, Reference};
 use bellwether_events::{ObservationBatch, Prediction, TaskId};
+use bellwether_stats::{DIRECTIONS, FixedVector, NearestMemory, SpaceMemory, TOGETHER};
 use rayon::prelude::*;
 
 /// p-values of novelty below this make an observation far: it may belong to a novel group.
@@ -19,6 +20,8 @@ pub(crate) struct ScoredBatch {
     pub(crate) p_novelty: Vec<f64>,
     /// Conformal p-value of the text's form, NaN without, `[n]`.
     pub(crate) p_text_form: Vec<f64>,
+    /// Along the leading directions of the task's reference, zero where it has fewer, `[n, 96]`.
+    coordinates: Vec<f32>,
 }
 
 impl ScoredBatch {
@@ -28,26 +31,36 @@ impl ScoredBatch {
         bellwether_stats::normalise(observations.embeddings_mut(), dim);
         let n = observations.len();
         let (mut p_similarity, mut p_novelty) = (vec![1.0; n], vec![1.0; n]);
-        let scored: Vec<Vec<ScoredRow>> = reference
+        let mut p_text_form = vec![f64::NAN; n];
+        let mut coordinates = vec![0.0; n * DIRECTIONS];
+        let scored: Vec<ScoredRows> = reference
             .schema()
             .tasks()
             .collect::<Vec<_>>()
             .into_par_iter()
             .map(|task| score_task(task, &observations, reference))
             .collect();
-        for scored in scored.into_iter().flatten() {
-            p_similarity[scored.row] = scored.p_similarity;
-            p_novelty[scored.row] = scored.p_novelty;
+        for task in scored {
+            let along = task.coordinates.chunks_exact(task.directions.max(1));
+            for (scored, along) in task.rows.iter().zip(along) {
+                p_similarity[scored.row] = scored.p_similarity;
+                p_novelty[scored.row] = scored.p_novelty;
+                p_text_form[scored.row] = scored.p_text_form;
+                coordinates[scored.row * DIRECTIONS..][..along.len()].copy_from_slice(along);
+            }
         }
-        let p_text_form = (0..n)
-            .into_par_iter()
-            .map(|row| p_text_form(&observations, row, reference));
         Self {
-            p_text_form: p_text_form.collect(),
             observations,
             p_similarity,
             p_novelty,
+            p_text_form,
+            coordinates,
         }
+    }
+
+    /// Where a row lies along the leading directions of its task's reference, `[96]`.
+    pub(crate) fn coordinates(&self, row: usize) -> &[f32] {
+        &self.coordinates[row * DIRECTIONS..(row + 1) * DIRECTIONS]
     }
 
     /// Number of observations.
@@ -72,33 +85,56 @@ fn p_text_form(observations: &ObservationBatch, row: usize, reference: &Referenc
     }
 }
 
-/// What the reference says about one row.
+/// What the reference says about the rows of one task.
+struct ScoredRows {
+    rows: Vec<ScoredRow>,
+    /// `[rows, directions]`.
+    coordinates: Vec<f32>,
+    directions: usize,
+}
+
+/// What it says about one row.
 struct ScoredRow {
     row: usize,
     p_similarity: f64,
     p_novelty: f64,
+    p_text_form: f64,
 }
 
-/// The rows of one task, scored by one matrix product.
-fn score_task(task: TaskId, batch: &ObservationBatch, reference: &Reference) -> Vec<ScoredRow> {
-    let rows: Vec<usize> = (0..batch.len()).filter(|&r| batch.tasks()[r] == task).collect();
-    if rows.is_empty() {
-        return Vec::new();
-    }
+/// Scores the rows of one task, some at a time: its reference stays in the cache.
+fn score_task(task: TaskId, batch: &ObservationBatch, reference: &Reference) -> ScoredRows {
+    let rows: Vec<usize> = (0..batch.len())
+        .filter(|&row| batch.tasks()[row] == task)
+        .collect();
     let task = reference.task(task);
-    let mut vectors = Vec::with_capacity(rows.len() * batch.dim());
-    for &row in &rows {
-        vectors.extend_from_slice(batch.embedding(row));
-    }
-    let mut similarity = vec![0.0; rows.len()];
-    task.nearest.query(&vectors, &mut similarity);
-    let score = |(row, similarity): (usize, f32)| {
-        let (p_similarity, p_novelty) = task.p_values(similarity, batch.confidences()[row]);
-        ScoredRow {
-            row,
-            p_similarity,
-            p_novelty,
-        }
+    let space = task.nearest.space();
+    let mut out = ScoredRows {
+        rows: Vec::with_capacity(rows.len()),
+        coordinates: Vec::with_capacity(rows.len() * space.len()),
+        directions: space.len(),
     };
-    rows.into_iter().zip(similarity).map(score).collect()
+    let (mut vectors, mut memory) = (Vec::with_capacity(TOGETHER), SpaceMemory::default());
+    let (mut nearest, mut similarities) = (NearestMemory::default(), Vec::with_capacity(TOGETHER));
+    for rows in rows.chunks(TOGETHER) {
+        vectors.resize_with(rows.len(), FixedVector::default);
+        for (vector, &row) in vectors.iter_mut().zip(rows) {
+            vector.set(batch.embedding(row));
+        }
+        let from = out.coordinates.len();
+        space.coordinates(&vectors, &mut memory, &mut out.coordinates);
+        similarities.clear();
+        let along = &out.coordinates[from..];
+        task.nearest
+            .similarities(&vectors, along, &mut nearest, &mut similarities);
+        for (&row, &similarity) in rows.iter().zip(&similarities) {
+            let (p_similarity, p_novelty) = task.p_values(similarity, batch.confidences()[row]);
+            out.rows.push(ScoredRow {
+                row,
+                p_similarity,
+                p_novelty,
+                p_text_form: p_text_form(batch, row, reference),
+            });
+        }
+    }
+    out
 }

@@ -6,7 +6,7 @@
 use bellwether_stats::ConformalScale;
 
 /// Strata of confidence, by the reference's quartiles.
-const STRATA: usize = 4;
+pub(crate) const STRATA: usize = 4;
 /// Observations by which a stratum's labelling rate leans on the overall one.
 const PRIOR: f64 = 30.0;
 /// Memory: rates are those of about this many observations.

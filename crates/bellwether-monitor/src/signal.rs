@@ -1,6 +1,6 @@
 //! One sequential detector with its alarm, its onset and its recovery.
 
-use bellwether_stats::{BETS, BOLD_KAPPA, EDetector, Onset, RecoveryTest};
+use bellwether_stats::{BETS, EDetector, Onset, RecoveryTest, ShiftBet};
 
 /// A detector that raises on evidence of harm and settles on evidence of health.
 #[derive(Debug, Clone)]
@@ -10,6 +10,8 @@ pub(crate) struct Signal {
     recovery: RecoveryTest,
     bound: f64,
     threshold: f64,
+    /// The e-value at which it raises: what `threshold` is the logarithm of.
+    raises_at: f64,
     recovery_threshold: f64,
     active: Option<Onset>,
     recent_mean: f64,
@@ -32,19 +34,12 @@ impl Signal {
             recovery: RecoveryTest::default(),
             bound,
             threshold,
+            raises_at: threshold.exp(),
             recovery_threshold,
             active: None,
             recent_mean: 0.0,
             recent_weight: 0.0,
             decay,
-        }
-    }
-
-    /// The same of ranks, whose largest value is near the bound.
-    pub(crate) fn of_ranks(self) -> Self {
-        Self {
-            detector: EDetector::bounded_with(self.bound, BOLD_KAPPA),
-            ..self
         }
     }
 
@@ -85,9 +80,26 @@ impl Signal {
 
     /// Adds a statistic in `[0, 1]`; `weight` in `[0, 1]` is the share of the bets that is placed.
     pub(crate) fn observe_weighted(&mut self, value: f64, weight: f64, step: u64, timestamp_ms: i64) {
-        self.detector.observe_weighted(value, weight, step, timestamp_ms);
-        let evidence = self.log_e_value();
-        self.settle(value, evidence, Onset { step, timestamp_ms });
+        self.observe_against(value, self.bound, weight, step, timestamp_ms);
+    }
+
+    /// The same where the bound on the mean of this statistic is `bound`.
+    pub(crate) fn observe_against(
+        &mut self,
+        value: f64,
+        bound: f64,
+        weight: f64,
+        step: u64,
+        timestamp_ms: i64,
+    ) {
+        self.detector
+            .observe_against(value, bound, weight, step, timestamp_ms);
+        self.settle(
+            value,
+            bound,
+            self.detector.e_value(),
+            Onset { step, timestamp_ms },
+        );
     }
 
     /// Adds a statistic whose evidence is averaged with that of a second detector over the same data.
@@ -101,36 +113,54 @@ impl Signal {
         timestamp_ms: i64,
     ) {
         self.detector.observe_weighted(value, weight, step, timestamp_ms);
-        let (a, b) = (self.log_e_value(), second.log_e_value());
-        let average = a.max(b) + (0.5 * (1.0 + (-(a - b).abs()).exp())).ln();
-        self.settle(value, average, Onset { step, timestamp_ms });
+        let average = f64::midpoint(self.detector.e_value(), second.e_value());
+        self.settle(value, self.bound, average, Onset { step, timestamp_ms });
     }
 
     /// Adds factors; `value` is the statistic in `[0, 1]` that recovery looks at.
-    pub(crate) fn observe_factors(
+    pub(crate) fn observe_factors(&mut self, factors: [f64; BETS], value: f64, step: u64, timestamp_ms: i64) {
+        self.detector.observe_factors(factors, step, timestamp_ms);
+        self.settle(
+            value,
+            self.bound,
+            self.detector.e_value(),
+            Onset { step, timestamp_ms },
+        );
+    }
+
+    /// Adds a number by how many of the reference's are below it, and at or below it; the statistic is its normal score.
+    /// `weight` in `[0, 1]` is the share of the bets that is placed.
+    pub(crate) fn observe_ranks(
         &mut self,
-        factors: &[f64; BETS],
-        value: f64,
+        bet: &ShiftBet,
+        (below, at_or_below): (usize, usize),
+        weight: f64,
         step: u64,
         timestamp_ms: i64,
     ) {
-        self.detector.observe_log_factors(factors, step, timestamp_ms);
-        let evidence = self.log_e_value();
-        self.settle(value, evidence, Onset { step, timestamp_ms });
+        let factors = bet.factors(below, at_or_below).map(|f| 1.0 + weight * (f - 1.0));
+        self.detector.observe_factors(factors, step, timestamp_ms);
+        let score = bet.score(below, at_or_below);
+        self.remember(score);
+        if self.active.is_none() {
+            self.raise_on(self.detector.e_value(), Onset { step, timestamp_ms });
+        } else if self.recovery.observe_score(score, self.bound) > self.recovery_threshold {
+            self.lift();
+        }
     }
 
     /// Adds factors, with recovery left to the caller through [`Signal::lift`]; `value` is shown only.
     pub(crate) fn observe_factors_only(
         &mut self,
-        factors: &[f64; BETS],
+        factors: [f64; BETS],
         value: f64,
         step: u64,
         timestamp_ms: i64,
     ) {
-        self.detector.observe_log_factors(factors, step, timestamp_ms);
+        self.detector.observe_factors(factors, step, timestamp_ms);
         self.remember(value);
-        if self.active.is_none() && self.log_e_value() > self.threshold {
-            self.raise(Onset { step, timestamp_ms });
+        if self.active.is_none() {
+            self.raise_on(self.detector.e_value(), Onset { step, timestamp_ms });
         }
     }
 
@@ -141,9 +171,11 @@ impl Signal {
         self.active = None;
     }
 
-    fn raise(&mut self, now: Onset) {
-        self.active = Some(self.detector.onset().unwrap_or(now));
-        self.recovery.start();
+    fn raise_on(&mut self, evidence: f64, now: Onset) {
+        if evidence > self.raises_at {
+            self.active = Some(self.detector.onset().unwrap_or(now));
+            self.recovery.start();
+        }
     }
 
     fn remember(&mut self, value: f64) {
@@ -151,13 +183,11 @@ impl Signal {
         self.recent_weight = self.recent_weight * self.decay + 1.0;
     }
 
-    fn settle(&mut self, value: f64, evidence: f64, now: Onset) {
+    fn settle(&mut self, value: f64, bound: f64, evidence: f64, now: Onset) {
         self.remember(value);
         if self.active.is_none() {
-            if evidence > self.threshold {
-                self.raise(now);
-            }
-        } else if self.recovery.observe(value, self.bound) > self.recovery_threshold {
+            self.raise_on(evidence, now);
+        } else if self.recovery.observe(value, bound) > self.recovery_threshold {
             self.lift();
         }
     }

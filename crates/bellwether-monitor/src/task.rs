@@ -5,7 +5,7 @@ use crate::forgetting::NO_VERSION;
 use crate::outcome::Outcome;
 use crate::quality::{LabelRecord, Labelled, QUALITY_WINDOW, quality};
 use crate::recent::{Place, RecentObservations};
-use crate::reference::{Reference, TaskReference};
+use crate::reference::{Movement, Reference, TaskReference, WARNING_MARGIN_SE};
 use crate::repeats::Repeats;
 use crate::score::ScoredBatch;
 use crate::selection::{LabelSelection, stratum};
@@ -15,7 +15,7 @@ use crate::slices::Slices;
 use crate::status::QualityStatus;
 use crate::witness::Witness;
 use bellwether_events::{TaskId, TaskKind};
-use bellwether_stats::{BETS, ContaminationBet, EDetector, MixBet, foreign_share_below};
+use bellwether_stats::{BETS, ContaminationBet, EDetector, MixBet, ShiftBet, foreign_share_below};
 
 /// Weight of the reference mix in the plug-in alternative, in observations.
 const MIX_PRIOR: f64 = 6.0;
@@ -33,6 +33,8 @@ const MOST_ERRORS: f64 = 0.98;
 pub(crate) struct Signals {
     /// Observations unlike the reference.
     pub(crate) novelty: Signal,
+    /// The same with less margin: unusual inputs may be on the rise.
+    pub(crate) novelty_warning: Signal,
     /// Movement within the classes.
     pub(crate) movement: Signal,
     /// Proportions of predicted classes.
@@ -41,7 +43,7 @@ pub(crate) struct Signals {
     pub(crate) text_form: Signal,
     /// One minus confidence.
     pub(crate) confidence: Signal,
-    /// The same without tolerance: the head may be less sure.
+    /// The rank of doubt, without tolerance: the head may be less sure.
     pub(crate) confidence_warning: Signal,
     /// Labelled loss inside the label set.
     pub(crate) loss: Signal,
@@ -58,26 +60,29 @@ impl Signals {
         let decay = config.decay();
         let signal = |name, bound, threshold| Signal::new(name, bound, threshold, recovery, decay);
         let bounds = &reference.bounds;
+        let tolerated = |bet: Option<&ShiftBet>| bet.map_or(0.0, ShiftBet::tolerated);
         Self {
             novelty: signal("novelty", bounds.novelty, alarm),
-            movement: signal("within_class", bounds.movement, watch).of_ranks(),
+            novelty_warning: signal("novelty_warning", bounds.novelty_warning, watch),
+            movement: signal(
+                "within_class",
+                tolerated(reference.movement.as_ref().map(Movement::bet)),
+                watch,
+            ),
             mix: signal("mix", 1.0, watch),
             text_form: signal("text_form", bounds.text_form.unwrap_or(1.0), watch),
             confidence: signal("confidence", bounds.confidence.unwrap_or(1.0), alarm),
-            confidence_warning: signal(
-                "confidence_warning",
-                bounds.confidence_warning.unwrap_or(1.0),
-                watch,
-            ),
+            confidence_warning: signal("confidence_warning", tolerated(reference.doubt.as_ref()), watch),
             loss: signal("loss", bounds.loss, alarm),
             loss_warning: signal("loss_warning", bounds.loss_warning, watch),
             unknown_label: signal("unknown_label", bounds.unknown_label, alarm),
         }
     }
 
-    pub(crate) fn all(&self) -> [&Signal; 9] {
+    pub(crate) fn all(&self) -> [&Signal; 10] {
         [
             &self.novelty,
+            &self.novelty_warning,
             &self.movement,
             &self.mix,
             &self.text_form,
@@ -91,8 +96,15 @@ impl Signals {
 
     /// Whether any signal of the inputs, mix aside, stands.
     fn inputs_active(&self) -> bool {
-        let of_inputs = [&self.novelty, &self.movement, &self.confidence, &self.text_form];
-        of_inputs.iter().any(|s| s.is_active())
+        self.movement.is_active() || self.inputs_harmed()
+    }
+
+    /// Whether the inputs have become such as may harm quality: more than a movement that nothing else tells of.
+    fn inputs_harmed(&self) -> bool {
+        let of_inputs = [&self.novelty, &self.confidence, &self.text_form];
+        let of_labels = [&self.loss, &self.loss_warning, &self.unknown_label];
+        let stands = |signals: &[&Signal; 3]| signals.iter().any(|s| s.is_active());
+        stands(&of_inputs) || self.movement.is_active() && stands(&of_labels)
     }
 
     pub(crate) fn any_active(&self) -> bool {
@@ -117,10 +129,11 @@ fn milliseconds(hours: f64) -> i64 {
 /// p-value at which the reference's own uncertainty about its tail is measured.
 const TAIL_P: f64 = 0.01;
 
-/// Share of novel traffic that is normal: what is tolerated, and what the tail of a finite reference leaves open.
-pub(crate) fn tolerated_novelty(task: &TaskReference, config: &MonitorConfig) -> f64 {
+/// Share of novel traffic that is normal: what is tolerated, and what the tail of a finite reference leaves open within
+/// `margin` standard errors.
+pub(crate) fn tolerated_novelty(task: &TaskReference, config: &MonitorConfig, margin: f64) -> f64 {
     let se = (TAIL_P * (1.0 - TAIL_P) / task.similarity.len() as f64).sqrt();
-    (config.novelty_tolerance + config.reference_margin_se * se / foreign_share_below(TAIL_P)).min(0.5)
+    (config.novelty_tolerance + margin * se / foreign_share_below(TAIL_P)).min(0.5)
 }
 
 /// Everything that is remembered of one task.
@@ -138,14 +151,16 @@ pub(crate) struct TaskState {
     decay: f32,
     stride: u64,
     witness: Witness,
-    residual: Vec<f32>,
     class_loss: ClassLoss,
     novelty_bet: ContaminationBet,
+    novelty_warning_bet: ContaminationBet,
     repeats: Repeats,
     selection: LabelSelection,
     /// Since when the mix is as in the reference, while its alarm stands.
     mix_settled_ms: Option<i64>,
     mix_hold_ms: i64,
+    /// Whether the inputs have been such as may harm quality since they were last as in the reference.
+    inputs_harmed: bool,
     /// Labels of observations before this time speak of inputs that are no more.
     quality_since_ms: i64,
     /// Nor do labels of observations in this time speak of the task.
@@ -158,6 +173,7 @@ impl TaskState {
         let dim = reference.schema().dim();
         #[expect(clippy::cast_possible_truncation, reason = "a factor just below one")]
         let decay_f32 = config.decay() as f32;
+        let novelty_bet = |margin| ContaminationBet::new(tolerated_novelty(task_reference, config, margin));
         Self {
             task,
             signals: Signals::new(task_reference, config),
@@ -174,13 +190,14 @@ impl TaskState {
             decay: decay_f32,
             stride: config.stride,
             witness: Witness::default(),
-            residual: vec![0.0; dim],
             class_loss: ClassLoss::new(&task_reference.class_loss_bounds),
             repeats: Repeats::new(task_reference.most_frequent),
             selection: LabelSelection::default(),
             mix_settled_ms: None,
             mix_hold_ms: milliseconds(config.mix_hold_hours),
-            novelty_bet: ContaminationBet::new(tolerated_novelty(task_reference, config)),
+            novelty_bet: novelty_bet(config.reference_margin_se),
+            novelty_warning_bet: novelty_bet(WARNING_MARGIN_SE),
+            inputs_harmed: false,
             quality_since_ms: i64::MIN,
             eclipse: None,
         }
@@ -230,53 +247,76 @@ impl TaskState {
     fn detect(&mut self, reference: &TaskReference, batch: &ScoredBatch, row: usize, step: u64) {
         let timestamp_ms = batch.observations.timestamps_ms()[row];
         let confidence = f64::from(batch.observations.confidences()[row]);
-        let inputs_were_active = self.signals.inputs_active();
+        let class = batch.class(row);
+        self.inputs_harmed |= self.signals.inputs_harmed();
+        self.detect_mix(reference, class, timestamp_ms, step);
+        // Runs of a class share their confidence and their subject: where runs are usual, they are evidence once.
+        let weight = self.mix.fresh();
 
         let p = batch.p_novelty[row];
-        self.signals.novelty.observe_factors(
-            self.novelty_bet.log_factors(p),
-            crate::reference::far_statistic(p),
+        let far = crate::reference::far_statistic(p);
+        let was_far = self.signals.novelty.is_active();
+        self.signals
+            .novelty
+            .observe_factors(*self.novelty_bet.factors(p), far, step, timestamp_ms);
+        self.signals.novelty_warning.observe_factors(
+            *self.novelty_warning_bet.factors(p),
+            far,
             step,
             timestamp_ms,
         );
+        if was_far && !self.signals.novelty.is_active() {
+            self.signals.novelty_warning.lift();
+        }
         let p_text_form = batch.p_text_form[row];
         if p_text_form.is_finite() {
             let malformed = crate::reference::far_statistic(p_text_form);
             self.signals.text_form.observe(malformed, step, timestamp_ms);
         }
-        if reference.bounds.confidence.is_some() && confidence.is_finite() {
+        if let (Some(scale), Some(bet)) = (&reference.confidence, &reference.doubt)
+            && confidence.is_finite()
+        {
             let doubt = (1.0 - confidence).clamp(0.0, 1.0);
             let was_less_sure = self.signals.confidence.is_active();
             self.signals.confidence.observe(doubt, step, timestamp_ms);
-            self.signals.confidence_warning.observe(doubt, step, timestamp_ms);
+            // Doubt rises as confidence falls.
+            let (below, at_or_below) = scale.ranks(confidence);
+            let ranks = (scale.len() - at_or_below, scale.len() - below);
+            self.signals
+                .confidence_warning
+                .observe_ranks(bet, ranks, weight, step, timestamp_ms);
             if was_less_sure && !self.signals.confidence.is_active() {
                 self.signals.confidence_warning.lift();
             }
         }
 
-        let class = batch.class(row);
-        let vector = batch.observations.embedding(row);
-        for ((r, x), m) in self
-            .residual
-            .iter_mut()
-            .zip(vector)
-            .zip(reference.class_mean(class))
-        {
-            *r = x - m;
+        let residual = batch
+            .observations
+            .embedding(row)
+            .iter()
+            .zip(reference.class_mean(class));
+        for (drift, (x, m)) in self.drift.iter_mut().zip(residual) {
+            *drift = *drift * self.decay + (x - m);
         }
-        if let Some(rank) = self.witness.rank(&self.residual) {
-            self.signals.movement.observe(rank, step, timestamp_ms);
+        if let Some(movement) = &reference.movement {
+            let along = batch.coordinates(row);
+            if let Some(rank) = self.witness.observe(movement, along, class, self.decay) {
+                self.signals
+                    .movement
+                    .observe_ranks(movement.bet(), (rank, rank), weight, step, timestamp_ms);
+            }
+            let seen = self.recent.next_step();
+            if seen.is_multiple_of(self.stride) && seen >= WITNESS_MINIMUM {
+                self.witness.renew(movement);
+            }
         }
-        for (drift, r) in self.drift.iter_mut().zip(&self.residual) {
-            *drift = *drift * self.decay + r;
-        }
-        let seen = self.recent.next_step();
-        if seen.is_multiple_of(self.stride) && seen >= WITNESS_MINIMUM {
-            self.witness.renew(&self.drift, &reference.residuals);
-        }
-        if inputs_were_active && !self.signals.inputs_active() {
+        if self.inputs_harmed && !self.signals.inputs_active() {
+            self.inputs_harmed = false;
             self.forget_quality(timestamp_ms);
         }
+    }
+
+    fn detect_mix(&mut self, reference: &TaskReference, class: usize, timestamp_ms: i64, step: u64) {
         if reference.kind == TaskKind::Classification
             && let Some(factors) = match &reference.season {
                 Some(season) => self.mix.observe_against(class, season.proportions(timestamp_ms)),
@@ -286,7 +326,7 @@ impl TaskState {
             let distance = self.mix.distance();
             self.signals
                 .mix
-                .observe_factors_only(&factors, distance, step, timestamp_ms);
+                .observe_factors_only(factors, distance, step, timestamp_ms);
             self.settle_mix(distance, timestamp_ms);
         }
     }
@@ -304,6 +344,7 @@ impl TaskState {
     /// fall of quality that has another cause raises anew, by labels of observations from now on.
     fn forget_quality(&mut self, now_ms: i64) {
         self.quality_since_ms = now_ms;
+        self.signals.novelty_warning.lift();
         self.signals.confidence_warning.lift();
         self.signals.loss.lift();
         self.signals.loss_warning.lift();
@@ -324,6 +365,7 @@ impl TaskState {
             self.class_loss.reset();
         }
         for signal in [
+            &mut self.signals.novelty_warning,
             &mut self.signals.confidence_warning,
             &mut self.signals.loss_warning,
             &mut self.signals.mix,
@@ -379,10 +421,13 @@ impl TaskState {
         self.slices.label(record.slices, record.loss, weight, step, at);
         let fallen = self.signals.loss.is_active();
         let warning = &mut self.signals.loss_warning;
+        // A wrong answer that the head was sure of says more than one that it doubted.
+        let of_stratum = record.stratum.and_then(|s| reference.loss_warning_of.get(s));
+        let normal = of_stratum.copied().unwrap_or(reference.bounds.loss_warning);
         match (record.outcome, &reference.regression) {
             (Outcome::Number { absolute_error }, Some(bet)) => {
-                let factors = bet.log_factors(absolute_error);
-                self.signals.loss.observe_factors(&factors, record.loss, step, at);
+                let factors = bet.factors(absolute_error);
+                self.signals.loss.observe_factors(factors, record.loss, step, at);
                 warning.observe(record.loss, step, at);
             }
             (Outcome::Class { predicted, .. }, _) => {
@@ -390,11 +435,11 @@ impl TaskState {
                 self.class_loss.observe(predicted as usize, loss, weight, step);
                 let second = &self.class_loss.detector;
                 self.signals.loss.observe_with(loss, weight, second, step, at);
-                warning.observe_weighted(loss, weight, step, at);
+                warning.observe_against(loss, normal, weight, step, at);
             }
             _ => {
                 self.signals.loss.observe(record.loss, step, at);
-                warning.observe(record.loss, step, at);
+                warning.observe_against(record.loss, normal, 1.0, step, at);
             }
         }
         if fallen && !self.signals.loss.is_active() {
@@ -452,7 +497,7 @@ impl ClassLoss {
         self.counts[class] += 1.0;
         self.errors[class] += loss;
         self.detector
-            .observe_log_factors(&[weight * factor; BETS], step, 0);
+            .observe_factors([(weight * factor).exp(); BETS], step, 0);
     }
 
     fn reset(&mut self) {

@@ -33,6 +33,14 @@ impl ConformalScale {
         (at_or_below + 1) as f64 / (self.sorted.len() + 1) as f64
     }
 
+    /// How many calibration scores are below `score`, and how many at or below it. O(log n).
+    #[must_use]
+    pub fn ranks(&self, score: f64) -> (usize, usize) {
+        let below = self.sorted.partition_point(|&c| c < score);
+        let ties = self.sorted[below..].partition_point(|&c| c <= score);
+        (below, below + ties)
+    }
+
     /// Share of calibration scores strictly below `score`, in `[0, 1]`.
     #[must_use]
     pub fn rank(&self, score: f64) -> f64 {
@@ -63,6 +71,7 @@ mod tests {
             assert!((scale.p_value(score) - p).abs() < 1e-12, "{score}");
         }
         assert!((scale.rank(2.0) - 0.25).abs() < 1e-12);
+        assert_eq!([0.0, 2.0, 2.5].map(|s| scale.ranks(s)), [(0, 0), (1, 3), (3, 3)]);
         assert!(scale.len() == 4 && !scale.is_empty());
     }
 

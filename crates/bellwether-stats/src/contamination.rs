@@ -26,29 +26,29 @@ pub fn foreign_share_below(p: f64) -> f64 {
 /// Bets on the share of foreign traffic. One step is a table look-up.
 #[derive(Debug, Clone, PartialEq)]
 pub struct ContaminationBet {
-    log_factors: [[f64; BETS]; BINS],
+    factors: [[f64; BETS]; BINS],
 }
 
 impl ContaminationBet {
     /// Against a tolerated share of foreign traffic in `[0, 1)`. Bets below it bet on nothing.
     #[must_use]
     pub fn new(tolerated_share: f64) -> Self {
-        let log_factors = std::array::from_fn(|bin| {
+        let factors = std::array::from_fn(|bin| {
             let r = density(bin);
             let null = 1.0 - tolerated_share + tolerated_share * r;
             SHARES.map(|share| {
                 let share = share.max(tolerated_share);
-                ((1.0 - share + share * r) / null).ln()
+                (1.0 - share + share * r) / null
             })
         });
-        Self { log_factors }
+        Self { factors }
     }
 
-    /// Logarithms of the factors of one p-value in `(0, 1]`.
+    /// Factors of one p-value in `(0, 1]`.
     #[must_use]
-    pub fn log_factors(&self, p: f64) -> &[f64; BETS] {
+    pub fn factors(&self, p: f64) -> &[f64; BETS] {
         let bin = EDGES.iter().position(|&edge| p <= edge).unwrap_or(BINS - 1);
-        &self.log_factors[bin]
+        &self.factors[bin]
     }
 }
 
@@ -67,7 +67,7 @@ mod tests {
         let mut mean = 0.0;
         for (bin, to) in EDGES.into_iter().enumerate() {
             let mass = (to - from) * (1.0 - share + share * density(bin));
-            mean += mass * bet.log_factors(to)[at].exp();
+            mean += mass * bet.factors(to)[at];
             from = to;
         }
         mean
@@ -96,7 +96,7 @@ mod tests {
     #[test]
     fn where_half_is_tolerated_smaller_bets_bet_on_nothing() {
         let bet = ContaminationBet::new(0.5);
-        assert!(bet.log_factors(0.001)[..4].iter().all(|f| f.abs() < 1e-12));
-        assert!(bet.log_factors(0.001)[4] > 0.0);
+        assert!(bet.factors(0.001)[..4].iter().all(|f| (f - 1.0).abs() < 1e-12));
+        assert!(bet.factors(0.001)[4] > 1.0);
     }
 }

@@ -14,9 +14,6 @@ pub const BETS: usize = 5;
 
 /// The bets, as shares of the largest admissible one: from "barely above the null" to "several times the null".
 pub const KAPPA: [f64; BETS] = [0.02, 0.05, 0.12, 0.3, 0.6];
-/// Bets for a bound above one half, where even the largest value is less than twice the mean: there a small bet gains nothing,
-/// and only a large one takes the little there is to gain at once.
-pub const BOLD_KAPPA: [f64; BETS] = [0.05, 0.12, 0.3, 0.6, 0.95];
 
 /// Evidence is held below e^60, so that recovery never has to unlearn more; products stay far from overflow.
 const CAP: f64 = 1.142_007_389_815_684_2e26;
@@ -42,7 +39,6 @@ pub struct Onset {
 #[derive(Debug, Clone)]
 pub struct EDetector {
     mean: f64,
-    lambda: [f64; BETS],
     evidence: [f64; BETS],
     /// Product of the factors since the bet's last restart, at least one.
     cusum: [f64; BETS],
@@ -53,26 +49,18 @@ impl EDetector {
     /// For statistics in `[0, ∞)` whose mean under the null is at most `mean`, `0 < mean`.
     #[must_use]
     pub fn bounded(mean: f64) -> Self {
-        Self::bounded_with(mean, KAPPA)
-    }
-
-    /// The same with other bets, shares in `(0, 1)` of the largest admissible one.
-    #[must_use]
-    pub fn bounded_with(mean: f64, kappa: [f64; BETS]) -> Self {
         debug_assert!(mean > 0.0 && mean.is_finite(), "a bound on the mean is positive");
         Self {
             mean,
-            lambda: kappa.map(|k| k / mean),
             ..Self::from_factors()
         }
     }
 
-    /// For callers that bring their own factors through [`EDetector::observe_log_factors`].
+    /// For callers that bring their own factors through [`EDetector::observe_factors`].
     #[must_use]
     pub fn from_factors() -> Self {
         Self {
             mean: 1.0,
-            lambda: KAPPA,
             evidence: [0.0; BETS],
             cusum: [1.0; BETS],
             start: [None; BETS],
@@ -92,19 +80,22 @@ impl EDetector {
 
     /// The same with bets of which only the share `weight` in `[0, 1]`, known before the value, is placed.
     pub fn observe_weighted(&mut self, value: f64, weight: f64, step: u64, timestamp_ms: i64) {
+        self.observe_against(value, self.mean, weight, step, timestamp_ms);
+    }
+
+    /// The same where the bound on the mean of this value is `mean > 0`, known before the value: a bet against what is
+    /// normal for its like.
+    pub fn observe_against(&mut self, value: f64, mean: f64, weight: f64, step: u64, timestamp_ms: i64) {
         debug_assert!(value >= 0.0, "the statistic is non-negative");
-        let factors = self.lambda.map(|l| 1.0 + weight * l * (value - self.mean));
-        self.observe_factors(factors, Onset { step, timestamp_ms });
+        let surplus = weight * (value / mean - 1.0);
+        self.observe_factors(KAPPA.map(|k| 1.0 + k * surplus), step, timestamp_ms);
     }
 
-    /// Adds one step by the logarithms of its factors, one a bet, each of conditional mean at most one under the null.
-    /// NaN is no evidence: that bet stands as with a factor of one.
-    pub fn observe_log_factors(&mut self, log_factors: &[f64; BETS], step: u64, timestamp_ms: i64) {
-        self.observe_factors(log_factors.map(f64::exp), Onset { step, timestamp_ms });
-    }
-
+    /// Adds one step by its factors, one a bet, each of conditional mean at most one under the null. NaN is no evidence.
+    ///
     /// Products rather than sums of logarithms: one multiplication a bet, and no more rounding.
-    fn observe_factors(&mut self, factors: [f64; BETS], now: Onset) {
+    pub fn observe_factors(&mut self, factors: [f64; BETS], step: u64, timestamp_ms: i64) {
+        let now = Onset { step, timestamp_ms };
         for (bet, factor) in factors.into_iter().enumerate() {
             // `f64::min` drops a NaN: without this, one would set the evidence to its cap and raise an alarm.
             let factor = if factor.is_nan() { 1.0 } else { factor };
@@ -120,12 +111,16 @@ impl EDetector {
         }
     }
 
+    /// The mixture's value; its logarithm is [`EDetector::log_e_value`].
+    #[must_use]
+    pub fn e_value(&self) -> f64 {
+        self.evidence.iter().sum::<f64>() / BETS as f64
+    }
+
     /// Logarithm of the mixture's value, never NaN; −30 before the first step and when each bet just lost all.
     #[must_use]
     pub fn log_e_value(&self) -> f64 {
-        (self.evidence.iter().sum::<f64>() / BETS as f64)
-            .max(NOTHING)
-            .ln()
+        self.e_value().max(NOTHING).ln()
     }
 
     /// The first step of the run of evidence that the leading bet rests on; `None` when no bet leads.
@@ -168,20 +163,17 @@ mod tests {
     }
 
     #[test]
-    fn a_bound_above_one_half_is_bet_on_boldly() {
-        let mut detector = EDetector::bounded_with(0.6, BOLD_KAPPA);
-        let steps = (0..100).take_while(|&step| {
-            detector.observe(1.0, step, 0);
-            detector.log_e_value() < 1e5_f64.ln()
-        });
-        // The largest bet gains ln 1.63 a step.
-        assert!((20..30).contains(&steps.count()));
+    fn a_value_is_worth_what_it_is_above_what_is_normal_for_its_like() {
+        let (mut rare, mut common) = (EDetector::bounded(0.1), EDetector::bounded(0.1));
+        rare.observe_against(1.0, 0.01, 1.0, 0, 0);
+        common.observe_against(1.0, 0.5, 1.0, 0, 0);
+        assert!(rare.log_e_value() > common.log_e_value() + 1.0);
     }
 
     #[test]
     fn a_factor_that_is_no_number_is_no_evidence() {
         let mut detector = EDetector::from_factors();
-        detector.observe_log_factors(&[f64::NAN; BETS], 0, 0);
+        detector.observe_factors([f64::NAN; BETS], 0, 0);
         assert!(detector.log_e_value().abs() < 1e-9, "{}", detector.log_e_value());
         assert_eq!(detector.onset(), None);
     }
@@ -192,9 +184,9 @@ mod tests {
         for step in 0..50 {
             detector.observe(1.0, step, 0);
         }
-        detector.observe_log_factors(&[f64::NEG_INFINITY; BETS], 50, 0);
+        detector.observe_factors([0.0; BETS], 50, 0);
         assert!((detector.log_e_value() + 30.0).abs() < 1e-9 && detector.onset().is_none());
-        detector.observe_log_factors(&[0.0; BETS], 51, 0);
+        detector.observe_factors([1.0; BETS], 51, 0);
         assert!(detector.log_e_value().abs() < 1e-9, "one step, one start");
     }
 

@@ -1,5 +1,6 @@
 //! Rows of a reference in half the memory, multiplied in whole numbers.
 
+use crate::side_by_side::SideBySide;
 use pulp::{Arch, Simd, WithSimd};
 
 /// Vectors in fixed point: whole steps, the largest component of all taking the most.
@@ -19,7 +20,7 @@ pub struct FixedRows {
 #[derive(Debug, Clone, Default)]
 pub struct FixedVector {
     pub(crate) steps: Vec<i16>,
-    scale: f32,
+    pub(crate) scale: f32,
 }
 
 impl FixedVector {
@@ -52,6 +53,9 @@ fn step(values: &[f32], dim: usize) -> f32 {
     if largest > 0.0 { largest / most } else { 1.0 }
 }
 
+/// Added to a number of at most 2²² in magnitude, leaves it rounded in the lowest bits: no call, and no look at its range.
+const ROUNDS: f32 = 12_582_912.0;
+
 #[expect(clippy::cast_possible_truncation, reason = "at most 32,767 in magnitude")]
 #[expect(
     clippy::inline_always,
@@ -59,8 +63,7 @@ fn step(values: &[f32], dim: usize) -> f32 {
 )]
 #[inline(always)]
 fn in_steps(x: f32, per_unit: f32) -> i16 {
-    // Half a step away from zero and cut off: rounding without a call.
-    (x * per_unit + 0.5_f32.copysign(x)) as i16
+    (x * per_unit + ROUNDS).to_bits() as i16
 }
 
 impl FixedRows {
@@ -122,6 +125,11 @@ impl FixedRows {
             scale,
             out,
         });
+    }
+
+    /// The same rows side by side, and the size of their steps.
+    pub(crate) fn side_by_side(&self) -> (SideBySide, f32) {
+        (SideBySide::new(&self.steps, self.dim), self.scale)
     }
 
     fn steps(&self, row: usize) -> &[i16] {

@@ -112,7 +112,7 @@ impl Mahalanobis {
 
 /// `(1 − s) S + s (tr S / d) I` for the covariance `S` of centred rows `[n, d]`, and the `s` that Ledoit and Wolf
 /// find optimal.
-fn ledoit_wolf(centred: &Array2<f64>) -> (Array2<f64>, f64) {
+pub(crate) fn ledoit_wolf(centred: &Array2<f64>) -> (Array2<f64>, f64) {
     let (n, d) = (centred.nrows() as f64, centred.ncols() as f64);
     let mut covariance = centred.t().dot(centred) / n;
     let sphere = covariance.diag().sum() / d;

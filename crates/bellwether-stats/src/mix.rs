@@ -20,8 +20,10 @@ pub struct MixBet {
     total: f64,
     decay: f64,
     prior: f64,
-    tolerance_nats: f64,
+    /// What the tolerance takes of each bet's factor.
+    toll: [f64; BETS],
     last: Option<usize>,
+    fresh: f64,
     runs: Persistence,
     /// What the decayed counts were expected to be, while the null moves; `None` while it stands.
     moving: Option<Moving>,
@@ -88,8 +90,9 @@ impl MixBet {
             total: 0.0,
             decay,
             prior,
-            tolerance_nats,
+            toll: EPSILON.map(|e| (-tolerance_nats * e).exp()),
             last: None,
+            fresh: 1.0,
             runs: Persistence::new(decay),
             moving: None,
         }
@@ -140,7 +143,7 @@ impl MixBet {
         Some(factors)
     }
 
-    /// Logarithms of the factors for category `c`, then learns it. `None` for a category outside the reference's.
+    /// Factors for category `c`, then learns it. `None` for a category outside the reference's.
     pub fn observe(&mut self, c: usize) -> Option<[f64; BETS]> {
         let p0 = *self.null.get(c)?;
         let weight = self.total + self.prior;
@@ -171,11 +174,12 @@ impl MixBet {
         } else {
             (q / p0, 1.0)
         };
-        let factors = EPSILON.map(|e| (1.0 - e + e * ratio).ln() - self.tolerance_nats * e);
+        let factors = std::array::from_fn(|bet| (1.0 - EPSILON[bet] + EPSILON[bet] * ratio) * self.toll[bet]);
         if let Some(q_last) = q_last {
             self.runs.learn(stayed, q_last);
         }
         self.last = Some(c);
+        self.fresh = fresh;
         for count in &mut self.counts {
             *count *= self.decay;
         }
@@ -202,6 +206,12 @@ impl MixBet {
             .zip(&self.null)
             .map(|(c, p)| (c / self.total - p).abs())
             .sum::<f64>()
+    }
+
+    /// How much of the last category was a draw of its own, in `(0, 1]`: less in a run, where runs are usual.
+    #[must_use]
+    pub fn fresh(&self) -> f64 {
+        self.fresh
     }
 
     /// Probability `ρ`, learnt so far, that a category comes again for no other reason than that it came last.
@@ -265,7 +275,7 @@ mod tests {
             let mut bet = MixBet::new(&counts, 0.986, 6.0, 0.05);
             let (mut sum, mut most) = (0.0_f64, 0.0_f64);
             for c in seen {
-                sum = (sum + bet.observe(c).expect("known")[1]).max(0.0);
+                sum = (sum + bet.observe(c).expect("known")[1].ln()).max(0.0);
                 most = most.max(sum);
             }
             (most, bet.persistence())
@@ -322,6 +332,6 @@ mod tests {
         let factors = MixBet::new(&[3.0, 1.0], 0.98, 0.0, 0.0)
             .observe(1)
             .expect("known");
-        assert!(factors.iter().all(|f| f.abs() < 1e-12), "{factors:?}");
+        assert!(factors.iter().all(|f| (f - 1.0).abs() < 1e-12), "{factors:?}");
     }
 }

@@ -1,16 +1,20 @@
 //! How near is a vector to a reference sample?
 
 use crate::fixed_rows::{FixedRows, FixedVector};
-use crate::search::{Scratch, Search};
+use crate::search::{Search, SearchMemory};
+use crate::space::{PrincipalSpace, SpaceMemory, TOGETHER};
+use pulp::Arch;
 
 /// Cosines above this are taken for the same text: left out, for the reference and the stream alike, so that a
 /// reference's own repeats do not make it look denser than the stream can be.
 pub const IDENTICAL_COSINE: f32 = 0.9995;
 
+/// Leading principal directions of the sample that are kept at most; the search compares the first of them.
+pub const DIRECTIONS: usize = 96;
 /// Most neighbours that are averaged.
 const MOST: usize = 16;
 /// Candidates at least for each neighbour that is averaged, whose cosines are computed in full.
-const CANDIDATES: usize = 6;
+const CANDIDATES: usize = 3;
 /// Samples up to this size are searched in full.
 const SMALL: usize = 128;
 /// Values of which the highest is looked at first.
@@ -27,22 +31,34 @@ const HAND: usize = 8;
 #[derive(Debug, Clone)]
 pub struct NearestSimilarity {
     rows: FixedRows,
+    space: PrincipalSpace,
     search: Option<Search>,
     k: usize,
 }
 
+/// Memory for some queries after others.
+#[derive(Debug, Default)]
+pub struct NearestMemory {
+    search: SearchMemory,
+    likeness: Vec<i32>,
+    candidates: Largest,
+    cosines: Vec<f32>,
+}
+
 impl NearestSimilarity {
-    /// An index over unit vectors `[rows, dim]`, row-major. `k` is held to `1..=16`, and to `rows`. O(rows · dim · 32).
+    /// An index over unit vectors `[rows, dim]`, row-major. `k` is held to `1..=16`, and to `rows`. O(rows · dim · 96).
     ///
     /// # Panics
     /// When the slice is not a whole number of rows, or `dim` is zero.
     #[must_use]
     pub fn new(unit_rows: &[f32], dim: usize, k: usize) -> Self {
+        let space = PrincipalSpace::new(unit_rows, dim, DIRECTIONS);
         let search = (unit_rows.len() / dim > SMALL)
-            .then(|| Search::new(unit_rows, dim))
+            .then(|| Search::new(unit_rows, dim, &space))
             .flatten();
         Self {
             rows: FixedRows::new(unit_rows, dim),
+            space,
             search,
             k: k.clamp(1, MOST),
         }
@@ -66,28 +82,63 @@ impl NearestSimilarity {
         &self.rows
     }
 
-    /// For unit queries `[n, dim]` writes `out[n]`. A row's result does not depend on the rows beside it, so that batches
-    /// may be cut anywhere. O(n · 32 · (rows + dim)) beside the candidates' n · 6k · dim.
+    /// The directions in which the reference vectors vary.
+    #[must_use]
+    pub fn space(&self) -> &PrincipalSpace {
+        &self.space
+    }
+
+    /// Appends the mean cosines of up to four unit vectors, whose `coordinates` in [`NearestSimilarity::space`] are
+    /// `[vectors, directions]`. A vector's result does not depend on those beside it, so that batches may be cut anywhere.
+    /// O(vectors · 64 · rows) beside the candidates' vectors · 3k · dim.
+    ///
+    /// # Panics
+    /// When there are more vectors, or they or their coordinates are not of the sample's width.
+    pub fn similarities(
+        &self,
+        vectors: &[FixedVector],
+        coordinates: &[f32],
+        memory: &mut NearestMemory,
+        out: &mut Vec<f32>,
+    ) {
+        if let Some(search) = &self.search {
+            search.compare(coordinates, self.space.len(), &mut memory.search);
+        }
+        for (at, vector) in vectors.iter().enumerate() {
+            memory.cosines.clear();
+            if let Some(search) = &self.search {
+                search.likeness(at, &memory.search, &mut memory.likeness);
+                memory.candidates.seek(&memory.likeness, self.k * CANDIDATES);
+                let candidates = memory.candidates.rows.iter().copied();
+                self.rows.inner_products(vector, candidates, &mut memory.cosines);
+            } else {
+                self.rows
+                    .inner_products(vector, 0..self.len(), &mut memory.cosines);
+            }
+            out.push(self.top_mean(&memory.cosines));
+        }
+    }
+
+    /// For unit queries `[n, dim]` writes `out[n]`. O(n · (96 · dim + 64 · rows)) beside the candidates' n · 3k · dim.
     ///
     /// # Panics
     /// When `queries` is not `[out.len(), dim]`.
     pub fn query(&self, queries: &[f32], out: &mut [f32]) {
         let dim = self.rows.dim();
         assert_eq!(queries.len(), out.len() * dim, "queries are [n, dim]");
-        let Some(search) = &self.search else {
-            self.query_fully(queries, out);
-            return;
-        };
-        let (mut vector, mut scratch) = (FixedVector::default(), Scratch::default());
-        let mut cosines = Vec::new();
-        let mut candidates = Largest::default();
-        for (query, out) in queries.chunks_exact(dim).zip(out) {
-            vector.set(query);
-            candidates.seek(search.compare(&vector, &mut scratch), self.k * CANDIDATES);
-            cosines.clear();
-            self.rows
-                .inner_products(&vector, candidates.rows.iter().copied(), &mut cosines);
-            *out = self.top_mean(&cosines);
+        let (mut vectors, mut memory) = (Vec::new(), NearestMemory::default());
+        let (mut space, mut coordinates) = (SpaceMemory::default(), Vec::new());
+        let mut found = Vec::with_capacity(TOGETHER);
+        for (queries, out) in queries.chunks(TOGETHER * dim).zip(out.chunks_mut(TOGETHER)) {
+            vectors.resize_with(out.len(), FixedVector::default);
+            for (vector, query) in vectors.iter_mut().zip(queries.chunks_exact(dim)) {
+                vector.set(query);
+            }
+            coordinates.clear();
+            self.space.coordinates(&vectors, &mut space, &mut coordinates);
+            found.clear();
+            self.similarities(&vectors, &coordinates, &mut memory, &mut found);
+            out.copy_from_slice(&found);
         }
     }
 
@@ -136,13 +187,22 @@ impl NearestSimilarity {
 #[derive(Debug, Default)]
 struct Largest {
     highest: Vec<i32>,
-    chosen: Vec<i32>,
+    hands: Vec<u32>,
     rows: Vec<usize>,
 }
 
 impl Largest {
     /// Finds at least `most` rows, or all: every row whose value is among the `most` largest, and some more.
     fn seek(&mut self, values: &[i32], most: usize) {
+        Arch::new().dispatch(|| self.seek_in_registers(values, most));
+    }
+
+    #[expect(
+        clippy::inline_always,
+        reason = "what is not inlined is not compiled for the registers"
+    )]
+    #[inline(always)]
+    fn seek_in_registers(&mut self, values: &[i32], most: usize) {
         self.rows.clear();
         let hands = values.len().div_ceil(HAND);
         if hands <= most {
@@ -156,13 +216,54 @@ impl Largest {
                 *highest = value.max(*highest);
             }
         }
-        self.chosen.clone_from(&self.highest);
-        let (_, &mut threshold, _) = self.chosen.select_nth_unstable_by(most - 1, |a, b| b.cmp(a));
-        for (hand, _) in self.highest.iter().enumerate().filter(|&(_, &h)| h >= threshold) {
-            let of_hand = (hand..values.len()).step_by(hands);
-            self.rows.extend(of_hand.filter(|&row| values[row] >= threshold));
+        let threshold = threshold(&self.highest, most);
+        // Written always and counted when wanted: whether a hand or a row is wanted cannot be foreseen.
+        self.hands.resize(hands, 0);
+        let mut wanted = 0;
+        for (hand, &highest) in (0..).zip(&self.highest) {
+            self.hands[wanted] = hand;
+            wanted += usize::from(highest >= threshold);
+        }
+        self.rows.resize(wanted * HAND + 1, 0);
+        let mut found = 0;
+        for &hand in &self.hands[..wanted] {
+            for row in (hand as usize..values.len()).step_by(hands) {
+                self.rows[found] = row;
+                found += usize::from(values[row] >= threshold);
+            }
+        }
+        self.rows.truncate(found);
+    }
+}
+
+/// A number that at least `most` of the values reach and, unless many are equal, hardly more; found by halves, since counting
+/// runs in whole registers and sorting does not.
+#[expect(
+    clippy::inline_always,
+    reason = "what is not inlined is not compiled for the registers"
+)]
+#[inline(always)]
+fn threshold(values: &[i32], most: usize) -> i32 {
+    let reach = |threshold: i32| values.iter().map(|&v| i32::from(v >= threshold)).sum::<i32>();
+    let wanted = i32::try_from(most).unwrap_or(i32::MAX);
+    let enough = wanted..=wanted.saturating_add(wanted / 8);
+    let (mut low, mut high) = values
+        .iter()
+        .fold((i32::MAX, i32::MIN), |(low, high), &v| (low.min(v), high.max(v)));
+    // All values reach `low`.
+    while low < high {
+        let middle = low.midpoint(high) + 1;
+        let count = reach(middle);
+        if enough.contains(&count) {
+            return middle;
+        }
+        if count < wanted {
+            high = middle - 1;
+        } else {
+            low = middle;
         }
     }
+    low
 }
 
 #[cfg(test)]

@@ -18,6 +18,9 @@ const ENOUGH: usize = 20;
 const LOWEST_BOUND: f64 = 0.0025;
 /// Largest mean that the alternative takes, so that its likelihood stays finite.
 const HIGHEST: f64 = 0.97;
+/// Least and largest shift that scores are told from: a smaller one would take hundreds of them, and a larger one be over at
+/// the first lull of a burst.
+const SHIFT: (f64, f64) = (0.3, 0.6);
 
 /// Evidence for recovery of one detector.
 #[derive(Debug, Clone, Default)]
@@ -45,14 +48,27 @@ impl RecoveryTest {
     pub fn observe(&mut self, value: f64, bound: f64) -> f64 {
         let value = value.clamp(0.0, 1.0);
         let bound = bound.max(LOWEST_BOUND);
-        if self.recent.len() == KEEP {
-            self.recent.pop_front();
-        }
-        self.recent.push_back(value);
         let halfway = 0.5 * (bound + self.excess_mean);
         let high = (bound * 1.25).max(halfway.min(HIGHEST)).min(HIGHEST);
         let low = (bound * 0.8).min(high);
         let step = value * (low / high).ln() + (1.0 - value) * ((1.0 - low) / (1.0 - high)).ln();
+        self.add(value, step)
+    }
+
+    /// Adds a normal score, of mean zero in health, of which a shift by `tolerated` is normal; returns the logarithm of the
+    /// ratio between health and half of the excess that was seen, twice what is tolerated at the least.
+    pub fn observe_score(&mut self, score: f64, tolerated: f64) -> f64 {
+        let halfway = 0.5 * (tolerated + self.excess_mean);
+        let shift = halfway.clamp(SHIFT.0, SHIFT.1).max(2.0 * tolerated);
+        self.add(score, shift * (0.5 * shift - score))
+    }
+
+    /// Adds a statistic that is worth `step` for health.
+    fn add(&mut self, value: f64, step: f64) -> f64 {
+        if self.recent.len() == KEEP {
+            self.recent.pop_front();
+        }
+        self.recent.push_back(value);
         self.log_ratio = (self.log_ratio + step).max(0.0);
         // The estimate stands still while evidence for health accumulates, else it would chase the recovery.
         if self.recent.len() >= ENOUGH && self.log_ratio < 1.0 {
@@ -120,6 +136,30 @@ mod tests {
         assert!(test.excess_mean > 0.8);
         test.clear();
         assert!(test.excess_mean == 0.0 && test.recent.is_empty());
+    }
+
+    /// Scores alternate one above and one below their mean.
+    fn scores_to_recover(bad: f64, good: f64, tolerated: f64) -> Option<usize> {
+        let mut test = RecoveryTest::default();
+        let swing = |i: i32| if i % 2 == 0 { 1.0 } else { -1.0 };
+        for i in 0..100 {
+            test.observe_score(bad + swing(i), tolerated);
+        }
+        (0..2000).position(|i| test.observe_score(good + swing(i), tolerated) > 100.0_f64.ln())
+    }
+
+    #[test]
+    fn scores_about_zero_end_an_alarm_and_scores_that_stay_up_do_not() {
+        let after_large = scores_to_recover(2.0, 0.0, 0.1).expect("recovers");
+        let after_small = scores_to_recover(0.4, 0.0, 0.1).expect("recovers");
+        assert!((20..60).contains(&after_large), "{after_large}");
+        assert!(
+            after_large < after_small && after_small < 200,
+            "{after_large} {after_small}"
+        );
+        for (shift, tolerated) in [(0.3, 0.05), (0.5, 0.25), (2.0, 0.25)] {
+            assert_eq!(scores_to_recover(shift, shift, tolerated), None, "{shift}");
+        }
     }
 
     #[test]

@@ -36,11 +36,11 @@ impl RegressionBet {
         })
     }
 
-    /// Logarithms of the factors for an absolute residual.
+    /// Factors for an absolute residual.
     #[must_use]
-    pub fn log_factors(&self, absolute_residual: f64) -> [f64; BETS] {
-        let ln_p = self.negated.p_value(-absolute_residual).ln();
-        POWERS.map(|a| a.ln() + (a - 1.0) * ln_p)
+    pub fn factors(&self, absolute_residual: f64) -> [f64; BETS] {
+        let p = self.negated.p_value(-absolute_residual);
+        POWERS.map(|a| a * p.powf(a - 1.0))
     }
 
     /// Rank of the residual among the reference's, in `[0, 1]`: uniform under the null.
@@ -81,12 +81,11 @@ mod tests {
     #[test]
     fn the_largest_residual_of_all_is_worth_the_most() {
         let bet = RegressionBet::new(&[1.0, 2.0, 3.0], 0.0).unwrap();
-        let ln_p = 0.25_f64.ln();
-        for (factor, power) in bet.log_factors(10.0).into_iter().zip(POWERS) {
-            assert!((factor - (power.ln() + (power - 1.0) * ln_p)).abs() < 1e-12);
+        for (factor, power) in bet.factors(10.0).into_iter().zip(POWERS) {
+            assert!((factor - power * 4.0_f64.powf(1.0 - power)).abs() < 1e-12);
         }
         assert!(
-            bet.log_factors(0.0).iter().all(|&f| f < 0.0),
+            bet.factors(0.0).iter().all(|&f| f < 1.0),
             "a small residual costs"
         );
         assert!((bet.rank(10.0) - 1.0).abs() < f64::EPSILON && bet.rank(1.0) == 0.0);
@@ -95,8 +94,8 @@ mod tests {
     #[test]
     fn growth_within_the_tolerance_costs() {
         let residuals: Vec<f64> = (1..=100).map(f64::from).collect();
-        let strict = RegressionBet::new(&residuals, 0.0).unwrap().log_factors(100.0);
-        let lenient = RegressionBet::new(&residuals, 0.15).unwrap().log_factors(100.0);
+        let strict = RegressionBet::new(&residuals, 0.0).unwrap().factors(100.0);
+        let lenient = RegressionBet::new(&residuals, 0.15).unwrap().factors(100.0);
         assert!(lenient.iter().zip(strict).all(|(l, s)| *l < s));
     }
 

@@ -12,20 +12,27 @@ const LANES: usize = 16;
 /// When `dim` is zero.
 pub fn normalise(rows: &mut [f32], dim: usize) {
     for row in rows.chunks_exact_mut(dim) {
-        let factor = 1.0 / squared_length(row).sqrt().max(1e-9);
-        for x in row {
-            #[expect(
-                clippy::cast_possible_truncation,
-                reason = "a component of a unit vector fits f32"
-            )]
-            {
-                *x = (f64::from(*x) * factor) as f32;
+        pulp::Arch::new().dispatch(|| {
+            let factor = 1.0 / squared_length(row).sqrt().max(1e-9);
+            for x in row {
+                #[expect(
+                    clippy::cast_possible_truncation,
+                    reason = "a component of a unit vector fits f32"
+                )]
+                {
+                    *x = (f64::from(*x) * factor) as f32;
+                }
             }
-        }
+        });
     }
 }
 
 /// In double precision: the rows of an encoder are not bounded.
+#[expect(
+    clippy::inline_always,
+    reason = "what is not inlined is not compiled for the registers"
+)]
+#[inline(always)]
 fn squared_length(row: &[f32]) -> f64 {
     let mut lanes = [0.0_f64; LANES];
     let chunks = row.chunks_exact(LANES);

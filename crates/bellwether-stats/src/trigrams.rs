@@ -91,6 +91,8 @@ fn slots(text: &str, mut each: impl FnMut(usize)) {
             push(' ');
         } else if c.is_numeric() {
             push('0');
+        } else if c.is_ascii() {
+            push(c.to_ascii_lowercase());
         } else {
             c.to_lowercase().for_each(&mut push);
         }

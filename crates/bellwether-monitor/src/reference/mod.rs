@@ -4,6 +4,7 @@ mod build;
 mod coupling;
 mod losses;
 mod manifest;
+mod movement;
 mod season;
 mod self_play;
 mod slices;
@@ -16,9 +17,10 @@ pub use manifest::{
     FORMAT_VERSION, ReferenceManifest, ReferenceQuality, ReferenceRows, ReferenceSlice, Score, SelfPlay,
     SliceStatistic,
 };
+pub(crate) use movement::Movement;
 pub(crate) use season::Season;
 pub use task::TaskReference;
-pub(crate) use task::{BULK_P, far_statistic};
+pub(crate) use task::{BULK_P, WARNING_MARGIN_SE, far_statistic};
 pub(crate) use text_form::Form;
 
 use crate::config::MonitorConfig;

@@ -1,12 +1,14 @@
 //! One task's share of the reference: scales, means, residuals and the bounds of its detectors.
 
+use super::movement::Movement;
 use super::season::Season;
 use super::text_form::TextForm;
 use super::{NEIGHBOURS, ReferenceError, ReferenceRows};
 use crate::config::MonitorConfig;
 use crate::group::Centre;
+use crate::selection::{STRATA, stratum};
 use bellwether_events::{ModelSchema, TaskId, TaskKind};
-use bellwether_stats::{ConformalScale, FixedRows, Isotonic, NearestSimilarity, RegressionBet, upper_mean};
+use bellwether_stats::{ConformalScale, Isotonic, NearestSimilarity, RegressionBet, ShiftBet, upper_mean};
 use std::collections::{BTreeMap, BTreeSet};
 use std::ops::Range;
 
@@ -20,11 +22,9 @@ const FAR_RATE: f64 = 0.03;
 const FAR_DEVIATION: f64 = 0.138_203;
 /// Widens a class's error rate by its own uncertainty: one-sided 95 %.
 const CLASS_MARGIN_SE: f64 = 1.64;
-/// Standard errors of the reference by which a warning's bound is widened: over references as they come, both warnings together
+/// Standard errors of the reference by which a warning's bound is widened: over references as they come, the warnings together
 /// still keep the run length of `watch`.
-const WARNING_MARGIN_SE: f64 = 1.25;
-/// Residuals that are kept: their mean rank in any direction is within 0.018 (one standard error) of the whole reference's.
-const RESIDUAL_ROWS: usize = 256;
+pub(crate) const WARNING_MARGIN_SE: f64 = 1.25;
 /// Extra tolerance on the mean rank of a regression task's residuals, whose bound serves recovery only.
 const RANK_TOLERANCE: f64 = 0.02;
 
@@ -33,14 +33,12 @@ const RANK_TOLERANCE: f64 = 0.02;
 pub struct Bounds {
     /// Of the far statistic.
     pub novelty: f64,
-    /// Of the witness's rank.
-    pub movement: f64,
+    /// The same with less margin: beyond it unusual inputs may be on the rise.
+    pub novelty_warning: f64,
     /// Of the far statistic of the texts' form; `None` without texts.
     pub text_form: Option<f64>,
     /// Of one minus confidence; `None` without probabilities.
     pub confidence: Option<f64>,
-    /// The same without tolerance: beyond it the head may be less sure.
-    pub confidence_warning: Option<f64>,
     /// Of the labelled loss.
     pub loss: f64,
     /// Of the labelled loss without tolerance: beyond it quality may be falling.
@@ -72,13 +70,12 @@ impl Bounds {
         };
         Self {
             novelty: FAR_RATE + margin * standard_error(far) + config.novelty_tolerance,
+            novelty_warning: FAR_RATE + WARNING_MARGIN_SE * standard_error(far) + config.novelty_tolerance,
             // Ranks of one sample on its own scale: their far statistic varies as that of uniform p-values.
             text_form: has_text
                 .then(|| FAR_RATE + margin * FAR_DEVIATION / rows.sqrt() + config.text_form_tolerance),
-            movement: 0.5 + config.movement_tolerance,
             confidence: doubt
                 .map(|doubt| mean(doubt) + margin * standard_error(doubt) + config.confidence_tolerance),
-            confidence_warning: doubt.map(|doubt| upper_mean(doubt, WARNING_MARGIN_SE)),
             loss: loss_bound,
             loss_warning,
             unknown_label: config.unknown_label_tolerance,
@@ -105,8 +102,12 @@ pub struct TaskReference {
     pub novelty: ConformalScale,
     /// Mean of each predicted class, `[classes, dim]`.
     pub class_means: Vec<f32>,
-    /// Leave-one-out residuals from the class means of rows taken evenly, 256 at most: what a direction is ranked against.
-    pub residuals: FixedRows,
+    /// How its rows lie about the class means; `None` where they do not vary.
+    pub(crate) movement: Option<Movement>,
+    /// Bets that doubt has risen among the reference's; `None` without probabilities.
+    pub(crate) doubt: Option<ShiftBet>,
+    /// Bounds of the labelled loss without tolerance by quartile of confidence; empty without probabilities.
+    pub(crate) loss_warning_of: Vec<f64>,
     /// Mean squared norm of the residuals.
     pub residual_variance: f64,
     /// Rows by predicted class, `[classes]`.
@@ -199,10 +200,24 @@ impl TaskReference {
         } else {
             None
         };
+        let nearest = NearestSimilarity::new(&distinct_rows(vectors, dim), dim, NEIGHBOURS);
+        let movement = Movement::new(nearest.space(), &means.means, &means.residuals, dim, config);
+        let doubt_bet = |_: &ConformalScale| {
+            let n = confidence.len();
+            ShiftBet::new(n, WARNING_MARGIN_SE / (n as f64).sqrt())
+        };
         Ok(Self {
             kind: spec.kind,
             classes,
-            nearest: NearestSimilarity::new(&distinct_rows(vectors, dim), dim, NEIGHBOURS),
+            movement: movement.map_err(failed)?,
+            doubt: scales
+                .confidence
+                .as_ref()
+                .map(doubt_bet)
+                .transpose()
+                .map_err(failed)?,
+            loss_warning_of: loss_warning_of(scales.confidence.as_ref(), &confidence, loss),
+            nearest,
             similarity: scales.similarity,
             confidence: scales.confidence,
             text_form: text_form.clone(),
@@ -214,7 +229,6 @@ impl TaskReference {
                 Vec::new()
             },
             class_means: means.means,
-            residuals: FixedRows::new(&evenly(&means.residuals, dim, RESIDUAL_ROWS), dim),
             residual_variance: means.residual_variance,
             class_counts: means.counts,
             centre: Centre::of(vectors.chunks_exact(dim), dim),
@@ -381,15 +395,17 @@ fn class_loss_bounds(class: &[usize], loss: &[f64], classes: usize, tolerance: f
         .collect()
 }
 
-/// At most `most` rows, evenly taken.
-fn evenly(rows: &[f32], dim: usize, most: usize) -> Vec<f32> {
-    let n = rows.len() / dim;
-    let kept = n.min(most);
-    let row = |i: usize| i * n / kept;
-    (0..kept)
-        .flat_map(|i| &rows[row(i) * dim..(row(i) + 1) * dim])
-        .copied()
-        .collect()
+/// Largest normal loss without tolerance in each stratum of confidence; empty without confidence.
+fn loss_warning_of(scale: Option<&ConformalScale>, confidence: &[f64], loss: &[f64]) -> Vec<f64> {
+    if scale.is_none() {
+        return Vec::new();
+    }
+    let of = |wanted: usize| {
+        let rows = confidence.iter().zip(loss);
+        let own = rows.filter(|&(&c, _)| stratum(scale, c) == Some(wanted));
+        upper_mean(&own.map(|(_, &l)| l).collect::<Vec<_>>(), WARNING_MARGIN_SE)
+    };
+    (0..STRATA).map(of).collect()
 }
 
 /// The rows without exact repeats, in order: a repeated text must not look like a dense neighbourhood.

@@ -34,7 +34,7 @@ impl SliceBounds {
             loss: task.bounds.loss,
             doubt: task.bounds.confidence,
             far: task.bounds.novelty,
-            foreign_share: tolerated_novelty(task, config),
+            foreign_share: tolerated_novelty(task, config, config.reference_margin_se),
             known: None,
         }
     }
@@ -55,7 +55,7 @@ impl SliceBounds {
                 .filter(|_| task.bounds.confidence.is_some())
                 .map(|doubt| widened(doubt, config.confidence_tolerance).min(0.99)),
             far: far.min(0.99),
-            foreign_share: foreign.clamp(tolerated_novelty(task, config), 0.5),
+            foreign_share: foreign.clamp(tolerated_novelty(task, config, config.reference_margin_se), 0.5),
             known: Some(known.clone()),
         }
     }

@@ -55,7 +55,7 @@ impl Slice {
 
     pub(super) fn observe(&mut self, p_novelty: f64, confidence: f64, step: u64, timestamp_ms: i64) {
         self.observations += 1;
-        let factors = self.novelty_bet.log_factors(p_novelty);
+        let factors = *self.novelty_bet.factors(p_novelty);
         self.novelty
             .observe_factors(factors, far_statistic(p_novelty), step, timestamp_ms);
         if self.bounds.doubt.is_some() && confidence.is_finite() {

@@ -62,12 +62,12 @@ proptest! {
     #[test]
     fn a_detector_with_any_factors_is_never_nan(
         steps in vec(proptest::array::uniform5(prop_oneof![
-            -5.0..5.0_f64, Just(f64::NEG_INFINITY), Just(f64::INFINITY), Just(f64::NAN)
+            0.0..9.0_f64, Just(0.0), Just(f64::INFINITY), Just(f64::NAN)
         ]), 0..60),
     ) {
         let mut detector = EDetector::from_factors();
         for (step, factors) in steps.into_iter().enumerate() {
-            detector.observe_log_factors(&factors, step as u64, 0);
+            detector.observe_factors(factors, step as u64, 0);
             prop_assert!(!detector.log_e_value().is_nan());
         }
     }
@@ -130,7 +130,7 @@ proptest! {
             let factors = bet.clone().observe(c).unwrap();
             let again = f64::from(u8::from(last == Some(c)));
             for (mean, factor) in means.iter_mut().zip(factors) {
-                *mean += (rho * again + (1.0 - rho) * p0) * factor.exp();
+                *mean += (rho * again + (1.0 - rho) * p0) * factor;
             }
         }
         for mean in means {
@@ -146,9 +146,9 @@ proptest! {
     ) {
         let mut means = [0.0; BETS];
         for (others, one) in leave_one_out(&residuals) {
-            let factors = RegressionBet::new(&others, tolerance).unwrap().log_factors(one);
+            let factors = RegressionBet::new(&others, tolerance).unwrap().factors(one);
             for (mean, factor) in means.iter_mut().zip(factors) {
-                *mean += factor.exp() / residuals.len() as f64;
+                *mean += factor / residuals.len() as f64;
             }
         }
         prop_assert!(means.iter().all(|&m| m <= 1.0 + 1e-9), "{:?}", means);
@@ -158,7 +158,7 @@ proptest! {
     fn regression_factors_rise_with_the_residual(residuals in vec(0.0..5.0_f64, 1..50), mut at in vec(0.0..10.0_f64, 2..20)) {
         let bet = RegressionBet::new(&residuals, 0.1).unwrap();
         at.sort_by(f64::total_cmp);
-        for factors in at.iter().map(|&r| bet.log_factors(r)).collect::<Vec<_>>().windows(2) {
+        for factors in at.iter().map(|&r| bet.factors(r)).collect::<Vec<_>>().windows(2) {
             prop_assert!(factors[0].iter().zip(&factors[1]).all(|(a, b)| a <= b));
         }
     }

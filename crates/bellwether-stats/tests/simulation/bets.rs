@@ -46,7 +46,7 @@ impl MixDetector {
                 .bet
                 .observe(draw(rng, shares))
                 .expect("a class of the reference");
-            self.detector.observe_log_factors(&factors, step, 0);
+            self.detector.observe_factors(factors, step, 0);
             if self.detector.log_e_value() > ln_threshold(arl) {
                 return step;
             }
@@ -126,7 +126,7 @@ fn regression_time(
     horizon: u64,
 ) -> u64 {
     for step in 1..=horizon {
-        detector.observe_log_factors(&bet.log_factors(scale * residual(rng)), step, 0);
+        detector.observe_factors(bet.factors(scale * residual(rng)), step, 0);
         if detector.log_e_value() > ln_threshold(arl) {
             return step;
         }

@@ -1,7 +1,7 @@
 //! The bounded e-detector.
 
 use crate::{assert_run_length, generator, mean_and_ends};
-use bellwether_stats::{BETS, BOLD_KAPPA, EDetector, KAPPA, ln_threshold};
+use bellwether_stats::{BETS, EDetector, KAPPA, ln_threshold};
 use rand::Rng;
 use rand_chacha::ChaCha8Rng;
 
@@ -57,26 +57,6 @@ fn run_length_holds_for_beta_values_at_the_bound_1500_runs() {
         });
         assert_run_length(&times, ARL, &format!("Beta of mean {mean}"));
     }
-}
-
-#[test]
-fn run_length_holds_for_bold_bets_on_ranks_at_the_bound_3000_runs() {
-    // A rank whose mean is .6: the square of a uniform has mean 1/3, its complement 2/3; between the two lies .6.
-    let times: Vec<u64> = (0..2 * RUNS)
-        .map(|run| {
-            let mut rng = generator(30, run);
-            let mut detector = EDetector::bounded_with(0.6, BOLD_KAPPA);
-            time_to_alarm(&mut detector, ARL, 12_000, || {
-                let square = rng.random::<f64>().powi(2);
-                if rng.random::<f64>() < 0.8 {
-                    1.0 - square
-                } else {
-                    square
-                }
-            })
-        })
-        .collect();
-    assert_run_length(&times, ARL, "ranks of mean .6");
 }
 
 #[test]

@@ -54,7 +54,7 @@ fn time_to_alarm(
         } else {
             bet.observe(c)
         };
-        detector.observe_log_factors(&factors.expect("a known class"), step, 0);
+        detector.observe_factors(factors.expect("a known class"), step, 0);
         if detector.log_e_value() > ln_threshold(arl) {
             return step + 1;
         }

@@ -25,7 +25,7 @@ fn time_to_alarm(
     mut draw: impl FnMut() -> f64,
 ) -> u64 {
     for step in 1..=horizon {
-        detector.observe_log_factors(bet.log_factors(draw()), step, 0);
+        detector.observe_factors(*bet.factors(draw()), step, 0);
         if detector.log_e_value() > ln_threshold(arl) {
             return step;
         }
@@ -102,7 +102,7 @@ fn runs_of_a_class_raise_no_more_than_single_draws_300_runs() {
                     (class, left) = (draw(&mut rng), rng.random_range(5..=10));
                 }
                 left -= 1;
-                detector.observe_log_factors(&bet.observe(class).expect("known"), step, 0);
+                detector.observe_factors(bet.observe(class).expect("known"), step, 0);
                 if detector.log_e_value() > ln_threshold(1e3) {
                     return step;
                 }
