@@ -15,7 +15,7 @@ import sys
 
 HERE = pathlib.Path(__file__).resolve().parent
 ROOT = HERE.parent.parent
-LOOSER = 200
+LOOSER = 1000
 """`monitor.watch_run_length` of the looser operating point."""
 
 

@@ -31,8 +31,10 @@ pub struct MonitorConfig {
     pub residual_tolerance: f64,
     /// Standard errors by which bounds estimated from the reference are widened: the reference is finite.
     pub reference_margin_se: f64,
-    /// Half-life of what a task remembers for its witness and its mix, in observations.
+    /// Half-life of what a task remembers for its mix and its drift, in observations.
     pub half_life: f64,
+    /// The same for the direction in which movement is sought. The shorter, the less it learns of the error of the reference.
+    pub witness_half_life: f64,
     /// Observations between renewals of the witness and between diagnoses.
     pub stride: u64,
     /// Most observations a diagnosis looks back on.
@@ -151,6 +153,11 @@ impl MonitorConfig {
         0.5_f64.powf(1.0 / self.half_life)
     }
 
+    /// The same of the direction in which movement is sought.
+    pub(crate) fn witness_decay(&self) -> f64 {
+        0.5_f64.powf(1.0 / self.witness_half_life)
+    }
+
     /// Logarithm at which an alarm signal raises. A task's detectors step only with its own observations, so the rate of
     /// false alarms per observation of the model does not grow with the number of tasks; it does with the signals.
     #[must_use]
@@ -182,6 +189,7 @@ impl Default for MonitorConfig {
             residual_tolerance: 0.15,
             reference_margin_se: 2.33,
             half_life: 50.0,
+            witness_half_life: 25.0,
             stride: 5,
             window: 400,
             default_window: 100,

@@ -149,6 +149,7 @@ pub(crate) struct TaskState {
     pub(crate) drift: Vec<f32>,
     pub(crate) mix: MixBet,
     decay: f32,
+    witness_decay: f32,
     stride: u64,
     witness: Witness,
     class_loss: ClassLoss,
@@ -171,8 +172,8 @@ impl TaskState {
     pub(crate) fn new(task: TaskId, reference: &Reference, config: &MonitorConfig) -> Self {
         let task_reference = reference.task(task);
         let dim = reference.schema().dim();
-        #[expect(clippy::cast_possible_truncation, reason = "a factor just below one")]
-        let decay_f32 = config.decay() as f32;
+        #[expect(clippy::cast_possible_truncation, reason = "factors just below one")]
+        let (decay_f32, witness_decay) = (config.decay() as f32, config.witness_decay() as f32);
         let novelty_bet = |margin| ContaminationBet::new(tolerated_novelty(task_reference, config, margin));
         Self {
             task,
@@ -188,6 +189,7 @@ impl TaskState {
                 config.mix_tolerance_nats,
             ),
             decay: decay_f32,
+            witness_decay,
             stride: config.stride,
             witness: Witness::default(),
             class_loss: ClassLoss::new(&task_reference.class_loss_bounds),
@@ -300,7 +302,7 @@ impl TaskState {
         }
         if let Some(movement) = &reference.movement {
             let along = batch.coordinates(row);
-            if let Some(rank) = self.witness.observe(movement, along, class, self.decay) {
+            if let Some(rank) = self.witness.observe(movement, along, class, self.witness_decay) {
                 self.signals
                     .movement
                     .observe_ranks(movement.bet(), (rank, rank), weight, step, timestamp_ms);

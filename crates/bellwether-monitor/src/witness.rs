@@ -54,3 +54,107 @@ impl Witness {
         );
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::config::MonitorConfig;
+    use bellwether_stats::{EDetector, PrincipalSpace};
+    use rand::{Rng, SeedableRng};
+    use rand_chacha::ChaCha8Rng;
+
+    const DIM: usize = 48;
+    const ROWS: usize = 400;
+
+    /// Nearly normal components, wider in the first directions than in the last.
+    fn row(rng: &mut ChaCha8Rng) -> Vec<f32> {
+        let component = |at: usize| {
+            let sum: f32 = (0..6).map(|_| rng.random_range(-1.0..1.0_f32)).sum();
+            sum / (2.0 + at as f32).sqrt()
+        };
+        (0..DIM).map(component).collect()
+    }
+
+    /// One task with one class of mean zero.
+    struct Task {
+        movement: Movement,
+        space: PrincipalSpace,
+        witness: Witness,
+        detector: EDetector,
+        seen: u64,
+    }
+
+    impl Task {
+        fn new(rng: &mut ChaCha8Rng) -> Self {
+            let rows: Vec<f32> = (0..ROWS).flat_map(|_| row(rng)).collect();
+            let mut mean = vec![0.0; DIM];
+            bellwether_stats::mean_residual(rows.chunks_exact(DIM), &mut mean);
+            #[expect(clippy::cast_possible_truncation, reason = "means of small numbers")]
+            let mean: Vec<f32> = mean.iter().map(|&m| m as f32).collect();
+            let residuals = rows.chunks_exact(DIM).flat_map(|row| row.iter().zip(&mean));
+            let residuals: Vec<f32> = residuals.map(|(x, m)| x - m).collect();
+            let space = PrincipalSpace::new(&rows, DIM, DIM);
+            let config = MonitorConfig::default();
+            let movement = Movement::new(&space, &mean, &residuals, DIM, &config);
+            Self {
+                movement: movement.expect("finite rows").expect("they vary"),
+                space,
+                witness: Witness::default(),
+                detector: EDetector::from_factors(),
+                seen: 0,
+            }
+        }
+
+        /// The e-value after one more row.
+        fn observe(&mut self, row: &[f32]) -> f64 {
+            let config = MonitorConfig::default();
+            let along = self.space.coordinates_of(row, DIM);
+            #[expect(clippy::cast_possible_truncation, reason = "a factor just below one")]
+            let decay = config.witness_decay() as f32;
+            if let Some(rank) = self.witness.observe(&self.movement, &along, 0, decay) {
+                let factors = self.movement.bet().factors(rank, rank);
+                self.detector.observe_factors(factors, 0, 0);
+            }
+            self.seen += 1;
+            if self.seen.is_multiple_of(config.stride) && self.seen >= 10 {
+                self.witness.renew(&self.movement);
+            }
+            self.detector.e_value()
+        }
+    }
+
+    #[test]
+    fn quiet_inputs_keep_the_run_length_over_40_fresh_references() {
+        let (mut alarms, steps, run_length) = (0, 1500, 1e3);
+        for run in 0..40 {
+            let mut rng = ChaCha8Rng::seed_from_u64(run);
+            let mut task = Task::new(&mut rng);
+            for _ in 0..steps {
+                if task.observe(&row(&mut rng)) > run_length {
+                    alarms += 1;
+                    task.detector.reset();
+                }
+            }
+        }
+        assert!(
+            f64::from(alarms) <= 40.0 * f64::from(steps) / run_length,
+            "{alarms}"
+        );
+    }
+
+    #[test]
+    fn a_movement_of_one_direction_among_many_is_found() {
+        let mut rng = ChaCha8Rng::seed_from_u64(99);
+        let mut task = Task::new(&mut rng);
+        (0..200).for_each(|_| {
+            task.observe(&row(&mut rng));
+        });
+        // Two standard deviations of the fortieth direction, a hundredth of all variance.
+        let found = (0..300).find(|_| {
+            let mut moved = row(&mut rng);
+            moved[40] += 2.0 * (2.0_f32 / 42.0).sqrt();
+            task.observe(&moved) > 1e5
+        });
+        assert!(found.is_some_and(|after| after < 60), "{found:?}");
+    }
+}

@@ -30,7 +30,7 @@ pub(crate) struct Movement {
 impl Movement {
     /// Of class means `[classes, dim]` and residuals `[n, dim]` along the leading directions of `space`; `None` where the
     /// residuals do not vary.
-    pub(super) fn new(
+    pub(crate) fn new(
         space: &PrincipalSpace,
         class_means: &[f32],
         residuals: &[f32],
@@ -49,7 +49,7 @@ impl Movement {
             other => other?,
         };
         let kept = about_zero(&evenly(&residuals, width, RESIDUAL_ROWS), width);
-        let tolerated = sampling_shift(width, rows, config.half_life) + config.movement_tolerance;
+        let tolerated = sampling_shift(width, rows, config.witness_decay()) + config.movement_tolerance;
         Ok(Some(Self {
             width,
             means,
@@ -92,8 +92,7 @@ impl Movement {
 ///
 /// In `k` directions the means of `n` rows are off by `√(k / n)` standard deviations; a direction learnt from the past, worth
 /// `m` observations, is off by `√(k / m)`, and so points along the former with cosine `√(k/n) / √(k/n + k/m)`.
-fn sampling_shift(width: usize, rows: usize, half_life: f64) -> f64 {
-    let decay = 0.5_f64.powf(1.0 / half_life);
+fn sampling_shift(width: usize, rows: usize, decay: f64) -> f64 {
     let remembered = (1.0 + decay) / (1.0 - decay);
     let (of_means, of_direction) = (width as f64 / rows as f64, width as f64 / remembered);
     of_means / (of_means + of_direction).sqrt()
@@ -135,7 +134,7 @@ mod tests {
 
     #[test]
     fn a_larger_reference_leaves_less_open() {
-        let shift = |rows| sampling_shift(64, rows, 50.0);
+        let shift = |rows| sampling_shift(64, rows, 0.5_f64.powf(1.0 / 50.0));
         assert!((shift(500) - 0.169).abs() < 1e-3, "{}", shift(500));
         assert!(shift(100) > shift(500) && shift(500) > 2.0 * shift(2000));
     }

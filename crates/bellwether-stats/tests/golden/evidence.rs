@@ -1,12 +1,14 @@
 //! Detectors against the recursions of their papers in plain numbers.
 
 use crate::{assert_close, cases_of_kind, integer, number, numbers};
-use bellwether_stats::{BETS, EDetector, MixBet, RegressionBet};
+use bellwether_stats::{BETS, EDetector, MixBet, RegressionBet, ShiftBet};
 use serde_json::Value;
 
 const DETECTORS: &str = include_str!("detectors.json");
 /// A hundred steps of rounding, in logarithms up to 60.
 const RECURSION: f64 = 1e-10;
+/// Quantiles of the normal law that are good to some eight digits, in both ends of a difference.
+const NORMAL: f64 = 1e-7;
 /// One logarithm of a closed form.
 const FACTOR: f64 = 1e-12;
 
@@ -83,6 +85,22 @@ fn regression_bet_equals_its_definition() {
                 &format!("residual {at}"),
             );
             assert_close(bet.rank(at), number(&case["rank"][i]), FACTOR, &at);
+        }
+    }
+}
+
+#[test]
+fn shift_bet_equals_the_ratio_of_normal_laws() {
+    for case in cases_of_kind(DETECTORS, "shift") {
+        let n = integer(&case["n"]);
+        let bet = ShiftBet::new(n, number(&case["tolerated"])).unwrap();
+        for (i, ranks) in case["ranks"].as_array().unwrap().iter().enumerate() {
+            let (below, at_or_below) = (integer(&ranks[0]), integer(&ranks[1]));
+            let what = format!("{below} to {at_or_below} of {n}");
+            let factors = bet.factors(below, at_or_below);
+            assert_factors(&factors, &case["factors"][i], NORMAL, &what);
+            let score = number(&case["score"][i]);
+            assert_close(bet.score(below, at_or_below), score, NORMAL, &what);
         }
     }
 }

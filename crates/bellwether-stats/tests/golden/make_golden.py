@@ -449,13 +449,24 @@ def detectors():
         cases.append(
             {"kind": "regression", "residuals": residuals, "tolerance": tolerance, "at": at, "log_factors": logs, "rank": rank}
         )
+
+    shifts = np.array([0.15, 0.35, 0.7, 1.4, 2.8])
+    for n, tolerated in ((1, 0.0), (20, 0.1), (500, 0.37), (2000, 0.0)):
+        ends = stats.norm.ppf(np.arange(n + 2) / (n + 1))
+        ranks = sorted({0, 1, n // 3, n // 2, n - 1, n})
+        ties = [(k, k) for k in ranks] + [(0, n), (n // 4, n // 2)]
+        chance = lambda low, high, shift: stats.norm.cdf(ends[high + 1] - shift) - stats.norm.cdf(ends[low] - shift)
+        factors = [[chance(*tie, tolerated + s) / chance(*tie, tolerated) for s in shifts] for tie in ties]
+        score = [stats.norm.ppf((low + high + 1) / (2 * (n + 1))) for low, high in ties]
+        cases.append({"kind": "shift", "n": n, "tolerated": tolerated, "ranks": ties, "factors": factors, "score": score})
     write(
         "detectors",
         "R ← min((R + 1) L, e⁶⁰) from e⁻³⁰ in plain (not logarithmic) float64, log of the mean over the bets; "
         "bounded: L = 1 + κ/m (u − m); mix: L = (1 − ε + ε q(c)/p₀(c)) e^(−ε·tolerance), for a repeat with ρ + (1 − ρ) q over ρ + (1 − ρ) p₀; q and ρ recomputed "
-        "from the whole past at each step; regression: L = a p^(a−1)",
+        "from the whole past at each step; regression: L = a p^(a−1); shift: L = P(ranks | δ₀ + δ) / P(ranks | δ₀) of a rank "
+        "whose normal score is shifted",
         cases,
-        ["numpy"],
+        ["numpy", "scipy"],
     )
 
 

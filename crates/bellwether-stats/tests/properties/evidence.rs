@@ -1,7 +1,7 @@
 //! P-values, bets and detectors.
 
 use bellwether_stats::{
-    BETS, ConformalScale, EDetector, MixBet, RecoveryTest, RegressionBet, total_variation,
+    BETS, ConformalScale, EDetector, MixBet, RecoveryTest, RegressionBet, ShiftBet, total_variation,
 };
 use proptest::collection::vec;
 use proptest::prelude::*;
@@ -160,6 +160,35 @@ proptest! {
         at.sort_by(f64::total_cmp);
         for factors in at.iter().map(|&r| bet.factors(r)).collect::<Vec<_>>().windows(2) {
             prop_assert!(factors[0].iter().zip(&factors[1]).all(|(a, b)| a <= b));
+        }
+    }
+
+    #[test]
+    fn shift_factors_have_mean_one_under_exchangeability_and_less_with_a_tolerance(
+        numbers in vec((0..40_u32).prop_map(f64::from), 2..60),
+        tolerated in prop_oneof![Just(0.0), 0.01..0.6_f64],
+    ) {
+        let mut means = [0.0; BETS];
+        for (others, one) in leave_one_out(&numbers) {
+            let (below, at_or_below) = ConformalScale::new(others.clone()).unwrap().ranks(one);
+            let factors = ShiftBet::new(others.len(), tolerated).unwrap().factors(below, at_or_below);
+            for (mean, factor) in means.iter_mut().zip(factors) {
+                *mean += factor / numbers.len() as f64;
+            }
+        }
+        for mean in means {
+            prop_assert!(mean <= 1.0 + 1e-9, "{}", mean);
+            prop_assert!(tolerated > 0.0 || mean >= 1.0 - 1e-9, "{}", mean);
+        }
+    }
+
+    #[test]
+    fn shift_factors_and_scores_rise_with_the_rank(n in 1..400_usize, tolerated in 0.0..0.6_f64) {
+        let bet = ShiftBet::new(n, tolerated).unwrap();
+        for rank in 0..n {
+            let (low, high) = (bet.factors(rank, rank), bet.factors(rank + 1, rank + 1));
+            prop_assert!(low.iter().zip(high).all(|(low, high)| *low < high && *low > 0.0));
+            prop_assert!(bet.score(rank, rank) < bet.score(rank + 1, rank + 1));
         }
     }
 
