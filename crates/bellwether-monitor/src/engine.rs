@@ -136,7 +136,7 @@ impl Engine {
                 probabilities: probabilities.clone(),
             });
         }
-        let p_novelty = batch.p_novelty[row];
+        let p_novelty = batch.score(row).p_novelty;
         let pending = PendingObservation::new(&batch.observations, row, place, p_novelty, probabilities);
         if let Some((labelled_ms, label)) = self.joins.take_label(event_id) {
             self.joined(&pending, event_id, labelled_ms, &label, lines);

@@ -1,42 +1,19 @@
 //! Labels find their observation, in any order, once, within bounds.
 
 use crate::config::MonitorConfig;
+use crate::hashed::AlreadyHashed;
 use crate::outcome::{TagIndex, facts};
 use crate::quality::{Facts, StoredProbabilities};
 use crate::recent::Place;
 use bellwether_events::{ModelSchema, ObservationBatch, Prediction, TaskId};
 use std::collections::{HashMap, VecDeque};
-use std::hash::{BuildHasherDefault, Hasher};
+use std::hash::BuildHasherDefault;
 
 /// 128 bits of an `event_id`: two of a billion events share them with probability below 10⁻²⁰.
 type Key = u128;
 
 /// A map by keys that are hashes already.
 type KeyMap<V> = HashMap<Key, V, BuildHasherDefault<AlreadyHashed>>;
-
-/// Takes a key for its own hash. Whoever chooses event ids could make them collide, for which xxHash is no guard; but the
-/// map is bounded, and its slowest look-up with it.
-#[derive(Debug, Default)]
-struct AlreadyHashed(u64);
-
-impl Hasher for AlreadyHashed {
-    fn write(&mut self, bytes: &[u8]) {
-        for &byte in bytes {
-            self.0 = self.0.rotate_left(8) ^ u64::from(byte);
-        }
-    }
-
-    fn write_u128(&mut self, key: u128) {
-        #[expect(clippy::cast_possible_truncation, reason = "the lower half is a hash as well")]
-        {
-            self.0 = key as u64;
-        }
-    }
-
-    fn finish(&self) -> u64 {
-        self.0
-    }
-}
 
 /// What a label needs of its observation.
 #[derive(Debug, Clone)]

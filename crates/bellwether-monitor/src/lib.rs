@@ -17,6 +17,7 @@ mod engine;
 mod explain;
 mod forgetting;
 mod group;
+mod hashed;
 mod join;
 mod judge;
 mod outcome;

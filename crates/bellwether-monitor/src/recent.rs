@@ -88,9 +88,9 @@ impl RecentObservations {
         kept.timestamp_ms = batch.observations.timestamps_ms()[row];
         kept.class = batch.class(row);
         kept.confidence = f64::from(batch.observations.confidences()[row]);
-        kept.p_similarity = batch.p_similarity[row];
-        kept.p_novelty = batch.p_novelty[row];
-        kept.p_text_form = batch.p_text_form[row];
+        kept.p_similarity = batch.score(row).p_similarity;
+        kept.p_novelty = batch.score(row).p_novelty;
+        kept.p_text_form = batch.score(row).p_text_form;
         kept.repeated = repeated;
         kept.expected_quality = expected_quality;
         kept.similarities = OnceLock::new();

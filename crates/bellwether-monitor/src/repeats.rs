@@ -4,7 +4,9 @@
 //! independent observations it would make any detector raise, so what comes more often than the reference's most frequent
 //! message is evidence once only.
 
+use crate::hashed::AlreadyHashed;
 use std::collections::{HashMap, VecDeque};
+use std::hash::BuildHasherDefault;
 
 /// Newest observations among which copies are sought.
 const WINDOW: usize = 256;
@@ -15,14 +17,29 @@ const STEPS: f32 = 1000.0;
 /// Added to a number, leaves it rounded in the lowest bits: no call, and no look at its range.
 const ROUNDS: f32 = 12_582_912.0;
 
+/// A message by its vector, rounded.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Default)]
+pub(crate) struct MessageKey(u64);
+
+impl MessageKey {
+    /// Of a unit vector; `bytes` serves one after the other.
+    pub(crate) fn of(unit: &[f32], bytes: &mut Vec<u8>) -> Self {
+        bytes.resize(2 * unit.len(), 0);
+        for (x, out) in unit.iter().zip(bytes.chunks_exact_mut(2)) {
+            #[expect(clippy::cast_possible_truncation, reason = "at most 1,000 in magnitude")]
+            let step = (x * STEPS + ROUNDS).to_bits() as u16;
+            out.copy_from_slice(&step.to_le_bytes());
+        }
+        Self(twox_hash::XxHash3_64::oneshot(bytes))
+    }
+}
+
 /// Copies among the newest observations of one task. The map is only looked up, never walked.
 #[derive(Debug, Clone)]
 pub(crate) struct Repeats {
     allowed: u32,
-    /// Memory for the message at hand.
-    steps: Vec<u8>,
-    newest: VecDeque<u64>,
-    counts: HashMap<u64, u32>,
+    newest: VecDeque<MessageKey>,
+    counts: HashMap<MessageKey, u32, BuildHasherDefault<AlreadyHashed>>,
 }
 
 impl Repeats {
@@ -36,15 +53,13 @@ impl Repeats {
         let more = (SLACK * WINDOW as f64 * most_frequent) as u32;
         Self {
             allowed: 1 + more,
-            steps: Vec::new(),
             newest: VecDeque::with_capacity(WINDOW),
-            counts: HashMap::with_capacity(WINDOW + 1),
+            counts: HashMap::with_capacity_and_hasher(WINDOW + 1, BuildHasherDefault::default()),
         }
     }
 
     /// Whether a message has come too often lately to be evidence of its own.
-    pub(crate) fn observe(&mut self, unit: &[f32]) -> bool {
-        let key = key(unit, &mut self.steps);
+    pub(crate) fn observe(&mut self, key: MessageKey) -> bool {
         if self.newest.len() == WINDOW
             && let Some(oldest) = self.newest.pop_front()
             && let Some(count) = self.counts.get_mut(&oldest)
@@ -61,40 +76,34 @@ impl Repeats {
     }
 }
 
-fn key(unit: &[f32], bytes: &mut Vec<u8>) -> u64 {
-    bytes.resize(2 * unit.len(), 0);
-    for (x, out) in unit.iter().zip(bytes.chunks_exact_mut(2)) {
-        #[expect(clippy::cast_possible_truncation, reason = "at most 1,000 in magnitude")]
-        let step = (x * STEPS + ROUNDS).to_bits() as u16;
-        out.copy_from_slice(&step.to_le_bytes());
-    }
-    twox_hash::XxHash3_64::oneshot(bytes)
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
 
+    fn key(unit: &[f32]) -> MessageKey {
+        MessageKey::of(unit, &mut Vec::new())
+    }
+
     #[test]
     fn copies_count_once_until_the_window_has_passed() {
         let mut repeats = Repeats::new(0.0);
-        let other = |i: usize| [0.6, 0.001 * i as f32];
-        assert!(!repeats.observe(&[0.6, 0.8]));
+        let other = |i: usize| key(&[0.6, 0.001 * i as f32]);
+        assert!(!repeats.observe(key(&[0.6, 0.8])));
         assert!(
-            repeats.observe(&[0.6, 0.800_000_1]),
+            repeats.observe(key(&[0.6, 0.800_000_1])),
             "rounding makes no new message"
         );
         for i in 0..WINDOW {
-            assert!(!repeats.observe(&other(i)), "{i}");
+            assert!(!repeats.observe(other(i)), "{i}");
         }
-        assert!(!repeats.observe(&[0.6, 0.8]), "long ago");
+        assert!(!repeats.observe(key(&[0.6, 0.8])), "long ago");
         assert!(repeats.counts.len() <= WINDOW && repeats.newest.len() == WINDOW);
     }
 
     #[test]
     fn what_the_reference_repeats_may_repeat() {
         let mut repeats = Repeats::new(0.1);
-        let copies = (0..WINDOW).filter(|_| repeats.observe(&[1.0, 0.0])).count();
+        let copies = (0..WINDOW).filter(|_| repeats.observe(key(&[1.0, 0.0]))).count();
         assert_eq!(copies, WINDOW - 52);
     }
 }

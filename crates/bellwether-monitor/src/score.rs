@@ -2,8 +2,9 @@
 //! of every observation.
 
 use crate::reference::{Form, Reference};
+use crate::repeats::MessageKey;
 use bellwether_events::{ObservationBatch, Prediction, TaskId};
-use bellwether_stats::{DIRECTIONS, FixedVector, NearestMemory, SpaceMemory, TOGETHER};
+use bellwether_stats::{FixedVector, NearestMemory, SpaceMemory, TOGETHER};
 use rayon::prelude::*;
 
 /// p-values of novelty below this make an observation far: it may belong to a novel group.
@@ -14,14 +15,24 @@ pub(crate) const FAR_P: f64 = 0.03;
 pub(crate) struct ScoredBatch {
     /// The observations, embeddings scaled to unit length.
     pub(crate) observations: ObservationBatch,
-    /// Conformal p-value of the similarity to the task's own reference, `[n]`.
-    pub(crate) p_similarity: Vec<f64>,
-    /// Conformal p-value of similarity and confidence together, `[n]`.
-    pub(crate) p_novelty: Vec<f64>,
-    /// Conformal p-value of the text's form, NaN without, `[n]`.
-    pub(crate) p_text_form: Vec<f64>,
-    /// Along the leading directions of the task's reference, zero where it has fewer, `[n, 96]`.
-    coordinates: Vec<f32>,
+    scores: Vec<Score>,
+    /// Along the leading directions of each task's reference, `[tasks]` of `[rows of the task, directions]`.
+    coordinates: Vec<Vec<f32>>,
+}
+
+/// What the reference says about one observation.
+#[derive(Debug, Clone, Copy, Default)]
+pub(crate) struct Score {
+    /// Conformal p-value of the similarity to the task's own reference.
+    pub(crate) p_similarity: f64,
+    /// Conformal p-value of similarity and confidence together.
+    pub(crate) p_novelty: f64,
+    /// Conformal p-value of the text's form, NaN without.
+    pub(crate) p_text_form: f64,
+    /// The same for copies of one message.
+    pub(crate) message: MessageKey,
+    /// Where its coordinates begin and how many there are.
+    coordinates: (usize, usize),
 }
 
 impl ScoredBatch {
@@ -29,38 +40,40 @@ impl ScoredBatch {
     pub(crate) fn new(mut observations: ObservationBatch, reference: &Reference) -> Self {
         let dim = observations.dim();
         bellwether_stats::normalise(observations.embeddings_mut(), dim);
-        let n = observations.len();
-        let (mut p_similarity, mut p_novelty) = (vec![1.0; n], vec![1.0; n]);
-        let mut p_text_form = vec![f64::NAN; n];
-        let mut coordinates = vec![0.0; n * DIRECTIONS];
-        let scored: Vec<ScoredRows> = reference
-            .schema()
-            .tasks()
-            .collect::<Vec<_>>()
+        let mut rows = vec![Vec::new(); reference.schema().len()];
+        for (row, task) in observations.tasks().iter().enumerate() {
+            rows[task.index()].push(row);
+        }
+        let tasks: Vec<TaskId> = reference.schema().tasks().collect();
+        let scored: Vec<ScoredRows> = tasks
             .into_par_iter()
-            .map(|task| score_task(task, &observations, reference))
+            .map(|task| score_task(task, &rows[task.index()], &observations, reference))
             .collect();
-        for task in scored {
-            let along = task.coordinates.chunks_exact(task.directions.max(1));
-            for (scored, along) in task.rows.iter().zip(along) {
-                p_similarity[scored.row] = scored.p_similarity;
-                p_novelty[scored.row] = scored.p_novelty;
-                p_text_form[scored.row] = scored.p_text_form;
-                coordinates[scored.row * DIRECTIONS..][..along.len()].copy_from_slice(along);
+        let mut scores = vec![Score::default(); observations.len()];
+        let mut coordinates = Vec::with_capacity(scored.len());
+        for (rows, of_task) in rows.iter().zip(scored) {
+            for (&row, score) in rows.iter().zip(of_task.scores) {
+                scores[row] = score;
             }
+            coordinates.push(of_task.coordinates);
         }
         Self {
             observations,
-            p_similarity,
-            p_novelty,
-            p_text_form,
+            scores,
             coordinates,
         }
     }
 
-    /// Where a row lies along the leading directions of its task's reference, `[96]`.
+    /// What the reference says about a row.
+    pub(crate) fn score(&self, row: usize) -> &Score {
+        &self.scores[row]
+    }
+
+    /// Where a row lies along the leading directions of its task's reference, `[directions]`.
     pub(crate) fn coordinates(&self, row: usize) -> &[f32] {
-        &self.coordinates[row * DIRECTIONS..(row + 1) * DIRECTIONS]
+        let (from, directions) = self.scores[row].coordinates;
+        let task = self.observations.tasks()[row].index();
+        &self.coordinates[task][from..from + directions]
     }
 
     /// Number of observations.
@@ -86,35 +99,24 @@ fn p_text_form(observations: &ObservationBatch, row: usize, reference: &Referenc
 }
 
 /// What the reference says about the rows of one task.
+#[derive(Default)]
 struct ScoredRows {
-    rows: Vec<ScoredRow>,
+    scores: Vec<Score>,
     /// `[rows, directions]`.
     coordinates: Vec<f32>,
-    directions: usize,
-}
-
-/// What it says about one row.
-struct ScoredRow {
-    row: usize,
-    p_similarity: f64,
-    p_novelty: f64,
-    p_text_form: f64,
 }
 
 /// Scores the rows of one task, some at a time: its reference stays in the cache.
-fn score_task(task: TaskId, batch: &ObservationBatch, reference: &Reference) -> ScoredRows {
-    let rows: Vec<usize> = (0..batch.len())
-        .filter(|&row| batch.tasks()[row] == task)
-        .collect();
+fn score_task(task: TaskId, rows: &[usize], batch: &ObservationBatch, reference: &Reference) -> ScoredRows {
     let task = reference.task(task);
     let space = task.nearest.space();
     let mut out = ScoredRows {
-        rows: Vec::with_capacity(rows.len()),
+        scores: Vec::with_capacity(rows.len()),
         coordinates: Vec::with_capacity(rows.len() * space.len()),
-        directions: space.len(),
     };
     let (mut vectors, mut memory) = (Vec::with_capacity(TOGETHER), SpaceMemory::default());
     let (mut nearest, mut similarities) = (NearestMemory::default(), Vec::with_capacity(TOGETHER));
+    let mut bytes = Vec::new();
     for rows in rows.chunks(TOGETHER) {
         vectors.resize_with(rows.len(), FixedVector::default);
         for (vector, &row) in vectors.iter_mut().zip(rows) {
@@ -126,13 +128,14 @@ fn score_task(task: TaskId, batch: &ObservationBatch, reference: &Reference) -> 
         let along = &out.coordinates[from..];
         task.nearest
             .similarities(&vectors, along, &mut nearest, &mut similarities);
-        for (&row, &similarity) in rows.iter().zip(&similarities) {
+        for (at, (&row, &similarity)) in rows.iter().zip(&similarities).enumerate() {
             let (p_similarity, p_novelty) = task.p_values(similarity, batch.confidences()[row]);
-            out.rows.push(ScoredRow {
-                row,
+            out.scores.push(Score {
                 p_similarity,
                 p_novelty,
                 p_text_form: p_text_form(batch, row, reference),
+                message: MessageKey::of(batch.embedding(row), &mut bytes),
+                coordinates: (from + at * space.len(), space.len()),
             });
         }
     }

@@ -224,7 +224,7 @@ impl TaskState {
             Some(calibration) if confidence.is_finite() => calibration.predict(confidence),
             _ => f64::NAN,
         };
-        let repeated = self.repeats.observe(batch.observations.embedding(row));
+        let repeated = self.repeats.observe(batch.score(row).message);
         self.recent.push(batch, row, expected, repeated);
         let stratum = stratum(reference.confidence.as_ref(), confidence);
         if let Some(stratum) = stratum {
@@ -235,7 +235,7 @@ impl TaskState {
             self.detect(reference, batch, row, step);
             let at_ms = batch.observations.timestamps_ms()[row];
             self.slices
-                .observe(slices, batch.p_novelty[row], confidence, step, at_ms);
+                .observe(slices, batch.score(row).p_novelty, confidence, step, at_ms);
         }
         Place {
             step,
@@ -255,7 +255,7 @@ impl TaskState {
         // Runs of a class share their confidence and their subject: where runs are usual, they are evidence once.
         let weight = self.mix.fresh();
 
-        let p = batch.p_novelty[row];
+        let p = batch.score(row).p_novelty;
         let far = crate::reference::far_statistic(p);
         let was_far = self.signals.novelty.is_active();
         self.signals
@@ -270,7 +270,7 @@ impl TaskState {
         if was_far && !self.signals.novelty.is_active() {
             self.signals.novelty_warning.lift();
         }
-        let p_text_form = batch.p_text_form[row];
+        let p_text_form = batch.score(row).p_text_form;
         if p_text_form.is_finite() {
             let malformed = crate::reference::far_statistic(p_text_form);
             self.signals.text_form.observe(malformed, step, timestamp_ms);
