@@ -36,6 +36,8 @@ const MISROUTED_OWN: f64 = 0.3;
 const MALFORMED_SHARE: f64 = 1.0 / 3.0;
 /// The same while it is said to be damaged, and where labels call the far observations known.
 const MALFORMED_STILL: f64 = 0.25;
+/// The same where labels call the far observations unknown: a new capability brings new words, and its own way of writing.
+const MALFORMED_UNKNOWN: f64 = 0.5;
 /// Share of a group that must be unlike any text the encoder ever gave for a fault of the encoder's.
 const ALIEN_SHARE: f64 = 0.5;
 /// Log-odds from which a group is one thing: about three to one.
@@ -90,9 +92,16 @@ pub(crate) struct NovelGroup {
 }
 
 impl NovelGroup {
-    /// Known text that arrives damaged; `doubted` when something else says so too.
-    fn is_malformed(&self, doubted: bool) -> bool {
-        self.malformed_share > if doubted { MALFORMED_STILL } else { MALFORMED_SHARE }
+    /// Known text that arrives damaged, by what labels say of it and whether it was said `before`.
+    fn is_malformed(&self, labels: &LabelEvidence, before: bool) -> bool {
+        self.malformed_share
+            > if labels.tail_is_unknown() {
+                MALFORMED_UNKNOWN
+            } else if before || labels.tail_is_known() {
+                MALFORMED_STILL
+            } else {
+                MALFORMED_SHARE
+            }
     }
 
     /// Vectors that no text of the reference's kind has: the encoder's doing, or its input's.
@@ -225,7 +234,7 @@ fn examine(
     let malformed = out.group.as_ref().is_some_and(|g| {
         // Annotators who lack the right class take the nearest: where the letters are sound, they are believed.
         let by_labels = known && g.malformed_share.is_nan();
-        !foreign && (g.is_malformed(known || before.damaged) || by_labels || g.is_alien())
+        !foreign && (g.is_malformed(&labels, before.damaged) || by_labels || g.is_alien())
     });
     // A burst of strangers that moves the inputs is not yet the task's own text, damaged.
     let strangers = out.group.as_ref().is_some_and(|g| g.own_share < STRANGER_OWN);
@@ -313,6 +322,11 @@ impl LabelEvidence {
         }
         evidence.in_scope_loss /= evidence.in_scope.max(1) as f64;
         evidence
+    }
+
+    /// Labels outside the label set on more of the window than known ones on far observations.
+    fn tail_is_unknown(&self) -> bool {
+        self.unknown > self.far_in_scope
     }
 
     /// Known labels on far observations beyond the tail's own share: known text, damaged, not novelty.
