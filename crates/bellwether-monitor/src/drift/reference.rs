@@ -1,11 +1,10 @@
-//! What drift reports keep of the reference: a sample of its vectors.
+//! What drift reports keep of the reference: which of its vectors are the sample.
 
-use crate::reference::ReferenceRows;
-use half::f16;
-use half::slice::HalfFloatSliceExt;
+use crate::reference::{ReferenceRows, distinct};
+use bellwether_stats::NearestSimilarity;
 use std::ops::Range;
 
-/// Rows of a task that are kept at the most, evenly over its period: 230 kB at 384 dimensions.
+/// Rows of a task that are compared at the most, evenly over its period.
 const SAMPLE: usize = 300;
 /// Rows whose distances give the kernel's bandwidth: the median of 4,950 distances has settled.
 const BANDWIDTH_ROWS: usize = 100;
@@ -13,8 +12,8 @@ const BANDWIDTH_ROWS: usize = 100;
 /// A sample of one task's reference.
 #[derive(Debug, Clone)]
 pub(crate) struct DriftReference {
-    /// Unit vectors, `[n, dim]`.
-    unit: Vec<f16>,
+    /// Which of the task's distinct vectors they are, `[n]`.
+    vector: Vec<usize>,
     /// Predicted classes, `[n]`.
     pub(crate) class: Vec<usize>,
     /// Events, `[n]`, or empty in files of earlier versions.
@@ -36,18 +35,12 @@ impl DriftReference {
             let taken = n.min(most);
             (0..taken).map(move |i| first + i * n / taken)
         };
-        let vectors = |most: usize| -> Vec<f32> {
-            spread(most)
-                .flat_map(|row| &unit[row * dim..(row + 1) * dim])
-                .copied()
-                .collect()
-        };
-        let median = bellwether_stats::median_distance(&vectors(BANDWIDTH_ROWS), dim)?;
-        let sample = vectors(SAMPLE);
-        let mut halved = vec![f16::ZERO; sample.len()];
-        halved.convert_from_f32_slice(&sample);
+        let few = spread(BANDWIDTH_ROWS).flat_map(|row| &unit[row * dim..(row + 1) * dim]);
+        let few: Vec<f32> = few.copied().collect();
+        let median = bellwether_stats::median_distance(&few, dim)?;
+        let vector = distinct(&unit[range.start * dim..range.end * dim], dim);
         Ok(Self {
-            unit: halved,
+            vector: spread(SAMPLE).map(|row| vector[row - range.start]).collect(),
             class: spread(SAMPLE).map(|row| rows.class[row] as usize).collect(),
             event_id: if rows.event_id.is_empty() {
                 Vec::new()
@@ -68,8 +61,9 @@ impl DriftReference {
         self.class.len()
     }
 
-    /// The sample's vectors, `[n, dim]`.
-    pub(crate) fn vectors(&self) -> Vec<f32> {
-        self.unit.to_f32_vec()
+    /// The sample's vectors, `[n, dim]`, from the task's distinct ones.
+    pub(crate) fn vectors(&self, nearest: &NearestSimilarity) -> Vec<f32> {
+        let rows = nearest.rows();
+        self.vector.iter().flat_map(|&at| rows.row(at)).collect()
     }
 }

@@ -146,7 +146,7 @@ impl DriftSources<'_> {
         out.since_onset = window.since_onset;
         out.season = self.task.season.as_ref().map(crate::reference::Season::name);
         if window.rows.len() >= MINIMUM {
-            let sample = self.reference.vectors();
+            let sample = self.reference.vectors(&self.task.nearest);
             self.compare(&window, &sample, &mut out);
             split::report(self, &window, &sample, &mut out);
             out.summary = Some(summary(&out));

@@ -28,8 +28,8 @@ const EDGE: f64 = 1e-6;
 /// Reference rows as the classifier sees them, with their outcomes.
 #[derive(Debug, Clone)]
 pub(crate) struct ImportanceReference {
-    /// `[PROJECTED, dim]`
-    projection: Vec<f32>,
+    /// Signs, `[PROJECTED, dim]`: whether a component counts as it is.
+    projection: Vec<bool>,
     dim: usize,
     features: Vec<Vec<f64>>,
     right: Vec<bool>,
@@ -43,9 +43,7 @@ impl ImportanceReference {
             return None;
         }
         let mut rng = ChaCha8Rng::seed_from_u64(SEED);
-        let projection = (0..PROJECTED * dim)
-            .map(|_| if rng.random::<bool>() { 1.0 } else { -1.0 })
-            .collect();
+        let projection = (0..PROJECTED * dim).map(|_| rng.random()).collect();
         let mut out = Self {
             projection,
             dim,
@@ -67,7 +65,11 @@ impl ImportanceReference {
         self.projection
             .chunks_exact(self.dim)
             .map(|signs| {
-                let dot: f32 = signs.iter().zip(vector).map(|(s, x)| s * x).sum();
+                let signed = signs
+                    .iter()
+                    .zip(vector)
+                    .map(|(&plus, &x)| if plus { x } else { -x });
+                let dot: f32 = signed.sum();
                 f64::from(dot)
             })
             .chain([(held / (1.0 - held)).ln()])

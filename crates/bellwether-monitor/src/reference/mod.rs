@@ -20,7 +20,7 @@ pub use manifest::{
 pub(crate) use movement::Movement;
 pub(crate) use season::Season;
 pub use task::TaskReference;
-pub(crate) use task::{BULK_P, WARNING_MARGIN_SE, far_statistic};
+pub(crate) use task::{BULK_P, WARNING_MARGIN_SE, distinct, far_statistic};
 pub(crate) use text_form::Form;
 
 use crate::config::MonitorConfig;

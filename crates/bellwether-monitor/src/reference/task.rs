@@ -9,7 +9,7 @@ use crate::group::Centre;
 use crate::selection::{STRATA, stratum};
 use bellwether_events::{ModelSchema, TaskId, TaskKind};
 use bellwether_stats::{ConformalScale, Isotonic, NearestSimilarity, RegressionBet, ShiftBet, upper_mean};
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeMap;
 use std::ops::Range;
 
 /// Pseudo-observations of the task's mean in each class mean: a class with few rows leans on the task.
@@ -410,14 +410,26 @@ fn loss_warning_of(scale: Option<&ConformalScale>, confidence: &[f64], loss: &[f
 
 /// The rows without exact repeats, in order: a repeated text must not look like a dense neighbourhood.
 pub(super) fn distinct_rows(vectors: &[f32], dim: usize) -> Vec<f32> {
-    let mut seen = BTreeSet::new();
     let mut out = Vec::with_capacity(vectors.len());
-    for row in vectors.chunks_exact(dim) {
-        if seen.insert(row.iter().map(|x| x.to_bits()).collect::<Vec<u32>>()) {
+    for (row, at) in vectors.chunks_exact(dim).zip(distinct(vectors, dim)) {
+        if at * dim == out.len() {
             out.extend_from_slice(row);
         }
     }
     out
+}
+
+/// For each row its place among the distinct ones, which stand in the order of their first occurrence.
+pub(crate) fn distinct(vectors: &[f32], dim: usize) -> Vec<usize> {
+    let mut seen: BTreeMap<Vec<u32>, usize> = BTreeMap::new();
+    let bits = |row: &[f32]| row.iter().map(|x| x.to_bits()).collect();
+    vectors
+        .chunks_exact(dim)
+        .map(|row| {
+            let next = seen.len();
+            *seen.entry(bits(row)).or_insert(next)
+        })
+        .collect()
 }
 
 /// Share of the row that is repeated most; 0 when none is.
