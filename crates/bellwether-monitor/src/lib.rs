@@ -9,6 +9,7 @@
 //! time, `join` finds labels, the `judge` updates the `task` states and their `signal`s, `diagnosis` says what a task
 //! needs by itself, `shared` what is common, and `explain` writes the line.
 
+mod class_loss;
 mod config;
 mod costs;
 mod diagnosis;

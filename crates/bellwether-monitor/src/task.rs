@@ -1,5 +1,6 @@
 //! One task's state: its detectors, its recent observations and labels.
 
+use crate::class_loss::ClassLoss;
 use crate::config::MonitorConfig;
 use crate::forgetting::NO_VERSION;
 use crate::outcome::Outcome;
@@ -15,7 +16,7 @@ use crate::slices::Slices;
 use crate::status::QualityStatus;
 use crate::witness::Witness;
 use bellwether_events::{TaskId, TaskKind};
-use bellwether_stats::{BETS, ContaminationBet, EDetector, MixBet, ShiftBet, foreign_share_below};
+use bellwether_stats::{ContaminationBet, MixBet, ShiftBet, foreign_share_below};
 
 /// Weight of the reference mix in the plug-in alternative, in observations.
 const MIX_PRIOR: f64 = 6.0;
@@ -23,10 +24,6 @@ const MIX_PRIOR: f64 = 6.0;
 const MIX_SETTLED: f64 = 1.3;
 /// Observations before the first witness is formed.
 const WITNESS_MINIMUM: u64 = 10;
-/// Forgetting of the class-wise error counts, a label: a half-life of about 70.
-const CLASS_DECAY: f64 = 0.99;
-/// Highest error rate that a class-wise bet assumes.
-const MOST_ERRORS: f64 = 0.98;
 
 /// The detectors of one task, by what they see.
 #[derive(Debug, Clone)]
@@ -450,61 +447,5 @@ impl TaskState {
             self.class_loss.reset();
         }
         weight
-    }
-}
-
-/// Bets on the error rate of the predicted class: a change of what a few labels mean sits in few classes.
-#[derive(Debug, Clone)]
-struct ClassLoss {
-    bounds: Vec<f64>,
-    counts: Vec<f64>,
-    errors: Vec<f64>,
-    detector: EDetector,
-}
-
-impl ClassLoss {
-    fn new(bounds: &[f64]) -> Self {
-        let zeros = vec![0.0; bounds.len()];
-        Self {
-            bounds: bounds.to_vec(),
-            counts: zeros.clone(),
-            errors: zeros,
-            detector: EDetector::from_factors(),
-        }
-    }
-
-    /// Bets the decayed past error rate of the class against its bound, then learns.
-    fn observe(&mut self, class: usize, loss: f64, weight: f64, step: u64) {
-        let Some(&bound) = self.bounds.get(class) else {
-            return;
-        };
-        let rate = if self.counts[class] > 0.0 {
-            ((self.errors[class] + 2.0 * bound) / (self.counts[class] + 2.0))
-                .min(MOST_ERRORS)
-                .max(bound)
-        } else {
-            let (errors, counts) = (self.errors.iter().sum::<f64>(), self.counts.iter().sum::<f64>());
-            (bound + 0.5 * (errors + 0.2) / (counts + 2.0)).min(MOST_ERRORS)
-        };
-        // A bound at or above the highest rate leaves nothing to bet.
-        let factor = if bound < MOST_ERRORS {
-            (rate / bound).ln() * loss + ((1.0 - rate) / (1.0 - bound)).ln() * (1.0 - loss)
-        } else {
-            0.0
-        };
-        for (count, errors) in self.counts.iter_mut().zip(&mut self.errors) {
-            *count *= CLASS_DECAY;
-            *errors *= CLASS_DECAY;
-        }
-        self.counts[class] += 1.0;
-        self.errors[class] += loss;
-        self.detector
-            .observe_factors([(weight * factor).exp(); BETS], step, 0);
-    }
-
-    fn reset(&mut self) {
-        self.counts.fill(0.0);
-        self.errors.fill(0.0);
-        self.detector.reset();
     }
 }
