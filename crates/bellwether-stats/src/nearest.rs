@@ -252,7 +252,8 @@ fn threshold(values: &[i32], most: usize) -> i32 {
         .fold((i32::MAX, i32::MIN), |(low, high), &v| (low.min(v), high.max(v)));
     // All values reach `low`.
     while low < high {
-        let middle = low.midpoint(high) + 1;
+        // Rounded down before one is added, below zero too: the halves must get smaller.
+        let middle = low.saturating_add_unsigned(low.abs_diff(high) / 2) + 1;
         let count = reach(middle);
         if enough.contains(&count) {
             return middle;
@@ -308,6 +309,9 @@ mod tests {
         }
         largest.seek(&[2, 2, 0], 15);
         assert_eq!(largest.rows, [0, 1, 2]);
+        let negative: Vec<i32> = (0..700).map(|i| if i < 90 { -3 + i % 2 } else { -9 }).collect();
+        largest.seek(&negative, 15);
+        assert!(largest.rows.len() >= 15 && largest.rows.iter().all(|&row| negative[row] >= -3));
         largest.seek(&[1; 300], 15);
         assert_eq!(largest.rows.len(), 300, "equal values are equally near");
     }
