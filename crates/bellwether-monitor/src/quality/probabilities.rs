@@ -1,10 +1,10 @@
 //! The probabilities of an observation, kept until its label comes.
 //!
-//! Sixteen bits a class, as the float16 of the *logarithm*: a probability between 1e-10 and 1 comes back within one per
-//! cent, one near one within a thousandth of its distance from one, and zero stays zero. Float16 of the probability
-//! itself would lose all below 6e-8 and tell 0.9998 from 1 no more, and both are what log-loss and calibration live on.
+//! Sixteen bits a class, as bfloat16: down to 1e-38 a probability comes back within half of one per cent, and zero stays
+//! zero. One above a half is what the others leave, so that it keeps its distance from one; both are what log-loss
+//! and calibration live on.
 
-use half::f16;
+use half::bf16;
 use std::sync::Arc;
 
 /// How far the probabilities of a row may be from one in sum. Beyond it they are no distribution (independent sigmoids,
@@ -13,7 +13,7 @@ const SUM_TOLERANCE: f32 = 0.01;
 
 /// A distribution over the classes of a task. A clone shares the numbers.
 #[derive(Debug, Clone, PartialEq)]
-pub(crate) struct StoredProbabilities(Arc<[f16]>);
+pub(crate) struct StoredProbabilities(Arc<[bf16]>);
 
 impl StoredProbabilities {
     /// Keeps `probabilities`; `None` for none, for more than `most` classes, and for what is no distribution.
@@ -22,10 +22,8 @@ impl StoredProbabilities {
             return None;
         }
         let sum: f32 = probabilities.iter().sum();
-        ((sum - 1.0).abs() <= SUM_TOLERANCE).then(|| {
-            let logs = probabilities.iter().map(|p| f16::from_f32(p.max(0.0).ln()));
-            Self(logs.collect())
-        })
+        ((sum - 1.0).abs() <= SUM_TOLERANCE)
+            .then(|| Self(probabilities.iter().map(|p| bf16::from_f32(p.max(0.0))).collect()))
     }
 
     /// Number of classes.
@@ -36,9 +34,15 @@ impl StoredProbabilities {
     /// Writes the probabilities, which add up to one, after what is in `out`.
     pub(crate) fn append_to(&self, out: &mut Vec<f64>) {
         let start = out.len();
-        out.extend(self.0.iter().map(|log| log.to_f64().exp()));
-        let sum: f64 = out[start..].iter().sum();
-        for p in &mut out[start..] {
+        out.extend(self.0.iter().map(|p| p.to_f64()));
+        let stored = &mut out[start..];
+        let (largest, p) = bellwether_stats::most_likely(stored);
+        if p > 0.5 {
+            let others: f64 = stored.iter().sum::<f64>() - p;
+            stored[largest] = 1.0 - others;
+        }
+        let sum: f64 = stored.iter().sum();
+        for p in stored {
             *p /= sum;
         }
     }
