@@ -3,7 +3,7 @@
 use crate::config::MonitorConfig;
 use crate::drift::{DriftReport, DriftSources};
 use crate::forgetting::NO_VERSION;
-use crate::join::{JoinTable, Joined, PendingObservation};
+use crate::join::{EventKey, JoinTable, Joined, PendingObservation};
 use crate::judge::Judge;
 use crate::outcome::{Outcome, TagIndex};
 use crate::quality::{
@@ -83,7 +83,7 @@ impl Engine {
     /// Buffers labels until the watermark passes them.
     pub fn push_labels(&mut self, labels: LabelBatch) {
         for label in labels {
-            self.sequencer.push(Item::Label(label));
+            self.sequencer.push(Item::Label(Box::new(label)));
         }
     }
 
@@ -110,7 +110,8 @@ impl Engine {
 
     fn observation(&mut self, batch: &ScoredBatch, row: usize, late: bool, lines: &mut Vec<TimelineLine>) {
         let event_id = batch.observations.event_id(row);
-        if self.joins.contains(event_id) {
+        let key = EventKey::of(event_id);
+        if self.joins.contains(key) {
             self.counts.duplicate_observations += 1;
             return;
         }
@@ -138,11 +139,11 @@ impl Engine {
         }
         let p_novelty = batch.score(row).p_novelty;
         let pending = PendingObservation::new(&batch.observations, row, place, p_novelty, probabilities);
-        if let Some((labelled_ms, label)) = self.joins.take_label(event_id) {
+        if let Some((labelled_ms, label)) = self.joins.take_label(key) {
             self.joined(&pending, event_id, labelled_ms, &label, lines);
-            self.joins.add_labelled(event_id, pending);
+            self.joins.add_labelled(key, pending);
         } else {
-            self.joins.add_waiting(event_id, pending);
+            self.joins.add_waiting(key, pending);
         }
     }
 

@@ -6,14 +6,28 @@ use crate::outcome::{TagIndex, facts};
 use crate::quality::{Facts, StoredProbabilities};
 use crate::recent::Place;
 use bellwether_events::{ModelSchema, ObservationBatch, Prediction, TaskId};
+use hashbrown::HashTable;
 use std::collections::{HashMap, VecDeque};
 use std::hash::BuildHasherDefault;
 
 /// 128 bits of an `event_id`: two of a billion events share them with probability below 10⁻²⁰.
-type Key = u128;
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub(crate) struct EventKey(u128);
 
-/// A map by keys that are hashes already.
-type KeyMap<V> = HashMap<Key, V, BuildHasherDefault<AlreadyHashed>>;
+impl EventKey {
+    pub(crate) fn of(event_id: &str) -> Self {
+        Self(twox_hash::XxHash3_128::oneshot(event_id.as_bytes()))
+    }
+
+    /// They are a hash already.
+    #[expect(
+        clippy::cast_possible_truncation,
+        reason = "half of the bits are enough to find a bucket"
+    )]
+    fn bucket(self) -> u64 {
+        self.0 as u64
+    }
+}
 
 /// What a label needs of its observation.
 #[derive(Debug, Clone)]
@@ -95,60 +109,83 @@ pub(crate) enum Joined {
     Waits,
 }
 
-/// Observations that wait for labels and labels that wait for observations. The maps are only looked up, never walked,
+/// Observations that wait for labels and labels that wait for observations. The tables are only looked up, never walked,
 /// so their order cannot matter.
 #[derive(Debug, Default)]
 pub(crate) struct JoinTable {
-    observations: KeyMap<PendingObservation>,
-    observation_order: VecDeque<(i64, Key)>,
-    labels: KeyMap<(i64, String)>,
-    label_order: VecDeque<(i64, Key)>,
+    /// In the order in which they came.
+    observations: VecDeque<(EventKey, PendingObservation)>,
+    /// Observations given up: the number of the first that is kept.
+    first: u64,
+    /// Numbers of the observations by their keys: small, so that most of a million fit a cache.
+    numbers: HashTable<u64>,
+    labels: HashMap<EventKey, (i64, String), BuildHasherDefault<AlreadyHashed>>,
+    label_order: VecDeque<(i64, EventKey)>,
     orphans: u64,
 }
 
-fn key(event_id: &str) -> Key {
-    twox_hash::XxHash3_128::oneshot(event_id.as_bytes())
+/// The key of the observation of this number.
+fn key_at(
+    observations: &VecDeque<(EventKey, PendingObservation)>,
+    first: u64,
+    number: u64,
+) -> Option<EventKey> {
+    let at = usize::try_from(number - first).ok()?;
+    observations.get(at).map(|&(key, _)| key)
 }
 
 impl JoinTable {
     /// Whether an observation of that id is known.
-    pub(crate) fn contains(&self, event_id: &str) -> bool {
-        self.observations.contains_key(&key(event_id))
+    pub(crate) fn contains(&self, key: EventKey) -> bool {
+        self.find(key).is_some()
+    }
+
+    /// Where the observation of that id stands.
+    fn find(&self, key: EventKey) -> Option<usize> {
+        let is_key = |&number: &u64| key_at(&self.observations, self.first, number) == Some(key);
+        let number = self.numbers.find(key.bucket(), is_key)?;
+        usize::try_from(number - self.first).ok()
     }
 
     /// The label that waited for an observation, with the time it became known.
-    pub(crate) fn take_label(&mut self, event_id: &str) -> Option<(i64, String)> {
-        self.labels.remove(&key(event_id))
+    pub(crate) fn take_label(&mut self, key: EventKey) -> Option<(i64, String)> {
+        self.labels.remove(&key)
     }
 
-    /// Adds an observation that waits for its label.
-    pub(crate) fn add_waiting(&mut self, event_id: &str, observation: PendingObservation) {
-        let key = key(event_id);
-        self.observation_order.push_back((observation.timestamp_ms, key));
-        self.observations.insert(key, observation);
+    /// Adds an observation that is not known yet, to wait for its label.
+    pub(crate) fn add_waiting(&mut self, key: EventKey, observation: PendingObservation) {
+        let number = self.first + self.observations.len() as u64;
+        self.observations.push_back((key, observation));
+        let (observations, first) = (&self.observations, self.first);
+        self.numbers.insert_unique(key.bucket(), number, |&number| {
+            key_at(observations, first, number).map_or(0, EventKey::bucket)
+        });
     }
 
     /// Adds an observation whose label is known: another label for it is a duplicate.
-    pub(crate) fn add_labelled(&mut self, event_id: &str, observation: PendingObservation) {
+    pub(crate) fn add_labelled(&mut self, key: EventKey, observation: PendingObservation) {
         let labelled = PendingObservation {
             labelled: true,
             probabilities: None,
             ..observation
         };
-        self.add_waiting(event_id, labelled);
+        self.add_waiting(key, labelled);
     }
 
     /// Joins a label with its observation, or lets it wait.
     pub(crate) fn add_label(&mut self, event_id: &str, label: &str, timestamp_ms: i64) -> Joined {
-        let key = key(event_id);
-        match self.observations.get_mut(&key) {
-            Some(observation) if observation.labelled => Joined::Duplicate,
-            Some(observation) => {
+        let key = EventKey::of(event_id);
+        let known = self.find(key).and_then(|at| self.observations.get_mut(at));
+        match known {
+            Some((_, observation)) if observation.labelled => Joined::Duplicate,
+            Some((_, observation)) => {
                 observation.labelled = true;
-                let joined = observation.clone();
                 // The first label counts, so no other will ask for them.
-                observation.probabilities = None;
-                Joined::Observation(joined)
+                let probabilities = observation.probabilities.take();
+                Joined::Observation(PendingObservation {
+                    probabilities,
+                    ..observation.clone()
+                })
             }
             None if self.labels.contains_key(&key) => Joined::Duplicate,
             None => {
@@ -162,12 +199,18 @@ impl JoinTable {
     /// Gives up what is older than the retention or beyond the bound, oldest first.
     pub(crate) fn evict(&mut self, now_ms: i64, config: &MonitorConfig) {
         let horizon = now_ms.saturating_sub(config.label_retention_ms);
-        while let Some(&(at, key)) = self.observation_order.front() {
-            if at >= horizon && self.observations.len() <= config.max_pending {
+        while let Some((key, oldest)) = self.observations.front() {
+            if oldest.timestamp_ms >= horizon && self.observations.len() <= config.max_pending {
                 break;
             }
-            self.observation_order.pop_front();
-            self.observations.remove(&key);
+            if let Ok(entry) = self
+                .numbers
+                .find_entry(key.bucket(), |&number| number == self.first)
+            {
+                entry.remove();
+            }
+            self.observations.pop_front();
+            self.first += 1;
         }
         while let Some(&(at, key)) = self.label_order.front() {
             if at >= horizon && self.labels.len() <= config.max_pending {
@@ -227,12 +270,12 @@ mod tests {
             matches!(table.add_label("late", "4", 11), Joined::Duplicate),
             "the first counts"
         );
-        assert_eq!(table.take_label("late"), Some((10, "3".to_owned())));
-        table.add_labelled("late", observation("late", 5));
+        assert_eq!(table.take_label(EventKey::of("late")), Some((10, "3".to_owned())));
+        table.add_labelled(EventKey::of("late"), observation("late", 5));
         assert!(matches!(table.add_label("late", "5", 12), Joined::Duplicate));
 
-        assert_eq!(table.take_label("early"), None);
-        table.add_waiting("early", observation("early", 6));
+        assert_eq!(table.take_label(EventKey::of("early")), None);
+        table.add_waiting(EventKey::of("early"), observation("early", 6));
         assert!(matches!(table.add_label("early", "3", 13), Joined::Observation(o) if o.timestamp_ms == 6));
         assert!(matches!(table.add_label("early", "3", 14), Joined::Duplicate));
         assert_eq!(table.sizes(), (2, 0, 0));
@@ -242,7 +285,7 @@ mod tests {
     fn what_waits_is_bounded_by_age_and_number_and_what_is_given_up_is_counted() {
         let mut table = JoinTable::default();
         for i in 0..10 {
-            table.add_waiting(&format!("o{i}"), observation("o", i));
+            table.add_waiting(EventKey::of(&format!("o{i}")), observation("o", i));
             table.add_label(&format!("l{i}"), "1", i);
         }
         let by_age = MonitorConfig {
@@ -258,7 +301,7 @@ mod tests {
         table.evict(104, &by_number);
         assert_eq!(table.sizes(), (2, 2, 8));
         assert!(
-            !table.contains("o7") && table.contains("o8"),
+            !table.contains(EventKey::of("o7")) && table.contains(EventKey::of("o8")),
             "the oldest go first"
         );
     }

@@ -10,8 +10,12 @@ use std::sync::Arc;
 /// One thing to judge.
 #[derive(Debug, Clone)]
 pub(crate) enum Item {
-    Observation { batch: Arc<ScoredBatch>, row: usize },
-    Label(LabelRow),
+    Observation {
+        batch: Arc<ScoredBatch>,
+        row: usize,
+    },
+    /// Apart, so that what is put in order stays small.
+    Label(Box<LabelRow>),
 }
 
 impl Item {
