@@ -133,6 +133,12 @@ impl ObservationBatch {
         &self.embeddings
     }
 
+    /// Takes the embeddings out, `[len, dim]`, for whoever keeps them in another form: there are none afterwards.
+    #[must_use]
+    pub fn take_embeddings(&mut self) -> Vec<f32> {
+        std::mem::take(&mut self.embeddings)
+    }
+
     /// All embeddings, for scaling in place.
     pub fn embeddings_mut(&mut self) -> &mut [f32] {
         &mut self.embeddings

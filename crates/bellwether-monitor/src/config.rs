@@ -35,7 +35,7 @@ pub struct MonitorConfig {
     pub half_life: f64,
     /// The same for the direction in which movement is sought. The shorter, the less it learns of the error of the reference.
     pub witness_half_life: f64,
-    /// Observations between renewals of the witness and between diagnoses.
+    /// Observations between diagnoses.
     pub stride: u64,
     /// Most observations a diagnosis looks back on.
     pub window: u64,
@@ -183,7 +183,7 @@ impl Default for MonitorConfig {
             novelty_tolerance: 0.01,
             text_form_tolerance: 0.05,
             confidence_tolerance: 0.03,
-            movement_tolerance: 0.20,
+            movement_tolerance: 0.40,
             unknown_label_tolerance: 0.03,
             mix_tolerance_nats: 0.05,
             residual_tolerance: 0.15,

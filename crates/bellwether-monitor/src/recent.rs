@@ -4,8 +4,7 @@ use crate::forgetting::VersionId;
 use crate::reference::Reference;
 use crate::score::ScoredBatch;
 use crate::slices::SliceSet;
-use half::f16;
-use half::slice::HalfFloatSliceExt;
+use bellwether_stats::Steps;
 use std::sync::OnceLock;
 
 /// Observations kept. Labels arrive hours later and must still find the vectors of what they call unknown.
@@ -18,7 +17,7 @@ pub(crate) struct Place {
     /// A copy that is no evidence of its own.
     pub(crate) repeated: bool,
     /// Stratum of confidence; `None` without confidence.
-    pub(crate) stratum: Option<usize>,
+    pub(crate) stratum: Option<u8>,
     /// The slices it falls in.
     pub(crate) slices: SliceSet,
     /// The version of the model that predicted.
@@ -30,7 +29,9 @@ pub(crate) struct Place {
 pub(crate) struct RecentObservations {
     dim: usize,
     next: u64,
-    unit: Vec<f16>,
+    /// Unit vectors in whole steps, `[rows, dim]`, and the size of a step of each, `[rows]`.
+    steps: Vec<i16>,
+    scales: Vec<f32>,
     rows: Vec<RecentRow>,
 }
 
@@ -58,7 +59,8 @@ impl RecentObservations {
         Self {
             dim,
             next: 0,
-            unit: Vec::new(),
+            steps: Vec::new(),
+            scales: Vec::new(),
             rows: Vec::new(),
         }
     }
@@ -78,10 +80,12 @@ impl RecentObservations {
         let slot = Self::slot(self.next);
         if slot == self.rows.len() {
             self.rows.push(RecentRow::default());
-            self.unit.resize(self.unit.len() + self.dim, f16::ZERO);
+            self.steps.resize(self.steps.len() + self.dim, 0);
+            self.scales.push(0.0);
         }
-        self.unit[slot * self.dim..(slot + 1) * self.dim]
-            .convert_from_f32_slice(batch.observations.embedding(row));
+        let Steps { steps, scale } = batch.vector(row);
+        self.steps[slot * self.dim..(slot + 1) * self.dim].copy_from_slice(steps);
+        self.scales[slot] = scale;
         let kept = &mut self.rows[slot];
         kept.event_id.clear();
         kept.event_id.push_str(batch.observations.event_id(row));
@@ -109,9 +113,11 @@ impl RecentObservations {
     /// Writes the unit vector of a kept observation after what is in `out`.
     pub(crate) fn vector(&self, step: u64, out: &mut Vec<f32>) {
         let slot = Self::slot(step);
-        let at = out.len();
-        out.resize(at + self.dim, 0.0);
-        self.unit[slot * self.dim..(slot + 1) * self.dim].convert_to_f32_slice(&mut out[at..]);
+        let vector = Steps {
+            steps: &self.steps[slot * self.dim..(slot + 1) * self.dim],
+            scale: self.scales[slot],
+        };
+        out.extend(vector.components());
     }
 
     /// Unit vectors `[steps, dim]` of kept observations and their similarities to every task, `[steps, tasks]`: computed

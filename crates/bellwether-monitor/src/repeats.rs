@@ -5,6 +5,7 @@
 //! message is evidence once only.
 
 use crate::hashed::AlreadyHashed;
+use bellwether_stats::Steps;
 use std::collections::{HashMap, VecDeque};
 use std::hash::BuildHasherDefault;
 
@@ -23,11 +24,12 @@ pub(crate) struct MessageKey(u64);
 
 impl MessageKey {
     /// Of a unit vector; `bytes` serves one after the other.
-    pub(crate) fn of(unit: &[f32], bytes: &mut Vec<u8>) -> Self {
-        bytes.resize(2 * unit.len(), 0);
-        for (x, out) in unit.iter().zip(bytes.chunks_exact_mut(2)) {
+    pub(crate) fn of(unit: Steps<'_>, bytes: &mut Vec<u8>) -> Self {
+        bytes.resize(2 * unit.steps.len(), 0);
+        let scale = unit.scale * STEPS;
+        for (&step, out) in unit.steps.iter().zip(bytes.chunks_exact_mut(2)) {
             #[expect(clippy::cast_possible_truncation, reason = "at most 1,000 in magnitude")]
-            let step = (x * STEPS + ROUNDS).to_bits() as u16;
+            let step = (f32::from(step) * scale + ROUNDS).to_bits() as u16;
             out.copy_from_slice(&step.to_le_bytes());
         }
         Self(twox_hash::XxHash3_64::oneshot(bytes))
@@ -79,9 +81,12 @@ impl Repeats {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use bellwether_stats::FixedVector;
 
     fn key(unit: &[f32]) -> MessageKey {
-        MessageKey::of(unit, &mut Vec::new())
+        let mut vector = FixedVector::default();
+        vector.set(unit);
+        MessageKey::of(vector.as_steps(), &mut Vec::new())
     }
 
     #[test]

@@ -4,7 +4,7 @@
 use crate::reference::{Form, Reference};
 use crate::repeats::MessageKey;
 use bellwether_events::{ObservationBatch, Prediction, TaskId};
-use bellwether_stats::{FixedVector, NearestMemory, SpaceMemory, TOGETHER};
+use bellwether_stats::{FixedVector, NearestMemory, SpaceMemory, Steps, TOGETHER};
 use rayon::prelude::*;
 
 /// p-values of novelty below this make an observation far: it may belong to a novel group.
@@ -13,11 +13,21 @@ pub(crate) const FAR_P: f64 = 0.03;
 /// Observations with what the reference says about each.
 #[derive(Debug)]
 pub(crate) struct ScoredBatch {
-    /// The observations, embeddings scaled to unit length.
+    /// The observations, without their embeddings.
     pub(crate) observations: ObservationBatch,
     scores: Vec<Score>,
-    /// Along the leading directions of each task's reference, `[tasks]` of `[rows of the task, directions]`.
-    coordinates: Vec<Vec<f32>>,
+    /// Of each task.
+    vectors: Vec<Vectors>,
+}
+
+/// The vectors of one task's rows, scaled to unit length.
+#[derive(Debug, Default)]
+struct Vectors {
+    /// In whole steps, `[rows, dim]`, and the size of a step of each, `[rows]`.
+    steps: Vec<i16>,
+    scales: Vec<f32>,
+    /// Along the leading directions of the task's reference, `[rows, directions]`.
+    coordinates: Vec<f32>,
 }
 
 /// What the reference says about one observation.
@@ -31,36 +41,35 @@ pub(crate) struct Score {
     pub(crate) p_text_form: f64,
     /// The same for copies of one message.
     pub(crate) message: MessageKey,
-    /// Where its coordinates begin and how many there are.
-    coordinates: (usize, usize),
+    /// Which of the task's rows it is.
+    row_of_task: usize,
 }
 
 impl ScoredBatch {
     /// Scores a batch. A row's result depends on the row alone, however batches are cut and whatever the number of threads.
     pub(crate) fn new(mut observations: ObservationBatch, reference: &Reference) -> Self {
-        let dim = observations.dim();
-        bellwether_stats::normalise(observations.embeddings_mut(), dim);
+        let embeddings = observations.take_embeddings();
         let mut rows = vec![Vec::new(); reference.schema().len()];
         for (row, task) in observations.tasks().iter().enumerate() {
             rows[task.index()].push(row);
         }
         let tasks: Vec<TaskId> = reference.schema().tasks().collect();
-        let scored: Vec<ScoredRows> = tasks
+        let scored: Vec<(Vec<Score>, Vectors)> = tasks
             .into_par_iter()
-            .map(|task| score_task(task, &rows[task.index()], &observations, reference))
+            .map(|task| score_task(task, &rows[task.index()], &observations, &embeddings, reference))
             .collect();
         let mut scores = vec![Score::default(); observations.len()];
-        let mut coordinates = Vec::with_capacity(scored.len());
-        for (rows, of_task) in rows.iter().zip(scored) {
-            for (&row, score) in rows.iter().zip(of_task.scores) {
+        let mut vectors = Vec::with_capacity(scored.len());
+        for (rows, (of_task, of_rows)) in rows.iter().zip(scored) {
+            for (&row, score) in rows.iter().zip(of_task) {
                 scores[row] = score;
             }
-            coordinates.push(of_task.coordinates);
+            vectors.push(of_rows);
         }
         Self {
             observations,
             scores,
-            coordinates,
+            vectors,
         }
     }
 
@@ -69,11 +78,26 @@ impl ScoredBatch {
         &self.scores[row]
     }
 
+    /// The unit vector of a row, `[dim]`.
+    pub(crate) fn vector(&self, row: usize) -> Steps<'_> {
+        let (vectors, at) = self.of_task(row);
+        let dim = self.observations.dim();
+        Steps {
+            steps: &vectors.steps[at * dim..(at + 1) * dim],
+            scale: vectors.scales[at],
+        }
+    }
+
     /// Where a row lies along the leading directions of its task's reference, `[directions]`.
     pub(crate) fn coordinates(&self, row: usize) -> &[f32] {
-        let (from, directions) = self.scores[row].coordinates;
+        let (vectors, at) = self.of_task(row);
+        let directions = vectors.coordinates.len() / vectors.scales.len();
+        &vectors.coordinates[at * directions..(at + 1) * directions]
+    }
+
+    fn of_task(&self, row: usize) -> (&Vectors, usize) {
         let task = self.observations.tasks()[row].index();
-        &self.coordinates[task][from..from + directions]
+        (&self.vectors[task], self.scores[row].row_of_task)
     }
 
     /// Number of observations.
@@ -98,20 +122,20 @@ fn p_text_form(observations: &ObservationBatch, row: usize, reference: &Referenc
     }
 }
 
-/// What the reference says about the rows of one task.
-#[derive(Default)]
-struct ScoredRows {
-    scores: Vec<Score>,
-    /// `[rows, directions]`.
-    coordinates: Vec<f32>,
-}
-
 /// Scores the rows of one task, some at a time: its reference stays in the cache.
-fn score_task(task: TaskId, rows: &[usize], batch: &ObservationBatch, reference: &Reference) -> ScoredRows {
+fn score_task(
+    task: TaskId,
+    rows: &[usize],
+    batch: &ObservationBatch,
+    embeddings: &[f32],
+    reference: &Reference,
+) -> (Vec<Score>, Vectors) {
     let task = reference.task(task);
-    let space = task.nearest.space();
-    let mut out = ScoredRows {
-        scores: Vec::with_capacity(rows.len()),
+    let (space, dim) = (task.nearest.space(), batch.dim());
+    let mut scores = Vec::with_capacity(rows.len());
+    let mut out = Vectors {
+        steps: Vec::with_capacity(rows.len() * dim),
+        scales: Vec::with_capacity(rows.len()),
         coordinates: Vec::with_capacity(rows.len() * space.len()),
     };
     let (mut vectors, mut memory) = (Vec::with_capacity(TOGETHER), SpaceMemory::default());
@@ -120,7 +144,10 @@ fn score_task(task: TaskId, rows: &[usize], batch: &ObservationBatch, reference:
     for rows in rows.chunks(TOGETHER) {
         vectors.resize_with(rows.len(), FixedVector::default);
         for (vector, &row) in vectors.iter_mut().zip(rows) {
-            vector.set(batch.embedding(row));
+            vector.set_unit(&embeddings[row * dim..(row + 1) * dim]);
+            let Steps { steps, scale } = vector.as_steps();
+            out.steps.extend_from_slice(steps);
+            out.scales.push(scale);
         }
         let from = out.coordinates.len();
         space.coordinates(&vectors, &mut memory, &mut out.coordinates);
@@ -128,16 +155,17 @@ fn score_task(task: TaskId, rows: &[usize], batch: &ObservationBatch, reference:
         let along = &out.coordinates[from..];
         task.nearest
             .similarities(&vectors, along, &mut nearest, &mut similarities);
-        for (at, (&row, &similarity)) in rows.iter().zip(&similarities).enumerate() {
+        let of_rows = rows.iter().zip(&similarities).zip(&vectors);
+        for ((&row, &similarity), vector) in of_rows {
             let (p_similarity, p_novelty) = task.p_values(similarity, batch.confidences()[row]);
-            out.scores.push(Score {
+            scores.push(Score {
                 p_similarity,
                 p_novelty,
                 p_text_form: p_text_form(batch, row, reference),
-                message: MessageKey::of(batch.embedding(row), &mut bytes),
-                coordinates: (from + at * space.len(), space.len()),
+                message: MessageKey::of(vector.as_steps(), &mut bytes),
+                row_of_task: scores.len(),
             });
         }
     }
-    out
+    (scores, out)
 }

@@ -83,8 +83,8 @@ impl CommonShift {
 }
 
 fn median_cosine(moved: &[&TaskState]) -> f64 {
-    let dim = moved[0].drift.len();
-    let mut unit: Vec<f32> = moved.iter().flat_map(|t| t.drift.iter().copied()).collect();
+    let dim = moved[0].drift.sum().len();
+    let mut unit: Vec<f32> = moved.iter().flat_map(|t| t.drift.sum().iter().copied()).collect();
     bellwether_stats::normalise(&mut unit, dim);
     let all = bellwether_stats::pairwise_cosines(&unit, dim);
     let n = moved.len();

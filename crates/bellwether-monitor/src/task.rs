@@ -16,14 +16,12 @@ use crate::slices::Slices;
 use crate::status::QualityStatus;
 use crate::witness::Witness;
 use bellwether_events::{TaskId, TaskKind};
-use bellwether_stats::{ContaminationBet, MixBet, ShiftBet, foreign_share_below};
+use bellwether_stats::{ContaminationBet, DecayingSum, MixBet, ShiftBet, foreign_share_below};
 
 /// Weight of the reference mix in the plug-in alternative, in observations.
 const MIX_PRIOR: f64 = 6.0;
 /// A mix alarm ends when the distance is within this multiple of what chance gives.
 const MIX_SETTLED: f64 = 1.3;
-/// Observations before the first witness is formed.
-const WITNESS_MINIMUM: u64 = 10;
 
 /// The detectors of one task, by what they see.
 #[derive(Debug, Clone)]
@@ -142,13 +140,10 @@ pub(crate) struct TaskState {
     pub(crate) labelled: Labelled,
     /// The same watch over parts of the traffic.
     pub(crate) slices: Slices,
-    /// Exponentially weighted sum of residuals: where the task is moving. `[dim]`.
-    pub(crate) drift: Vec<f32>,
+    /// Exponentially weighted sum of residuals: where the task is moving.
+    pub(crate) drift: DecayingSum,
     pub(crate) mix: MixBet,
-    decay: f32,
-    witness_decay: f32,
-    stride: u64,
-    witness: Witness,
+    witness: Option<Witness>,
     class_loss: ClassLoss,
     novelty_bet: ContaminationBet,
     novelty_warning_bet: ContaminationBet,
@@ -178,17 +173,17 @@ impl TaskState {
             recent: RecentObservations::new(dim),
             labelled: Labelled::default(),
             slices: Slices::new(task_reference, reference.slices(task), config),
-            drift: vec![0.0; dim],
+            drift: DecayingSum::new(dim, decay_f32),
             mix: MixBet::new(
                 &task_reference.class_counts,
                 config.decay(),
                 MIX_PRIOR,
                 config.mix_tolerance_nats,
             ),
-            decay: decay_f32,
-            witness_decay,
-            stride: config.stride,
-            witness: Witness::default(),
+            witness: task_reference
+                .movement
+                .as_ref()
+                .map(|movement| Witness::new(movement, dim, witness_decay)),
             class_loss: ClassLoss::new(&task_reference.class_loss_bounds),
             repeats: Repeats::new(task_reference.most_frequent),
             selection: LabelSelection::default(),
@@ -289,25 +284,21 @@ impl TaskState {
             }
         }
 
-        let residual = batch
-            .observations
-            .embedding(row)
-            .iter()
-            .zip(reference.class_mean(class));
-        for (drift, (x, m)) in self.drift.iter_mut().zip(residual) {
-            *drift = *drift * self.decay + (x - m);
-        }
-        if let Some(movement) = &reference.movement {
-            let along = batch.coordinates(row);
-            if let Some(rank) = self.witness.observe(movement, along, class, self.witness_decay) {
-                self.signals
-                    .movement
-                    .observe_ranks(movement.bet(), (rank, rank), weight, step, timestamp_ms);
-            }
-            let seen = self.recent.next_step();
-            if seen.is_multiple_of(self.stride) && seen >= WITNESS_MINIMUM {
-                self.witness.renew(movement);
-            }
+        let vector = batch.vector(row);
+        self.drift
+            .add_steps_difference(vector, reference.class_mean(class));
+        if let (Some(movement), Some(witness)) = (&reference.movement, &mut self.witness)
+            && let Some(rank) = witness.observe(
+                movement,
+                reference.nearest.rows(),
+                vector,
+                batch.coordinates(row),
+                class,
+            )
+        {
+            self.signals
+                .movement
+                .observe_ranks(movement.bet(), (rank, rank), weight, step, timestamp_ms);
         }
         if self.inputs_harmed && !self.signals.inputs_active() {
             self.inputs_harmed = false;
@@ -421,7 +412,9 @@ impl TaskState {
         let fallen = self.signals.loss.is_active();
         let warning = &mut self.signals.loss_warning;
         // A wrong answer that the head was sure of says more than one that it doubted.
-        let of_stratum = record.stratum.and_then(|s| reference.loss_warning_of.get(s));
+        let of_stratum = record
+            .stratum
+            .and_then(|s| reference.loss_warning_of.get(usize::from(s)));
         let normal = of_stratum.copied().unwrap_or(reference.bounds.loss_warning);
         match (record.outcome, &reference.regression) {
             (Outcome::Number { absolute_error }, Some(bet)) => {

@@ -4,54 +4,76 @@
 //! that the bet on the rank is predictable. After Shekhar and Ramdas, "Nonparametric two-sample testing by betting" (2023);
 //! the direction is Fisher's, that of the movement in units of the reference's own spread.
 
-use crate::reference::Movement;
-use bellwether_stats::ProjectionMemory;
+use crate::reference::{Direction, DirectionMemory, Movement};
+use bellwether_stats::{DecayingSum, FixedRows, Steps};
 
-/// A direction and the reference's projections on it.
-#[derive(Debug, Clone, Default)]
+/// Observations between two looks at where the past has moved: few, so that a large movement is taken at once.
+const LOOK: u64 = 5;
+/// Looks after which the direction turns to wherever the past has moved.
+const QUIET_LOOKS: u64 = 8;
+/// Standard errors of its length beyond which a movement turns the direction at the first look.
+const LARGE: f32 = 2.0;
+
+/// A direction and what it is learnt from.
+#[derive(Debug, Clone)]
 pub(crate) struct Witness {
-    /// Where a residual lies along the directions that are watched.
-    residual: Vec<f32>,
-    /// Exponentially weighted sum of residuals, `[width]`.
-    drift: Vec<f32>,
-    direction: Vec<f32>,
-    memory: ProjectionMemory,
-    projections: Vec<f32>,
+    seen: u64,
+    decay: f32,
+    /// Exponentially weighted sum of residuals, `[dim]`, and along the leading directions, `[width]`.
+    drift: DecayingSum,
+    drift_along: DecayingSum,
+    /// Sum of the squared weights: the variance of `drift` in those of one residual.
+    squared_weights: f32,
+    direction: Direction,
+    memory: DirectionMemory,
 }
 
 impl Witness {
-    /// Ranks an observation of these coordinates along the direction, then learns it: how many of the reference's
-    /// projections are below its own; `None` before the first direction.
+    /// A witness that has seen nothing of vectors of so many components.
+    pub(crate) fn new(movement: &Movement, dim: usize, decay: f32) -> Self {
+        Self {
+            seen: 0,
+            decay,
+            drift: DecayingSum::new(dim, decay),
+            drift_along: DecayingSum::new(movement.width(), decay),
+            squared_weights: 0.0,
+            direction: Direction::default(),
+            memory: DirectionMemory::default(),
+        }
+    }
+
+    /// Ranks a vector of these coordinates along the direction, then learns it: how many of the reference's residuals are
+    /// below its own; `None` before the first direction. `sample` are the distinct vectors of the task's reference.
     pub(crate) fn observe(
         &mut self,
         movement: &Movement,
+        sample: &FixedRows,
+        vector: Steps<'_>,
         coordinates: &[f32],
         class: usize,
-        decay: f32,
     ) -> Option<usize> {
-        let mean = movement.class_mean(class);
-        self.residual.clear();
-        self.residual
-            .extend(coordinates.iter().zip(mean).map(|(x, m)| x - m));
-        let rank = (!self.projections.is_empty()).then(|| {
-            let projection = bellwether_stats::inner_product(&self.residual, &self.direction);
-            self.projections.iter().filter(|&&p| p < projection).count()
-        });
-        self.drift.resize(movement.width(), 0.0);
-        for (drift, r) in self.drift.iter_mut().zip(&self.residual) {
-            *drift = *drift * decay + r;
+        let known = self.direction.is_known();
+        let rank = known.then(|| self.direction.rank(vector, coordinates, class));
+        let (centre, centre_along) = movement.centre(class);
+        self.drift.add_steps_difference(vector, centre);
+        self.drift_along.add_difference(coordinates, centre_along);
+        self.squared_weights = self.squared_weights * self.decay * self.decay + 1.0;
+        self.seen += 1;
+        if self.seen.is_multiple_of(LOOK) {
+            self.look(movement, sample);
         }
         rank
     }
 
-    /// Turns to where the past has moved. O(256 · width).
-    pub(crate) fn renew(&mut self, movement: &Movement) {
-        movement.project(
-            &self.drift,
-            &mut self.direction,
-            &mut self.memory,
-            &mut self.projections,
-        );
+    /// Turns to where the past has moved, if that is far or has not been looked at for long.
+    fn look(&mut self, movement: &Movement, sample: &FixedRows) {
+        let length = movement.learn(self.drift_along.sum(), &mut self.memory) / self.squared_weights;
+        // Without a movement, a sum of so many squares of mean one.
+        let directions = movement.width() as f32;
+        let is_large = length > directions + LARGE * (2.0 * directions).sqrt();
+        if is_large || self.seen.is_multiple_of(LOOK * QUIET_LOOKS) {
+            movement.turn(self.drift.sum(), sample, &mut self.memory, &mut self.direction);
+        }
     }
 }
 
@@ -59,11 +81,12 @@ impl Witness {
 mod tests {
     use super::*;
     use crate::config::MonitorConfig;
-    use bellwether_stats::{EDetector, PrincipalSpace};
+    use crate::reference::{ClassedRows, Movement};
+    use bellwether_stats::{EDetector, FixedVector, NearestSimilarity};
     use rand::{Rng, SeedableRng};
     use rand_chacha::ChaCha8Rng;
 
-    const DIM: usize = 48;
+    const DIM: usize = 96;
     const ROWS: usize = 400;
 
     /// Nearly normal components, wider in the first directions than in the last.
@@ -75,49 +98,51 @@ mod tests {
         (0..DIM).map(component).collect()
     }
 
-    /// One task with one class of mean zero.
+    /// One task with one class.
     struct Task {
         movement: Movement,
-        space: PrincipalSpace,
+        nearest: NearestSimilarity,
         witness: Witness,
         detector: EDetector,
-        seen: u64,
     }
 
     impl Task {
         fn new(rng: &mut ChaCha8Rng) -> Self {
-            let rows: Vec<f32> = (0..ROWS).flat_map(|_| row(rng)).collect();
-            let mut mean = vec![0.0; DIM];
-            bellwether_stats::mean_residual(rows.chunks_exact(DIM), &mut mean);
-            #[expect(clippy::cast_possible_truncation, reason = "means of small numbers")]
-            let mean: Vec<f32> = mean.iter().map(|&m| m as f32).collect();
-            let residuals = rows.chunks_exact(DIM).flat_map(|row| row.iter().zip(&mean));
-            let residuals: Vec<f32> = residuals.map(|(x, m)| x - m).collect();
-            let space = PrincipalSpace::new(&rows, DIM, DIM);
+            let vectors: Vec<f32> = (0..ROWS).flat_map(|_| row(rng)).collect();
+            let nearest = NearestSimilarity::new(&vectors, DIM, 1);
             let config = MonitorConfig::default();
-            let movement = Movement::new(&space, &mean, &residuals, DIM, &config);
+            let rows = ClassedRows {
+                vectors: &vectors,
+                dim: DIM,
+                class: &[0; ROWS],
+                classes: 1,
+                residuals: &vectors,
+            };
+            let movement = Movement::new(&nearest, &rows, &config);
+            let movement = movement.expect("finite rows").expect("they vary");
+            assert!(
+                movement.width() < DIM,
+                "there is something beyond the leading directions"
+            );
+            #[expect(clippy::cast_possible_truncation, reason = "a factor just below one")]
+            let decay = config.witness_decay() as f32;
             Self {
-                movement: movement.expect("finite rows").expect("they vary"),
-                space,
-                witness: Witness::default(),
+                witness: Witness::new(&movement, DIM, decay),
+                movement,
+                nearest,
                 detector: EDetector::from_factors(),
-                seen: 0,
             }
         }
 
         /// The e-value after one more row.
         fn observe(&mut self, row: &[f32]) -> f64 {
-            let config = MonitorConfig::default();
-            let along = self.space.coordinates_of(row, DIM);
-            #[expect(clippy::cast_possible_truncation, reason = "a factor just below one")]
-            let decay = config.witness_decay() as f32;
-            if let Some(rank) = self.witness.observe(&self.movement, &along, 0, decay) {
+            let along = self.nearest.space().coordinates_of(row, DIM);
+            let (rows, mut steps) = (self.nearest.rows(), FixedVector::default());
+            steps.set(row);
+            let steps = steps.as_steps();
+            if let Some(rank) = self.witness.observe(&self.movement, rows, steps, &along, 0) {
                 let factors = self.movement.bet().factors(rank, rank);
                 self.detector.observe_factors(factors, 0, 0);
-            }
-            self.seen += 1;
-            if self.seen.is_multiple_of(config.stride) && self.seen >= 10 {
-                self.witness.renew(&self.movement);
             }
             self.detector.e_value()
         }
@@ -142,19 +167,24 @@ mod tests {
         );
     }
 
-    #[test]
-    fn a_movement_of_one_direction_among_many_is_found() {
+    fn found_after(at: usize) -> Option<usize> {
         let mut rng = ChaCha8Rng::seed_from_u64(99);
         let mut task = Task::new(&mut rng);
         (0..200).for_each(|_| {
             task.observe(&row(&mut rng));
         });
-        // Two standard deviations of the fortieth direction, a hundredth of all variance.
-        let found = (0..300).find(|_| {
+        (0..300).find(|_| {
             let mut moved = row(&mut rng);
-            moved[40] += 2.0 * (2.0_f32 / 42.0).sqrt();
+            // Two standard deviations of this direction.
+            moved[at] += 2.0 * (2.0 / (2.0 + at as f32)).sqrt();
             task.observe(&moved) > 1e5
-        });
-        assert!(found.is_some_and(|after| after < 60), "{found:?}");
+        })
+    }
+
+    #[test]
+    fn a_movement_of_one_direction_among_many_is_found_among_the_leading_ones_and_beyond() {
+        let (leading, beyond) = (found_after(40), found_after(90));
+        assert!(leading.is_some_and(|after| after < 60), "{leading:?}");
+        assert!(beyond.is_some_and(|after| after < 100), "{beyond:?}");
     }
 }

@@ -1,6 +1,7 @@
 //! Rows of a reference in half the memory, multiplied in whole numbers.
 
 use crate::side_by_side::SideBySide;
+use crate::similarity::per_length;
 use pulp::{Arch, Simd, WithSimd};
 
 /// Vectors in fixed point: whole steps, the largest component of all taking the most.
@@ -24,6 +25,25 @@ pub struct FixedVector {
 }
 
 impl FixedVector {
+    /// The vector in whole steps.
+    #[must_use]
+    pub fn as_steps(&self) -> Steps<'_> {
+        Steps {
+            steps: &self.steps,
+            scale: self.scale,
+        }
+    }
+
+    /// Takes a vector of finite components, scaled to unit length as [`normalise`](crate::normalise) does. In steps of its
+    /// largest component it is the same at any length.
+    pub fn set_unit(&mut self, vector: &[f32]) {
+        self.set(vector);
+        #[expect(clippy::cast_possible_truncation, reason = "a step of a unit vector fits f32")]
+        {
+            self.scale = (f64::from(self.scale) * per_length(vector)) as f32;
+        }
+    }
+
     /// Takes a vector of finite components.
     pub fn set(&mut self, vector: &[f32]) {
         Arch::new().dispatch(|| {
@@ -35,6 +55,39 @@ impl FixedVector {
             }
         });
     }
+}
+
+/// A vector in whole steps that lies elsewhere.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub struct Steps<'a> {
+    /// `[dim]`.
+    pub steps: &'a [i16],
+    /// Size of a step.
+    pub scale: f32,
+}
+
+impl Steps<'_> {
+    /// The components in single precision.
+    pub fn components(&self) -> impl Iterator<Item = f32> + '_ {
+        self.steps.iter().map(|&step| f32::from(step) * self.scale)
+    }
+
+    /// Inner product with a vector of the same length.
+    #[must_use]
+    pub fn inner_product(&self, other: &FixedVector) -> f32 {
+        let product = Arch::new().dispatch(|| product(self.steps, &other.steps));
+        product as f32 * (self.scale * other.scale)
+    }
+}
+
+#[expect(
+    clippy::inline_always,
+    reason = "what is not inlined is not compiled for the registers"
+)]
+#[inline(always)]
+fn product(a: &[i16], b: &[i16]) -> i32 {
+    let pairs = a.iter().zip(b);
+    pairs.map(|(&a, &b)| i32::from(a) * i32::from(b)).sum()
 }
 
 /// The size of a step at which the largest component takes the most steps.
@@ -156,8 +209,7 @@ impl<I: Iterator<Item = usize>> WithSimd for InnerProducts<'_, I> {
     #[inline(always)]
     fn with_simd<S: Simd>(self, _: S) {
         for row in self.rows {
-            let pairs = self.vector.iter().zip(self.fixed.steps(row));
-            let product: i32 = pairs.map(|(&a, &b)| i32::from(a) * i32::from(b)).sum();
+            let product = product(self.vector, self.fixed.steps(row));
             self.out.push(product as f32 * self.scale);
         }
     }
@@ -189,10 +241,29 @@ mod tests {
                 );
             }
             assert_eq!((got.len(), fixed.len(), fixed.dim()), (2, 3, dim));
+            let components: Vec<f32> = ready.as_steps().components().collect();
+            let square: f32 = components.iter().map(|x| x * x).sum();
+            assert!((ready.as_steps().inner_product(&ready) - square).abs() < 1e-4 * square.max(1.0));
             for (a, b) in fixed.row(1).zip(&rows[dim..]) {
                 assert!((a - b).abs() <= 0.51 * step(&rows, dim), "{a} {b}");
             }
         }
+    }
+
+    #[test]
+    fn a_vector_of_any_length_is_one_of_length_one() {
+        for length in [1e-30_f32, 1.0, 1e30] {
+            let mut vector = FixedVector::default();
+            vector.set_unit(&[0.6 * length, -0.8 * length, 0.0]);
+            let got: Vec<f32> = vector.as_steps().components().collect();
+            let short = if length < 1e-9 { length / 1e-9 } else { 1.0 };
+            for (got, want) in got.iter().zip([0.6, -0.8, 0.0]) {
+                assert!((got - want * short).abs() < 1e-4, "{length}: {got}");
+            }
+        }
+        let mut zero = FixedVector::default();
+        zero.set_unit(&[0.0; 4]);
+        assert!(zero.as_steps().components().all(|x| x == 0.0));
     }
 
     #[test]

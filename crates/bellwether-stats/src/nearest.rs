@@ -9,8 +9,8 @@ use pulp::Arch;
 /// reference's own repeats do not make it look denser than the stream can be.
 pub const IDENTICAL_COSINE: f32 = 0.9995;
 
-/// Leading principal directions of the sample that are kept at most; the search compares the first of them.
-pub const DIRECTIONS: usize = 96;
+/// Leading principal directions of the sample in which rows are compared, at most.
+const DIRECTIONS: usize = 48;
 /// Most neighbours that are averaged.
 const MOST: usize = 16;
 /// Candidates at least for each neighbour that is averaged, whose cosines are computed in full.
@@ -40,13 +40,12 @@ pub struct NearestSimilarity {
 #[derive(Debug, Default)]
 pub struct NearestMemory {
     search: SearchMemory,
-    likeness: Vec<i32>,
     candidates: Largest,
     cosines: Vec<f32>,
 }
 
 impl NearestSimilarity {
-    /// An index over unit vectors `[rows, dim]`, row-major. `k` is held to `1..=16`, and to `rows`. O(rows · dim · 96).
+    /// An index over unit vectors `[rows, dim]`, row-major. `k` is held to `1..=16`, and to `rows`. O(rows · dim · 48).
     ///
     /// # Panics
     /// When the slice is not a whole number of rows, or `dim` is zero.
@@ -90,7 +89,7 @@ impl NearestSimilarity {
 
     /// Appends the mean cosines of up to four unit vectors, whose `coordinates` in [`NearestSimilarity::space`] are
     /// `[vectors, directions]`. A vector's result does not depend on those beside it, so that batches may be cut anywhere.
-    /// O(vectors · 64 · rows) beside the candidates' vectors · 3k · dim.
+    /// O(vectors · 48 · rows) beside the candidates' vectors · 3k · dim.
     ///
     /// # Panics
     /// When there are more vectors, or they or their coordinates are not of the sample's width.
@@ -107,8 +106,8 @@ impl NearestSimilarity {
         for (at, vector) in vectors.iter().enumerate() {
             memory.cosines.clear();
             if let Some(search) = &self.search {
-                search.likeness(at, &memory.search, &mut memory.likeness);
-                memory.candidates.seek(&memory.likeness, self.k * CANDIDATES);
+                let likeness = search.likeness(at, &memory.search);
+                memory.candidates.seek(likeness, self.k * CANDIDATES);
                 let candidates = memory.candidates.rows.iter().copied();
                 self.rows.inner_products(vector, candidates, &mut memory.cosines);
             } else {
@@ -119,7 +118,7 @@ impl NearestSimilarity {
         }
     }
 
-    /// For unit queries `[n, dim]` writes `out[n]`. O(n · (96 · dim + 64 · rows)) beside the candidates' n · 3k · dim.
+    /// For unit queries `[n, dim]` writes `out[n]`. O(n · 48 · (dim + rows)) beside the candidates' n · 3k · dim.
     ///
     /// # Panics
     /// When `queries` is not `[out.len(), dim]`.

@@ -49,10 +49,9 @@ impl ProjectedRows {
         let steps = std::iter::once(memory.direction.steps.as_slice());
         self.rows.multiply(steps, &mut memory.products);
         let scale = memory.direction.scale * self.scale;
+        let products = self.rows.products(0, &memory.products);
         out.clear();
-        for products in self.rows.products(0, &memory.products) {
-            out.extend(products.iter().map(|&product| product as f32 * scale));
-        }
+        out.extend(products.iter().map(|&product| product as f32 * scale));
     }
 }
 

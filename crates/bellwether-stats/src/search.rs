@@ -4,9 +4,6 @@ use crate::fixed_rows::{FixedRows, FixedVector};
 use crate::side_by_side::{ProductsMemory, SideBySide};
 use crate::space::{PrincipalSpace, TOGETHER};
 
-/// Leading principal directions in which rows are compared.
-const COMPARED: usize = 64;
-
 /// A sample along its leading principal directions, in whole steps.
 #[derive(Debug, Clone)]
 pub(crate) struct Search {
@@ -21,38 +18,34 @@ pub(crate) struct SearchMemory {
 }
 
 impl Search {
-    /// Over unit rows `[n, dim]` within their own space; `None` when that has fewer directions than are compared.
+    /// Over unit rows `[n, dim]` within their own space; `None` when that has no direction.
     pub(crate) fn new(unit_rows: &[f32], dim: usize, space: &PrincipalSpace) -> Option<Self> {
-        if space.len() < COMPARED {
+        if space.is_empty() {
             return None;
         }
         let along = space.coordinates_of(unit_rows, dim);
-        let compared = along.chunks_exact(space.len()).flat_map(|row| &row[..COMPARED]);
-        let compared: Vec<f32> = compared.copied().collect();
-        let (rows, _) = FixedRows::new(&compared, COMPARED).side_by_side();
+        let (rows, _) = FixedRows::new(&along, space.len()).side_by_side();
         Some(Self { rows })
     }
 
-    /// Compares up to four vectors of these coordinates, `[vectors, directions]`, with every row. O(vectors · rows · 64).
+    /// Compares up to four vectors of these coordinates, `[vectors, directions]`, with every row. O(vectors · rows ·
+    /// directions).
     ///
     /// # Panics
-    /// With more vectors, or fewer directions than are compared.
+    /// With more vectors, or another number of directions than the sample's space has.
     pub(crate) fn compare(&self, coordinates: &[f32], directions: usize, memory: &mut SearchMemory) {
         let vectors = coordinates.len() / directions;
         memory.ready.resize_with(vectors, FixedVector::default);
         for (ready, along) in memory.ready.iter_mut().zip(coordinates.chunks_exact(directions)) {
-            ready.set(&along[..COMPARED]);
+            ready.set(along);
         }
         let steps = memory.ready.iter().map(|ready| ready.steps.as_slice());
         self.rows.multiply(steps, &mut memory.products);
     }
 
-    /// Writes for every row a number that grows with its inner product with vector `at` of those last compared.
-    pub(crate) fn likeness(&self, at: usize, memory: &SearchMemory, out: &mut Vec<i32>) {
-        out.clear();
-        for products in self.rows.products(at, &memory.products) {
-            out.extend_from_slice(products);
-        }
+    /// For every row a number that grows with its inner product with vector `at` of those last compared.
+    pub(crate) fn likeness<'a>(&self, at: usize, memory: &'a SearchMemory) -> &'a [i32] {
+        self.rows.products(at, &memory.products)
     }
 }
 
@@ -66,20 +59,16 @@ mod tests {
         let rows: Vec<f32> = (0..200 * dim)
             .map(|i| ((i * i + 7 * i) % 83) as f32 / 83.0 - 0.5)
             .collect();
-        let space = PrincipalSpace::new(&rows, dim, COMPARED);
+        let space = PrincipalSpace::new(&rows, dim, 64);
         let search = Search::new(&rows, dim, &space).expect("the rows span enough");
         let mut memory = SearchMemory::default();
         let coordinates = space.coordinates_of(&rows[16 * dim..18 * dim], dim);
         search.compare(&coordinates, space.len(), &mut memory);
-        let mut likeness = Vec::new();
-        search.likeness(1, &memory, &mut likeness);
+        let likeness = search.likeness(1, &memory);
         assert_eq!(likeness.len(), 200);
         let own = (0..200).filter(|&row| likeness[row] >= likeness[17]).count();
         assert!(own <= 4, "{own}");
-        let few = PrincipalSpace::new(&rows[..20 * dim], dim, COMPARED);
-        assert!(
-            Search::new(&rows[..20 * dim], dim, &few).is_none(),
-            "twenty rows span twenty directions"
-        );
+        let none = PrincipalSpace::new(&[0.0; 160], dim, 64);
+        assert!(Search::new(&[0.0; 160], dim, &none).is_none());
     }
 }

@@ -19,8 +19,8 @@ pub(crate) struct SideBySide {
 pub(crate) struct ProductsMemory<const N: usize> {
     /// Pairs of each vector, two components as one number.
     vectors: Vec<[i32; N]>,
-    /// `[groups, vectors, rows of the group]`.
-    out: Vec<[[i32; GROUP]; N]>,
+    /// `[vectors, groups, rows of the group]`.
+    out: Vec<i32>,
 }
 
 impl SideBySide {
@@ -57,19 +57,29 @@ impl SideBySide {
         memory: &mut ProductsMemory<N>,
     ) {
         assert!(vectors.len() <= N, "so many vectors are multiplied together");
-        memory.vectors.clear();
-        memory.vectors.resize(self.pairs, [0; N]);
+        // The place of one that is missing is taken by the first.
+        let mut all: [&[i16]; N] = [&[]; N];
         for (at, vector) in vectors.enumerate() {
             assert_eq!(
                 vector.len().div_ceil(PAIR),
                 self.pairs,
                 "the vectors have the rows' width"
             );
-            for (both, pair) in memory.vectors.iter_mut().zip(vector.chunks(PAIR)) {
-                both[at] = together(pair[0], pair.get(1).copied().unwrap_or(0));
+            if at == 0 {
+                all.fill(vector);
             }
+            all[at] = vector;
         }
-        memory.out.resize(self.rows.div_ceil(GROUP), [[0; GROUP]; N]);
+        memory.vectors.clear();
+        let pairs = all.map(|vector| vector.as_chunks::<PAIR>().0);
+        let whole = pairs.iter().map(|pairs| pairs.len()).min().unwrap_or(0);
+        let pairs = pairs.map(|pairs| &pairs[..whole]);
+        let of_all = |at: usize| pairs.map(|pairs| together(pairs[at][0], pairs[at][1]));
+        memory.vectors.extend((0..whole).map(of_all));
+        memory
+            .vectors
+            .extend((whole..self.pairs).map(|at| all.map(|vector| together(vector[at * PAIR], 0))));
+        memory.out.resize(N * self.stride(), 0);
         Products {
             vectors: &memory.vectors,
             steps: &self.steps,
@@ -78,17 +88,15 @@ impl SideBySide {
         .compute();
     }
 
-    /// The products of the last call with its vector `at`, one a row, in slices that follow each other.
-    pub(crate) fn products<'a, const N: usize>(
-        &self,
-        at: usize,
-        memory: &'a ProductsMemory<N>,
-    ) -> impl Iterator<Item = &'a [i32]> {
-        let rows = self.rows;
-        let group = move |(group, products): (usize, &'a [[i32; GROUP]; N])| {
-            &products[at][..GROUP.min(rows - group * GROUP)]
-        };
-        memory.out.iter().enumerate().map(group)
+    /// The products of the last call with its vector `at`, one a row.
+    pub(crate) fn products<'a, const N: usize>(&self, at: usize, memory: &'a ProductsMemory<N>) -> &'a [i32] {
+        let from = at * self.stride();
+        &memory.out[from..from + self.rows]
+    }
+
+    /// Rows with those that fill the last group.
+    fn stride(&self) -> usize {
+        self.rows.div_ceil(GROUP) * GROUP
     }
 }
 
@@ -101,7 +109,8 @@ fn together(low: i16, high: i16) -> i32 {
 struct Products<'a, const N: usize> {
     vectors: &'a [[i32; N]],
     steps: &'a [i16],
-    out: &'a mut [[[i32; GROUP]; N]],
+    /// `[vectors, groups, rows of the group]`.
+    out: &'a mut [i32],
 }
 
 impl<const N: usize> Products<'_, N> {
@@ -120,17 +129,21 @@ impl<const N: usize> Products<'_, N> {
     }
 
     fn one_by_one(self) {
+        let stride = self.out.len() / N;
         let groups = self.steps.chunks_exact(GROUP * PAIR * self.vectors.len());
-        for (group, out) in groups.zip(self.out) {
-            *out = [[0; GROUP]; N];
+        for (at, group) in groups.enumerate() {
+            let mut sums = [[0; GROUP]; N];
             for (rows, vectors) in group.chunks_exact(GROUP * PAIR).zip(self.vectors) {
-                for (sums, &vector) in out.iter_mut().zip(vectors) {
+                for (sums, &vector) in sums.iter_mut().zip(vectors) {
                     #[expect(clippy::cast_possible_truncation, reason = "the halves are taken apart")]
                     let (low, high) = (i32::from(vector as i16), vector >> 16);
                     for (sum, row) in sums.iter_mut().zip(rows.chunks_exact(PAIR)) {
                         *sum += i32::from(row[0]) * low + i32::from(row[1]) * high;
                     }
                 }
+            }
+            for (out, sums) in self.out.chunks_exact_mut(stride).zip(sums) {
+                out[at * GROUP..(at + 1) * GROUP].copy_from_slice(&sums);
             }
         }
     }
@@ -169,8 +182,9 @@ mod x86 {
         #[inline(always)]
         fn with_simd<S: Simd>(self, _: S) {
             let Self(products, simd) = self;
+            let stride = products.out.len() / N;
             let groups = products.steps.chunks_exact(GROUP * PAIR * products.vectors.len());
-            for (group, out) in groups.zip(products.out) {
+            for (group_at, group) in groups.enumerate() {
                 for part in 0..GROUP / (SUMS * ROWS) {
                     let from = part * SUMS * ROWS;
                     let mut sums = [[simd.avx._mm256_setzero_si256(); SUMS]; N];
@@ -188,7 +202,8 @@ mod x86 {
                             }
                         }
                     }
-                    for (out, sums) in out.iter_mut().zip(sums) {
+                    let from = group_at * GROUP + from;
+                    for (out, sums) in products.out.chunks_exact_mut(stride).zip(sums) {
                         for (out, sum) in out[from..].chunks_exact_mut(ROWS).zip(sums) {
                             out.copy_from_slice(&cast::<_, [i32; ROWS]>(sum));
                         }
@@ -206,8 +221,9 @@ mod x86 {
         #[inline(always)]
         fn with_simd<S: Simd>(self, _: S) {
             let Self(products, simd) = self;
+            let stride = products.out.len() / N;
             let groups = products.steps.chunks_exact(GROUP * PAIR * products.vectors.len());
-            for (group, out) in groups.zip(products.out) {
+            for (group_at, group) in groups.enumerate() {
                 let mut sums = [[simd.avx512f._mm512_setzero_si512(); SUMS]; N];
                 for (rows, vectors) in group.chunks_exact(GROUP * PAIR).zip(products.vectors) {
                     let rows: [_; SUMS] = std::array::from_fn(|at| {
@@ -222,8 +238,8 @@ mod x86 {
                         }
                     }
                 }
-                for (out, sums) in out.iter_mut().zip(sums) {
-                    for (out, sum) in out.chunks_exact_mut(WIDE_ROWS).zip(sums) {
+                for (out, sums) in products.out.chunks_exact_mut(stride).zip(sums) {
+                    for (out, sum) in out[group_at * GROUP..].chunks_exact_mut(WIDE_ROWS).zip(sums) {
                         out.copy_from_slice(&cast::<_, [i32; WIDE_ROWS]>(sum));
                     }
                 }
@@ -251,11 +267,10 @@ mod x86 {
                 pairs.map(|(&r, &v)| i32::from(r) * i32::from(v)).sum()
             };
             let plain: Vec<i32> = steps.chunks_exact(width).map(product).collect();
-            let products: Vec<&[i32]> = placed.products(at, &memory).collect();
-            assert_eq!(products.concat(), plain);
+            assert_eq!(placed.products(at, &memory), plain);
         }
         let with = |compute: &dyn Fn(Products<'_, 4>)| {
-            let mut out = vec![[[1; GROUP]; 4]; 3];
+            let mut out = vec![1; 4 * 3 * GROUP];
             compute(Products {
                 vectors: &memory.vectors,
                 steps: &placed.steps,

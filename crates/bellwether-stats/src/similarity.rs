@@ -13,7 +13,7 @@ const LANES: usize = 16;
 pub fn normalise(rows: &mut [f32], dim: usize) {
     for row in rows.chunks_exact_mut(dim) {
         pulp::Arch::new().dispatch(|| {
-            let factor = 1.0 / squared_length(row).sqrt().max(1e-9);
+            let factor = factor(row);
             for x in row {
                 #[expect(
                     clippy::cast_possible_truncation,
@@ -25,6 +25,20 @@ pub fn normalise(rows: &mut [f32], dim: usize) {
             }
         });
     }
+}
+
+/// By what a vector is scaled to unit length.
+pub(crate) fn per_length(vector: &[f32]) -> f64 {
+    pulp::Arch::new().dispatch(|| factor(vector))
+}
+
+#[expect(
+    clippy::inline_always,
+    reason = "what is not inlined is not compiled for the registers"
+)]
+#[inline(always)]
+fn factor(row: &[f32]) -> f64 {
+    1.0 / squared_length(row).sqrt().max(1e-9)
 }
 
 /// In double precision: the rows of an encoder are not bounded.
@@ -59,16 +73,18 @@ pub fn pairwise_cosines(unit_rows: &[f32], dim: usize) -> Vec<f32> {
 /// Inner product of two vectors of one length, in lanes of a fixed number and order: fast, and the same on every machine.
 #[must_use]
 pub fn inner_product(a: &[f32], b: &[f32]) -> f32 {
-    let mut lanes = [0.0_f32; LANES];
-    let (a_chunks, b_chunks) = (a.chunks_exact(LANES), b.chunks_exact(LANES));
-    let rest = a_chunks.remainder().iter().zip(b_chunks.remainder());
-    let rest: f32 = rest.map(|(x, y)| x * y).sum();
-    for (x, y) in a_chunks.zip(b_chunks) {
-        for (lane, (x, y)) in lanes.iter_mut().zip(x.iter().zip(y)) {
-            *lane += x * y;
+    pulp::Arch::new().dispatch(|| {
+        let mut lanes = [0.0_f32; LANES];
+        let (a_chunks, b_chunks) = (a.chunks_exact(LANES), b.chunks_exact(LANES));
+        let rest = a_chunks.remainder().iter().zip(b_chunks.remainder());
+        let rest: f32 = rest.map(|(x, y)| x * y).sum();
+        for (x, y) in a_chunks.zip(b_chunks) {
+            for (lane, (x, y)) in lanes.iter_mut().zip(x.iter().zip(y)) {
+                *lane += x * y;
+            }
         }
-    }
-    lanes.iter().sum::<f32>() + rest
+        lanes.iter().sum::<f32>() + rest
+    })
 }
 
 #[cfg(test)]

@@ -59,9 +59,8 @@ impl PrincipalSpace {
         self.directions.multiply(steps, memory);
         for (at, vector) in vectors.iter().enumerate() {
             let scale = vector.scale * self.scale;
-            for products in self.directions.products(at, memory) {
-                out.extend(products.iter().map(|&product| product as f32 * scale));
-            }
+            let products = self.directions.products(at, memory);
+            out.extend(products.iter().map(|&product| product as f32 * scale));
         }
     }
 

@@ -50,7 +50,7 @@ pub(crate) struct LabelRecord {
     pub(crate) labelled_ms: i64,
     pub(crate) p_novelty: f64,
     /// Stratum of confidence, for the correction of selective labelling.
-    pub(crate) stratum: Option<usize>,
+    pub(crate) stratum: Option<u8>,
     /// Slices of its observation.
     pub(crate) slices: SliceSet,
     /// The version of the model that predicted.

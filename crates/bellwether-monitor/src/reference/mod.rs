@@ -17,7 +17,9 @@ pub use manifest::{
     FORMAT_VERSION, ReferenceManifest, ReferenceQuality, ReferenceRows, ReferenceSlice, Score, SelfPlay,
     SliceStatistic,
 };
-pub(crate) use movement::Movement;
+#[cfg(test)]
+pub(crate) use movement::ClassedRows;
+pub(crate) use movement::{Direction, DirectionMemory, Movement};
 pub(crate) use season::Season;
 pub use task::TaskReference;
 pub(crate) use task::{BULK_P, WARNING_MARGIN_SE, distinct, far_statistic};

@@ -1,6 +1,6 @@
 //! One task's share of the reference: scales, means, residuals and the bounds of its detectors.
 
-use super::movement::Movement;
+use super::movement::{ClassedRows, Movement};
 use super::season::Season;
 use super::text_form::TextForm;
 use super::{NEIGHBOURS, ReferenceError, ReferenceRows};
@@ -201,7 +201,7 @@ impl TaskReference {
             None
         };
         let nearest = NearestSimilarity::new(&distinct_rows(vectors, dim), dim, NEIGHBOURS);
-        let movement = Movement::new(nearest.space(), &means.means, &means.residuals, dim, config);
+        let movement = Movement::new(&nearest, &means.rows(vectors, &class, dim), config);
         let doubt_bet = |_: &ConformalScale| {
             let n = confidence.len();
             ShiftBet::new(n, WARNING_MARGIN_SE / (n as f64).sqrt())
@@ -324,16 +324,35 @@ impl Scales {
     }
 }
 
-struct ClassMeans {
-    means: Vec<f32>,
-    residuals: Vec<f32>,
+/// Means of the predicted classes, each leaning on the mean of all.
+pub(super) struct ClassMeans {
+    /// `[classes, dim]`.
+    pub(super) means: Vec<f32>,
+    /// Of every row from the mean of its class without it, `[n, dim]`.
+    pub(super) residuals: Vec<f32>,
     residual_variance: f64,
     counts: Vec<f64>,
 }
 
 impl ClassMeans {
+    /// The rows that they were made of.
+    fn rows<'a>(&'a self, vectors: &'a [f32], class: &'a [usize], dim: usize) -> ClassedRows<'a> {
+        ClassedRows {
+            vectors,
+            dim,
+            class,
+            classes: self.counts.len(),
+            residuals: &self.residuals,
+        }
+    }
+
+    /// How much further a row of the class would lie from its mean if that did not hold the row itself: so do the stream's.
+    pub(super) fn stretch(&self, class: usize) -> f32 {
+        stretch(self.counts[class])
+    }
+
     #[expect(clippy::cast_possible_truncation, reason = "means of unit vectors fit f32")]
-    fn new(vectors: &[f32], class: &[usize], classes: usize, dim: usize) -> Self {
+    pub(super) fn new(vectors: &[f32], class: &[usize], classes: usize, dim: usize) -> Self {
         let n = class.len() as f64;
         let mut total = vec![0.0_f64; dim];
         let mut sums = vec![0.0_f64; classes * dim];
@@ -353,11 +372,9 @@ impl ClassMeans {
                 ((s + CLASS_PRIOR * total[j] / n) / (counts[c] + CLASS_PRIOR)) as f32
             })
             .collect();
-        // Without the row itself its class mean would lie further away: so do the stream's rows.
         let mut residuals = Vec::with_capacity(vectors.len());
         for (row, &c) in vectors.chunks_exact(dim).zip(class) {
-            let weight = counts[c] + CLASS_PRIOR;
-            let stretch = (weight / (weight - 1.0)) as f32;
+            let stretch = stretch(counts[c]);
             let mean = &means[c * dim..(c + 1) * dim];
             residuals.extend(row.iter().zip(mean).map(|(x, m)| (x - m) * stretch));
         }
@@ -373,6 +390,12 @@ impl ClassMeans {
             counts,
         }
     }
+}
+
+#[expect(clippy::cast_possible_truncation, reason = "a factor just above one")]
+fn stretch(rows: f64) -> f32 {
+    let weight = rows + CLASS_PRIOR;
+    (weight / (weight - 1.0)) as f32
 }
 
 fn class_loss_bounds(class: &[usize], loss: &[f64], classes: usize, tolerance: f64) -> Vec<f64> {
@@ -400,7 +423,7 @@ fn loss_warning_of(scale: Option<&ConformalScale>, confidence: &[f64], loss: &[f
     if scale.is_none() {
         return Vec::new();
     }
-    let of = |wanted: usize| {
+    let of = |wanted: u8| {
         let rows = confidence.iter().zip(loss);
         let own = rows.filter(|&(&c, _)| stratum(scale, c) == Some(wanted));
         upper_mean(&own.map(|(_, &l)| l).collect::<Vec<_>>(), WARNING_MARGIN_SE)
