@@ -81,6 +81,12 @@ impl PayloadDecoder {
         }
     }
 
+    /// Whether [`prepare`](Self::prepare) has anything to do.
+    #[must_use]
+    pub fn has_registry(&self) -> bool {
+        self.registry.is_some()
+    }
+
     /// To be called before a batch is decoded, with all its records: fetches the schemas that they name.
     ///
     /// # Errors
