@@ -19,7 +19,7 @@ pub enum Format {
     Confluent,
     /// KServe's inference logger; only observations.
     Kserve,
-    /// `SageMaker`'s ground truth; only labels.
+    /// SageMaker's ground truth; only labels.
     Sagemaker,
 }
 

@@ -50,7 +50,7 @@ pub(crate) struct KserveDecoder {
 /// Where the columns are when the configuration does not say: tensors and fields of the columns' names.
 #[must_use]
 pub fn default_fields() -> ObservationFields {
-    let field = |text: &str| text.parse::<Sources>().expect("these are sources");
+    let field = Sources::of;
     ObservationFields {
         task: field("response.task | event.inferenceservicename | model.name"),
         event_id: field("event.id"),

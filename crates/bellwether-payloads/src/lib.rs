@@ -1,7 +1,7 @@
 //! The payloads of Kafka records: which format a record has, and how it becomes observations and labels.
 //!
 //! Owns every format beside the contract's JSON and Arrow (which are those of `bellwether-events`): the product's own Protobuf, Avro,
-//! Protobuf and JSON by a schema registry, KServe's inference logger, `SageMaker`'s ground truth, and the mapping of foreign fields to
+//! Protobuf and JSON by a schema registry, KServe's inference logger, SageMaker's ground truth, and the mapping of foreign fields to
 //! the contract's columns. Does not know Kafka: it is handed a [`Record`]. All formats end in the same checks.
 //!
 //! Start from [`PayloadDecoder`]. Decoding is synchronous and touches no network: schemas are fetched in

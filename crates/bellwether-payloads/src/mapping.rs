@@ -67,7 +67,7 @@ pub struct LabelFields {
 impl Default for ObservationFields {
     /// The contract's own names.
     fn default() -> Self {
-        let field = |name: &str| name.parse::<Sources>().expect("the contract's names are paths");
+        let field = Sources::of;
         Self {
             task: field("task"),
             event_id: field("event_id"),
@@ -89,7 +89,7 @@ impl Default for ObservationFields {
 impl Default for LabelFields {
     /// The contract's own names.
     fn default() -> Self {
-        let field = |name: &str| name.parse::<Sources>().expect("the contract's names are paths");
+        let field = Sources::of;
         Self {
             event_id: field("event_id"),
             timestamp: field("timestamp"),
@@ -161,17 +161,14 @@ impl ObservationFields {
             vector::read("embedding", &value, Some(schema.dim()), embedding)
                 .map_err(|fault| at(sources, fault))?;
         }
-        let width = match &self.probabilities {
-            Some(sources) => {
-                let value = sources.resolve(context);
-                read_probabilities(schema, task_id, value.as_deref(), probabilities)
-                    .map_err(|fault| at(sources, fault))?
-            }
-            None => {
-                probabilities.clear();
-                None
-            }
-        };
+        probabilities.clear();
+        let mut width = None;
+        if let Some(sources) = &self.probabilities
+            && let Some(value) = sources.resolve(context)
+        {
+            width = read_probabilities(schema, task_id, &value, probabilities)
+                .map_err(|fault| at(sources, fault))?;
+        }
         let prediction = match &self.prediction {
             Some(sources) => self
                 .prediction(schema, task_id, optional(&self.prediction))
@@ -341,11 +338,9 @@ fn likeliest(schema: &ModelSchema, task: Option<TaskId>, probabilities: &[f32]) 
 fn read_probabilities(
     schema: &ModelSchema,
     task: Option<TaskId>,
-    value: Option<&Value>,
+    value: &Value,
     out: &mut Vec<f32>,
 ) -> Result<Option<usize>, Fault> {
-    out.clear();
-    let Some(value) = value else { return Ok(None) };
     if let Value::Map(entries) = value
         && value.get("data").is_none()
     {
@@ -406,10 +401,10 @@ fn required<'a>(field: &str, sources: &'a Sources, context: Context<'a>) -> Resu
 }
 
 /// The fault, with the place of the field in the record.
-fn at(sources: &Sources, fault: Fault) -> Fault {
+fn at(sources: &Sources, Fault { reason, detail }: Fault) -> Fault {
     Fault::new(
-        fault.reason,
-        format!("{}; it is looked for at {}", fault.detail, place(sources)),
+        reason,
+        format!("{detail}; it is looked for at {}", place(sources)),
     )
 }
 

@@ -225,7 +225,7 @@ mod tests {
 
     /// The same message by hand-written fields, independent of the schema's text.
     #[derive(Clone, PartialEq, prost::Message)]
-    struct Event {
+    struct Sent {
         #[prost(string, tag = "1")]
         event_id: String,
         #[prost(message, optional, tag = "2")]
@@ -258,8 +258,8 @@ mod tests {
         value: String,
     }
 
-    fn event() -> Event {
-        Event {
+    fn event() -> Sent {
+        Sent {
             event_id: "e1".to_owned(),
             timestamp: Some(Time {
                 seconds: 1_773_500_400,

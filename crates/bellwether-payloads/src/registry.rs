@@ -6,7 +6,7 @@ use crate::avro::AvroSchema;
 use crate::protobuf::ProtobufSchema;
 use bellwether_events::{Fault, RejectReason};
 pub use http::{Credentials, HttpRegistry, HttpRegistryConfig, RegistryError};
-use std::collections::{HashMap, VecDeque};
+use std::collections::{BTreeMap, HashMap, VecDeque};
 use std::fmt;
 
 /// Most schemas that are kept from batch to batch; the oldest go first.
@@ -58,7 +58,7 @@ pub trait SchemaSource: Send + Sync + fmt::Debug {
 }
 
 /// Schemas in memory.
-impl SchemaSource for HashMap<u32, WriterSchema> {
+impl SchemaSource for BTreeMap<u32, WriterSchema> {
     fn fetch(&self, id: u32) -> Result<WriterSchema, SourceError> {
         self.get(&id).cloned().ok_or(SourceError::Unknown(id))
     }
@@ -253,7 +253,7 @@ mod tests {
             text: "{".to_owned(),
             references: Vec::new(),
         };
-        let mut registry = Registry::new(Box::new(HashMap::from([(1, schema)])));
+        let mut registry = Registry::new(Box::new(BTreeMap::from([(1, schema)])));
         registry.prepare(1).expect("an answer");
         let fault = registry.schema(1).expect_err("no schema");
         assert!(

@@ -1,4 +1,4 @@
-//! Ground truth as `SageMaker` takes it: labels beside the identifier of the event that they belong to.
+//! Ground truth as SageMaker takes it: labels beside the identifier of the event that they belong to.
 
 use crate::mapping::LabelFields;
 use crate::scalar::TimeUnit;
@@ -10,7 +10,7 @@ use bellwether_events::{Fault, LabelRow, RejectReason};
 /// Where the columns of a label are. The format has no time of its own, so that of the record is taken where none was added.
 #[must_use]
 pub fn fields() -> LabelFields {
-    let field = |text: &str| text.parse::<Sources>().expect("these are sources");
+    let field = Sources::of;
     LabelFields {
         event_id: field("eventMetadata.inferenceId | eventMetadata.eventId"),
         timestamp: field("eventMetadata.eventTime | eventTime | kafka:timestamp"),

@@ -66,18 +66,19 @@ pub(crate) fn label(value: &Value) -> Result<Cow<'_, str>, Fault> {
 pub(crate) fn timestamp_ms(value: &Value, unit: TimeUnit) -> Result<i64, Fault> {
     const EXPECTED: &str = "RFC 3339 with an offset (2026-03-14T15:00:00Z) or a number since the epoch";
     match value {
-        Value::Text(text) => time_ms(text)
-            .or_else(|| Some(whole(text.trim().parse().ok()?, unit)))
-            .ok_or_else(|| wrong("timestamp", EXPECTED, "a string that is neither")),
-        Value::Int(number) => Ok(whole(*number, unit)),
-        Value::Float(number) if unit == TimeUnit::Seconds => {
-            #[expect(
-                clippy::cast_possible_truncation,
-                reason = "out of range saturates, and is refused"
-            )]
-            let ms = (number * 1000.0).floor() as i64;
-            Ok(ms)
+        Value::Text(text) => {
+            let number = || text.trim().parse().ok().map(|number| whole(number, unit));
+            let fraction = || {
+                let seconds: f64 = text.trim().parse().ok()?;
+                (unit == TimeUnit::Seconds && seconds.is_finite()).then(|| from_seconds(seconds))
+            };
+            time_ms(text)
+                .or_else(number)
+                .or_else(fraction)
+                .ok_or_else(|| wrong("timestamp", EXPECTED, "a string that is neither"))
         }
+        Value::Int(number) => Ok(whole(*number, unit)),
+        Value::Float(number) if unit == TimeUnit::Seconds && number.is_finite() => Ok(from_seconds(*number)),
         Value::Float(number) if number.fract() == 0.0 => {
             #[expect(
                 clippy::cast_possible_truncation,
@@ -89,6 +90,15 @@ pub(crate) fn timestamp_ms(value: &Value, unit: TimeUnit) -> Result<i64, Fault> 
         Value::Float(_) => Err(wrong("timestamp", EXPECTED, "a fraction")),
         other => Err(wrong("timestamp", EXPECTED, other.kind())),
     }
+}
+
+fn from_seconds(seconds: f64) -> i64 {
+    #[expect(
+        clippy::cast_possible_truncation,
+        reason = "out of range saturates, and is refused"
+    )]
+    let ms = (seconds * 1000.0).floor() as i64;
+    ms
 }
 
 /// What does not fit is far outside the range that is checked later.

@@ -126,10 +126,9 @@ pub(crate) struct Context<'a> {
 }
 
 impl Sources {
-    /// One source.
-    #[must_use]
-    pub fn one(source: Source) -> Self {
-        Self(vec![source])
+    /// The places that this crate itself writes, which are known to be some.
+    pub(crate) fn of(text: &'static str) -> Self {
+        text.parse().expect("the places of a format are sources")
     }
 
     /// The first value that is there and not null.
