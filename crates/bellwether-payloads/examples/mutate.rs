@@ -1,6 +1,7 @@
 //! Decodes mutated records of every format and counts what became of them.
 //!
-//! `cargo run --example mutate -- EXECUTIONS SEED`: deterministic by its seed, ends with an error at the first panic.
+//! `cargo run --example mutate -- EXECUTIONS SEED`: deterministic by its seed, ends with an error at the first panic. (The Arrow
+//! crate's own panics are caught where they happen, and count as refusals.)
 
 #[path = "../tests/corpus/mod.rs"]
 mod corpus;
@@ -9,7 +10,8 @@ use bellwether_payloads::{Format, PayloadDecoder};
 use corpus::{Seed, calls, decode, decoder, labels, observations};
 use rand::{Rng, SeedableRng};
 use rand_chacha::ChaCha8Rng;
-use std::io::Write;
+use std::io::{Error, Write};
+use std::panic::{AssertUnwindSafe, catch_unwind};
 
 /// Bytes at which formats change their minds.
 const TELLING: [u8; 12] = [0, 1, 2, 0x7F, 0x80, 0xFE, 0xFF, b'"', b'[', b'{', b'}', b'-'];
@@ -34,8 +36,9 @@ fn main() -> std::io::Result<()> {
     ];
     let mut decoders: Vec<(Format, PayloadDecoder)> =
         formats.map(|format| (format, decoder(format, format))).into();
+    std::panic::set_hook(Box::new(|_| {}));
     let (mut taken, mut refused, mut waiting) = (0_u64, 0_u64, 0_u64);
-    for _ in 0..executions {
+    for execution in 0..executions {
         let chosen = &corpus[rng.random_range(0..corpus.len())];
         let mutated = mutate(chosen, &corpus, &mut rng);
         // Mostly in the format that it was, sometimes in another.
@@ -46,7 +49,12 @@ fn main() -> std::io::Result<()> {
         };
         let of_format = decoders.iter_mut().find(|(known, _)| *known == format);
         let Some((_, decoder)) = of_format else { continue };
-        let (batch, rows, outcomes) = decode(decoder, &mutated);
+        let done = catch_unwind(AssertUnwindSafe(|| decode(decoder, &mutated)));
+        let (batch, rows, outcomes) = done.map_err(|_| {
+            Error::other(format!(
+                "execution {execution} of seed {seed} panicked: {mutated:?}"
+            ))
+        })?;
         taken += (batch.len() + rows.len()) as u64;
         for outcome in outcomes {
             refused += (outcome.rejects.len() + outcome.given_back.len()) as u64;

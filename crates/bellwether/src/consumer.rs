@@ -85,6 +85,7 @@ impl KafkaSource {
             Ok(decoded) => decoded,
             Err(error) => {
                 tracing::warn!(%error, records = batch.messages.len(), "Records wait for their schema; trying again");
+                self.metrics.schema_fetches_failed += 1;
                 self.undecoded = Some(batch);
                 self.publish(pipeline, now);
                 return Ok(TurnReport {
@@ -263,6 +264,7 @@ impl KafkaSource {
         self.published = Some(now);
         let wall = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
         self.metrics.last_poll_ms = i64::try_from(wall.as_millis()).ok();
+        self.metrics.waiting = self.decoder.waiting();
         self.metrics.lag = self
             .consumer
             .lag()

@@ -70,6 +70,12 @@ impl WireDecoder {
         Ok(self.decode_prepared(schema, batch, &headers))
     }
 
+    /// Records that wait for another, and their bytes.
+    pub(crate) fn waiting(&self) -> (u64, u64) {
+        let (records, bytes) = self.payloads.waiting();
+        (records as u64, bytes as u64)
+    }
+
     /// What waits of partitions that went is read again by who has them now.
     fn forget_revoked(&mut self, batch: &Batch) {
         for event in &batch.events {

@@ -161,3 +161,27 @@ fn an_address_that_is_none_and_a_mapping_without_use_are_refused() {
         ]
     );
 }
+
+#[test]
+fn the_documented_examples_are_accepted() {
+    let text = include_str!("../../../../../docs/PAYLOADS.md");
+    let examples: Vec<&str> = text
+        .split("```toml\n")
+        .skip(1)
+        .filter_map(|rest| rest.split("```").next())
+        .collect();
+    assert!(examples.len() >= 4, "{examples:?}");
+    for example in examples {
+        let problems = match Config::parse(example, Path::new("")) {
+            Ok(_) => Vec::new(),
+            Err(problems) => problems,
+        };
+        // The secret of the example is not in the environment of a test.
+        let others: Vec<String> = problems
+            .iter()
+            .map(ToString::to_string)
+            .filter(|problem| !problem.contains("REGISTRY_PASSWORD is not set"))
+            .collect();
+        assert_eq!(others, Vec::<String>::new(), "{example}");
+    }
+}
