@@ -213,3 +213,54 @@ impl BatchBuilder {
         }
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::position::TopicKind;
+
+    #[test]
+    fn a_later_batch_takes_along_what_was_revoked() {
+        let partition = |partition| TopicPartition {
+            kind: TopicKind::Observations,
+            partition,
+        };
+        let batch = |messages: &[(i32, i64)], events| Batch {
+            messages: messages
+                .iter()
+                .map(|(of, offset)| RawMessage::new(partition(*of), *offset, Bytes::new()))
+                .collect(),
+            events,
+            size_bytes: 1,
+        };
+        let mut first = batch(&[(0, 1), (1, 1), (0, 2)], Vec::new());
+        let revoked = PartitionEvent::Revoked(vec![partition(0)]);
+        first.append(batch(&[(0, 1), (2, 5)], vec![revoked.clone()]));
+        let left: Vec<(i32, i64)> = first
+            .messages
+            .iter()
+            .map(|message| (message.partition.partition, message.offset))
+            .collect();
+        assert_eq!(
+            left,
+            [(1, 1), (0, 1), (2, 5)],
+            "partition 0 came back and is read anew"
+        );
+        assert_eq!((first.events, first.size_bytes), (vec![revoked], 2));
+    }
+
+    #[test]
+    fn headers_of_a_message_are_found_by_name() {
+        let message = RawMessage::new(
+            TopicPartition {
+                kind: TopicKind::Labels,
+                partition: 0,
+            },
+            0,
+            Bytes::new(),
+        )
+        .with_headers([("ce_id", &b"1"[..]), ("Content-Type", b"application/json")]);
+        assert_eq!(message.content_type(), Some("application/json"));
+        assert_eq!(message.headers().next(), Some(("ce_id", &b"1"[..])));
+    }
+}

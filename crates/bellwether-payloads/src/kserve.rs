@@ -112,9 +112,10 @@ impl KserveDecoder {
         let outcome = other.with(|other_record| {
             // It was read when it came, so this succeeds again.
             let other_event = Event::read(other_record)?;
-            let (request, response) = match event.half {
-                Half::Response => (&other_event, &event),
-                Half::Request => (&event, &other_event),
+            // Whichever came first, headers, key and time are those of the response's record.
+            let (request, response, record) = match event.half {
+                Half::Response => (&other_event, &event, record),
+                Half::Request => (&event, &other_event, other_record),
             };
             let instances = body::instances(&request.body, &response.body)?;
             let of = instances.len();

@@ -85,29 +85,33 @@ impl Pairs {
         given_back: &mut Vec<GivenBack>,
     ) -> Met {
         let call = event.call();
+        // A clock that is far ahead must neither age all the others nor outlive them: no event is later than its record.
+        let time_ms = record
+            .timestamp_ms
+            .map_or(event.time_ms, |ms| event.time_ms.min(ms));
         let met = match self.remove(&call) {
             Some(other) if other.half != event.half => Met::Other(other.record),
             _ => {
-                self.keep(call, event, record);
+                self.keep(call, event.half, time_ms, record);
                 Met::Waits
             }
         };
-        self.newest_ms = self.newest_ms.max(event.time_ms);
+        self.newest_ms = self.newest_ms.max(time_ms);
         self.evict(given_back);
         met
     }
 
-    fn keep(&mut self, call: String, event: &Event, record: &Record<'_>) {
+    fn keep(&mut self, call: String, half: Half, time_ms: i64, record: &Record<'_>) {
         let record = OwnedRecord::from(record);
         let bytes = record.size_bytes() + 2 * call.len() + ENTRY_BYTES;
-        let place = (event.time_ms, self.arrivals);
+        let place = (time_ms, self.arrivals);
         self.arrivals += 1;
         self.bytes += bytes;
         self.order.insert(place, call.clone());
         self.waiting.insert(
             call,
             Waiting {
-                half: event.half,
+                half,
                 record,
                 place,
                 bytes,

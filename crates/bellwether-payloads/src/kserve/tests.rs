@@ -105,7 +105,7 @@ fn run_with(decoder: &mut KserveDecoder, stream: &[Sent]) -> Run {
             },
             key: None,
             headers: &headers,
-            timestamp_ms: Some(1_773_500_400_000),
+            timestamp_ms: Some(1_773_500_700_000),
             payload: &event.payload,
         };
         let mut scratch = Scratch::default();
@@ -323,6 +323,38 @@ fn halves_that_wait_too_long_are_given_back_oldest_first() {
     let (back, waiting) = run_of(small, &[request("a", 3)]);
     assert!(back[0].contains("max_bytes (1)"), "{back:?}");
     assert_eq!(waiting, 0);
+}
+
+#[test]
+fn a_clock_far_ahead_sends_nobody_away() {
+    let [request, response] = v1_call("e1");
+    let mut ahead = sent("ahead", "request", 0, &json!({"instances": ["x"]}));
+    ahead.headers[4].1 = "2099-01-01T00:00:00Z".to_owned();
+    let long = PairLimits {
+        max_age_ms: 600_000,
+        ..limits()
+    };
+    let mut decoder = KserveDecoder::new(default_fields(), long);
+    let run = run_with(&mut decoder, &[request, ahead, response]);
+    assert_eq!((run.batch.len(), run.given_back.len(), run.waiting.0), (1, 0, 1));
+}
+
+#[test]
+fn headers_and_keys_are_the_responses_whichever_came_first() {
+    let mut fields = default_fields();
+    fields.model_version = Some("header:model".parse().expect("a source"));
+    let [mut request, mut response] = v1_call("e1");
+    request
+        .headers
+        .push(("model".to_owned(), "of the request".to_owned()));
+    response
+        .headers
+        .push(("model".to_owned(), "of the response".to_owned()));
+    for stream in [[&request, &response], [&response, &request]] {
+        let mut decoder = KserveDecoder::new(fields.clone(), limits());
+        let run = run_with(&mut decoder, &stream.map(Clone::clone));
+        assert_eq!(&*run.batch.model_versions()[0], "of the response");
+    }
 }
 
 #[test]

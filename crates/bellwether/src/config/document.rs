@@ -281,6 +281,13 @@ impl Document {
     /// A table of free keys, each with a string.
     pub(crate) fn texts(&mut self, table: &str) -> BTreeMap<String, String> {
         self.free_tables.insert(table.to_owned());
+        if self.values.contains_key(table) {
+            self.problem(
+                table,
+                "a table is needed, not a value".to_owned(),
+                &format!("write [{table}] and a key for each name"),
+            );
+        }
         let prefix = format!("{table}.");
         let keys: Vec<String> = self
             .values

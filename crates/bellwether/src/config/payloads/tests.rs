@@ -163,6 +163,16 @@ fn an_address_that_is_none_and_a_mapping_without_use_are_refused() {
 }
 
 #[test]
+fn attributes_one_by_one_are_a_table() {
+    assert_eq!(
+        problems("[payloads.observations]\nattributes = \"meta.tags\""),
+        [
+            "line 2: payloads.observations.attributes: a table is needed, not a value; write [payloads.observations.attributes] and a key for each name"
+        ]
+    );
+}
+
+#[test]
 fn the_documented_examples_are_accepted() {
     let text = include_str!("../../../../../docs/PAYLOADS.md");
     let examples: Vec<&str> = text
