@@ -104,4 +104,11 @@ fn each_library_of_the_edge_has_one_home() {
     assert_eq!(users(&dependencies, "parquet"), ["bellwether-store", "xtask"]);
     assert_eq!(users(&dependencies, "axum"), ["bellwether-api"]);
     assert_eq!(users(&dependencies, "candle"), ["bellwether-encoder"]);
+    for library in ["apache-avro", "prost", "protox", "ureq"] {
+        assert_eq!(
+            users(&dependencies, library),
+            ["bellwether-payloads"],
+            "{library}"
+        );
+    }
 }

@@ -99,6 +99,12 @@ pub struct PipelineMetrics {
     pub dead_letters_published: u64,
     /// Refused records that the dead-letter topic did not take.
     pub dead_letters_failed: u64,
+    /// Times that a batch had to wait because a schema of its records could not be fetched.
+    pub schema_fetches_failed: u64,
+    /// Halves of calls that wait for their other half.
+    pub waiting_records: u64,
+    /// What they take in memory, in bytes.
+    pub waiting_bytes: u64,
     /// One entry per assigned partition; empty without a consumer.
     pub lag: Vec<PartitionLag>,
     /// Sizes of the batches so far.

@@ -8,8 +8,9 @@ mod ipc;
 mod tests;
 
 use crate::batch::{LabelRow, ObservationBatchBuilder};
-use crate::check::{self, RawPrediction, RawProbabilities, RawRow, listed};
+use crate::check::{self, listed};
 use crate::floats::Floats;
+use crate::raw::{RawPrediction, RawProbabilities, RawRow};
 use crate::reject::{Fault, Reject, RejectReason};
 use crate::schema::ModelSchema;
 use arrow::array::RecordBatch;

@@ -1,8 +1,8 @@
 //! What makes a row usable: one order of checks and one set of sentences for all wire formats.
 
-use crate::attributes::Attribute;
 use crate::batch::{ObservationBatchBuilder, ObservationRow, Prediction};
 use crate::floats::Floats;
+use crate::raw::{RawPrediction, RawProbabilities, RawRow};
 use crate::reject::{Fault, RejectReason};
 use crate::schema::{ModelSchema, TaskId, TaskKind};
 
@@ -17,33 +17,6 @@ const MAX_NAMES: usize = 8;
 
 /// Characters of a foreign name that are repeated in a sentence.
 const MAX_NAME_CHARS: usize = 64;
-
-/// One observation as read, before anything is known about it. `None` stands for absent and null alike.
-#[derive(Debug)]
-pub(crate) struct RawRow<'a> {
-    pub(crate) event_id: Option<&'a str>,
-    pub(crate) task: Option<&'a str>,
-    pub(crate) timestamp_ms: Option<i64>,
-    pub(crate) text: Option<&'a str>,
-    pub(crate) prediction: Option<RawPrediction<'a>>,
-    pub(crate) probabilities: RawProbabilities<'a>,
-    pub(crate) embedding: Option<Floats<'a>>,
-    pub(crate) attributes: &'a [Attribute<'a>],
-    pub(crate) model_version: Option<&'a str>,
-}
-
-#[derive(Debug, Clone, Copy)]
-pub(crate) enum RawPrediction<'a> {
-    Text(&'a str),
-    Number(f64),
-}
-
-/// Probabilities as read, row by row; `width` is the length of the rows when they came as arrays of their own.
-#[derive(Debug, Clone, Copy)]
-pub(crate) struct RawProbabilities<'a> {
-    pub(crate) values: &'a [f32],
-    pub(crate) width: Option<usize>,
-}
 
 /// Checks a row and adds it to the batch; nothing is added when it is refused.
 pub(crate) fn push(

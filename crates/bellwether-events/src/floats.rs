@@ -5,9 +5,12 @@ use half::slice::HalfFloatSliceExt;
 
 /// Floats of one row, borrowed from the input.
 #[derive(Debug, Clone, Copy)]
-pub(crate) enum Floats<'a> {
+pub enum Floats<'a> {
+    /// Half precision.
     F16(&'a [f16]),
+    /// Single precision.
     F32(&'a [f32]),
+    /// Double precision.
     F64(&'a [f64]),
     /// This many components, at least one of them null: no number to use.
     WithNull(usize),

@@ -9,8 +9,9 @@ mod value;
 mod tests;
 
 use crate::batch::{LabelRow, ObservationBatchBuilder};
-use crate::check::{self, RawPrediction, RawRow, missing};
+use crate::check::{self, missing};
 use crate::floats::Floats;
+use crate::raw::{self, RawPrediction, RawRow};
 use crate::reject::{Fault, Reject, RejectReason};
 use crate::schema::ModelSchema;
 use record::{Arrays, Record, for_each_record};
@@ -189,14 +190,13 @@ fn timestamp(value: &Scalar<'_>) -> Result<Option<i64>, Fault> {
     match value {
         Scalar::Null => Ok(None),
         Scalar::Text(text) => {
-            let time: jiff::Timestamp = text.parse().map_err(|_| {
+            let time = raw::time_ms(text).ok_or_else(|| {
                 Fault::new(
                     RejectReason::InvalidField,
                     format!("`timestamp` must be {EXPECTED}, found a string that is neither"),
                 )
             })?;
-            let ms = time.as_nanosecond().div_euclid(1_000_000);
-            Ok(Some(i64::try_from(ms).unwrap_or(i64::MAX)))
+            Ok(Some(time))
         }
         // What does not fit is far outside the range that is checked later.
         Scalar::Integer(ms) => Ok(Some(i64::try_from(*ms).unwrap_or(i64::MAX))),

@@ -4,7 +4,7 @@
 //! Arrow into batches. Does not know Kafka, Parquet, the reference or any statistics.
 //!
 //! Start from [`ObservationBatch`]. [`JsonDecoder`] fills its builder from JSON, [`arrow::decode_observations`] and
-//! [`arrow::decode_ipc_observations`] from Arrow; all apply the same checks in the same order and say what is wrong in the same
+//! [`arrow::decode_ipc_observations`] from Arrow, and a decoder of another format hands over its rows through [`raw`]; all apply the same checks in the same order and say what is wrong in the same
 //! words. A record that cannot be used is a [`Reject`] and never stops the others.
 
 pub mod arrow;
@@ -13,6 +13,7 @@ mod batch;
 mod check;
 mod floats;
 mod json;
+pub mod raw;
 mod reject;
 mod schema;
 mod versions;

@@ -21,11 +21,15 @@ pub enum RejectReason {
     UnknownPrediction,
     /// The probabilities do not fit the task's labels.
     Probabilities,
+    /// The schema that the record names is not known, cannot be used, or is of another kind than the topic takes.
+    Schema,
+    /// A half of a request and response whose other half did not come in time.
+    Unpaired,
 }
 
 impl RejectReason {
     /// All reasons, so that each series exists from the start.
-    pub const ALL: [Self; 8] = [
+    pub const ALL: [Self; 10] = [
         Self::Malformed,
         Self::MissingField,
         Self::InvalidField,
@@ -34,6 +38,8 @@ impl RejectReason {
         Self::NonFinite,
         Self::UnknownPrediction,
         Self::Probabilities,
+        Self::Schema,
+        Self::Unpaired,
     ];
 
     /// The stable name: metric label and dead-letter header.
@@ -48,6 +54,8 @@ impl RejectReason {
             Self::NonFinite => "non_finite",
             Self::UnknownPrediction => "unknown_prediction",
             Self::Probabilities => "probabilities",
+            Self::Schema => "schema",
+            Self::Unpaired => "unpaired",
         }
     }
 }

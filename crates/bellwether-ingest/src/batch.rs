@@ -1,8 +1,9 @@
 //! A batch of raw records, and how one is put together without an allocation a record.
 
+use crate::headers::{self, Headers};
 use crate::position::{NextOffset, TopicPartition};
 use bytes::{Bytes, BytesMut};
-use rdkafka::message::{BorrowedMessage, Headers, Message};
+use rdkafka::message::{BorrowedMessage, Headers as _, Message};
 use std::ops::Range;
 
 /// Records and changes of the assignment, in the order to take them: events first, then messages.
@@ -15,7 +16,7 @@ pub struct Batch {
     pub events: Vec<PartitionEvent>,
     /// The records.
     pub messages: Vec<RawMessage>,
-    /// Bytes of payloads, keys and content types together.
+    /// Bytes of payloads, keys and headers together.
     pub size_bytes: usize,
 }
 
@@ -24,6 +25,19 @@ impl Batch {
     #[must_use]
     pub fn is_empty(&self) -> bool {
         self.events.is_empty() && self.messages.is_empty()
+    }
+
+    /// Adds a later batch. Messages of partitions that it says were revoked go, as their new owner reads them.
+    pub fn append(&mut self, later: Self) {
+        for event in &later.events {
+            if let PartitionEvent::Revoked(revoked) = event {
+                self.messages
+                    .retain(|message| !revoked.contains(&message.partition));
+            }
+        }
+        self.events.extend(later.events);
+        self.messages.extend(later.messages);
+        self.size_bytes += later.size_bytes;
     }
 }
 
@@ -58,7 +72,7 @@ pub struct RawMessage {
     pub key: Option<Bytes>,
     /// Its value; empty for a record without one.
     pub payload: Bytes,
-    content_type: Option<Bytes>,
+    headers: Headers,
 }
 
 impl RawMessage {
@@ -71,16 +85,33 @@ impl RawMessage {
             timestamp_ms: None,
             key: None,
             payload,
-            content_type: None,
+            headers: Headers::default(),
         }
+    }
+
+    /// The same message with these headers.
+    #[must_use]
+    pub fn with_headers<'h>(mut self, headers: impl IntoIterator<Item = (&'h str, &'h [u8])>) -> Self {
+        let mut block = BytesMut::new();
+        for (name, value) in headers {
+            headers::append(&mut block, 0, name, value);
+        }
+        self.headers = Headers::new(block.freeze());
+        self
+    }
+
+    /// Its headers, in order. Of a record with more than 64 KiB of them, those that fit.
+    pub fn headers(&self) -> impl Iterator<Item = (&str, &[u8])> {
+        self.headers.iter()
     }
 
     /// The header `content-type`, if it is present and text.
     #[must_use]
     pub fn content_type(&self) -> Option<&str> {
-        self.content_type
-            .as_deref()
-            .and_then(|bytes| std::str::from_utf8(bytes).ok())
+        let found = self
+            .headers()
+            .find(|(name, _)| name.eq_ignore_ascii_case("content-type"));
+        found.and_then(|(_, value)| std::str::from_utf8(value).ok())
     }
 }
 
@@ -102,7 +133,7 @@ struct Entry {
     timestamp_ms: Option<i64>,
     key: Option<Range<usize>>,
     payload: Range<usize>,
-    content_type: Option<Range<usize>>,
+    headers: Range<usize>,
 }
 
 impl BatchBuilder {
@@ -127,21 +158,13 @@ impl BatchBuilder {
     }
 
     pub(crate) fn push_message(&mut self, partition: TopicPartition, message: &BorrowedMessage<'_>) {
-        let content_type = message
-            .headers()
-            .and_then(|headers| {
-                headers
-                    .iter()
-                    .find(|header| header.key.eq_ignore_ascii_case("content-type"))
-            })
-            .and_then(|header| header.value);
         let entry = Entry {
             partition,
             offset: message.offset(),
             timestamp_ms: message.timestamp().to_millis(),
             key: message.key().map(|key| self.append(key)),
             payload: self.append(message.payload().unwrap_or_default()),
-            content_type: content_type.map(|value| self.append(value)),
+            headers: self.append_headers(message),
         };
         self.entries.push(entry);
     }
@@ -149,6 +172,19 @@ impl BatchBuilder {
     fn append(&mut self, bytes: &[u8]) -> Range<usize> {
         let start = self.buffer.len();
         self.buffer.extend_from_slice(bytes);
+        start..self.buffer.len()
+    }
+
+    fn append_headers(&mut self, message: &BorrowedMessage<'_>) -> Range<usize> {
+        let start = self.buffer.len();
+        for header in message.headers().iter().flat_map(|headers| headers.iter()) {
+            headers::append(
+                &mut self.buffer,
+                start,
+                header.key,
+                header.value.unwrap_or_default(),
+            );
+        }
         start..self.buffer.len()
     }
 
@@ -168,12 +204,63 @@ impl BatchBuilder {
             timestamp_ms: entry.timestamp_ms,
             key: entry.key.map(|range| buffer.slice(range)),
             payload: buffer.slice(entry.payload),
-            content_type: entry.content_type.map(|range| buffer.slice(range)),
+            headers: Headers::new(buffer.slice(entry.headers)),
         });
         Batch {
             messages: messages.collect(),
             events: std::mem::take(&mut self.events),
             size_bytes: buffer.len(),
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::position::TopicKind;
+
+    #[test]
+    fn a_later_batch_takes_along_what_was_revoked() {
+        let partition = |partition| TopicPartition {
+            kind: TopicKind::Observations,
+            partition,
+        };
+        let batch = |messages: &[(i32, i64)], events| Batch {
+            messages: messages
+                .iter()
+                .map(|(of, offset)| RawMessage::new(partition(*of), *offset, Bytes::new()))
+                .collect(),
+            events,
+            size_bytes: 1,
+        };
+        let mut first = batch(&[(0, 1), (1, 1), (0, 2)], Vec::new());
+        let revoked = PartitionEvent::Revoked(vec![partition(0)]);
+        first.append(batch(&[(0, 1), (2, 5)], vec![revoked.clone()]));
+        let left: Vec<(i32, i64)> = first
+            .messages
+            .iter()
+            .map(|message| (message.partition.partition, message.offset))
+            .collect();
+        assert_eq!(
+            left,
+            [(1, 1), (0, 1), (2, 5)],
+            "partition 0 came back and is read anew"
+        );
+        assert_eq!((first.events, first.size_bytes), (vec![revoked], 2));
+    }
+
+    #[test]
+    fn headers_of_a_message_are_found_by_name() {
+        let message = RawMessage::new(
+            TopicPartition {
+                kind: TopicKind::Labels,
+                partition: 0,
+            },
+            0,
+            Bytes::new(),
+        )
+        .with_headers([("ce_id", &b"1"[..]), ("Content-Type", b"application/json")]);
+        assert_eq!(message.content_type(), Some("application/json"));
+        assert_eq!(message.headers().next(), Some(("ce_id", &b"1"[..])));
     }
 }

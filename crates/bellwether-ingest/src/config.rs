@@ -59,7 +59,7 @@ pub struct Config {
     pub idle_timeout: Duration,
     /// A batch ends at this many records.
     pub max_batch_records: usize,
-    /// A batch ends at this many bytes of payload, keys and content types.
+    /// A batch ends at this many bytes of payload, keys and headers.
     pub max_batch_bytes: usize,
     /// A batch ends after this time, full or not, empty or not.
     #[serde(with = "duration")]

@@ -36,6 +36,7 @@ mod consumer;
 mod context;
 mod embedded;
 mod error;
+mod headers;
 mod health;
 mod position;
 mod producer;

@@ -62,8 +62,8 @@ impl VerdictProducer {
 }
 
 /// Publishes records that cannot be used, as they came, with the reason and their position in headers:
-/// `bellwether-reason`, `bellwether-detail`, `bellwether-topic`, `bellwether-partition`, `bellwether-offset`, and the
-/// original `content-type` if there was one.
+/// `bellwether-reason`, `bellwether-detail`, `bellwether-topic`, `bellwether-partition`, `bellwether-offset`, and before them the
+/// original ones.
 ///
 /// Cheap to clone.
 #[derive(Clone, Debug)]
@@ -107,7 +107,15 @@ impl DeadLetters {
             original.partition.partition.to_string(),
             original.offset.to_string(),
         );
-        let mut headers = OwnedHeaders::new_with_capacity(6)
+        // Without its own headers a record of some formats could not be read again.
+        let mut headers = OwnedHeaders::new_with_capacity(6);
+        for (key, value) in original.headers() {
+            headers = headers.insert(Header {
+                key,
+                value: Some(value),
+            });
+        }
+        let headers = headers
             .insert(Header {
                 key: "bellwether-reason",
                 value: Some(reason),
@@ -128,12 +136,6 @@ impl DeadLetters {
                 key: "bellwether-offset",
                 value: Some(&offset),
             });
-        if let Some(content_type) = original.content_type() {
-            headers = headers.insert(Header {
-                key: "content-type",
-                value: Some(content_type),
-            });
-        }
         self.publisher
             .send(original.key.as_deref(), &original.payload, headers)
             .await

@@ -116,8 +116,15 @@ async fn both_topics_are_read_whole_and_in_order_with_what_came_with_them() {
     assert_eq!(third.content_type(), Some("application/json"));
     assert_eq!(third.key.as_deref(), Some(b"key-3".as_slice()));
     assert_eq!(third.timestamp_ms, Some(1_003));
+    let header_bytes = |message: &RawMessage| -> usize {
+        // Each name and each value with its length of four bytes.
+        message
+            .headers()
+            .map(|(name, value)| name.len() + value.len() + 8)
+            .sum()
+    };
     let bytes = |message: &RawMessage| {
-        message.payload.len() + message.key.as_ref().map_or(0, bytes::Bytes::len) + "application/json".len()
+        message.payload.len() + message.key.as_ref().map_or(0, bytes::Bytes::len) + header_bytes(message)
     };
     assert_eq!(read.size_bytes, read.messages.iter().map(bytes).sum::<usize>());
 }

@@ -1,5 +1,6 @@
 //! Turns from Kafka: poll, decode, watermark, pipeline, commit.
 
+use crate::config::Payloads;
 use crate::failure::Failure;
 use crate::pipeline::{Pipeline, Release, SourceMetrics, Turn};
 use crate::wire::{Decoded, WireDecoder};
@@ -18,12 +19,17 @@ const AHEAD_LIMIT_MS: i64 = 6 * 3_600_000;
 /// Between attempts to keep a refused record.
 const DEAD_LETTER_PAUSE: Duration = Duration::from_secs(1);
 
+/// Between attempts to fetch a schema.
+const REGISTRY_PAUSE: Duration = Duration::from_secs(1);
+
 /// Everything that takes part in consuming one model's topics.
 pub(crate) struct KafkaSource {
     topics: [String; 2],
     consumer: Consumer,
     tracker: PartitionTracker,
     decoder: WireDecoder,
+    /// A batch whose schemas could not be fetched yet.
+    undecoded: Option<Batch>,
     dead_letters: Option<DeadLetters>,
     metrics: SourceMetrics,
     published: Option<Instant>,
@@ -38,7 +44,7 @@ struct Silence {
 
 impl KafkaSource {
     /// Connects and subscribes.
-    pub(crate) async fn start(config: &Config) -> Result<Self, Failure> {
+    pub(crate) async fn start(config: &Config, payloads: &Payloads) -> Result<Self, Failure> {
         let failed = |error: bellwether_ingest::Error| {
             Failure::at_work(format!("cannot consume from {}", config.brokers))
                 .because(&error)
@@ -48,14 +54,21 @@ impl KafkaSource {
             Some(_) => Some(DeadLetters::new(config).map_err(failed)?),
             None => None,
         };
+        let topics = [
+            config.observations_topic.clone(),
+            config.labels_topic.clone().unwrap_or_default(),
+        ];
+        let decoder = WireDecoder::new(payloads, &topics[0], &topics[1]).map_err(|error| {
+            Failure::at_work("cannot ask the schema registry")
+                .because(&error)
+                .fix("correct payloads.registry")
+        })?;
         Ok(Self {
-            topics: [
-                config.observations_topic.clone(),
-                config.labels_topic.clone().unwrap_or_default(),
-            ],
+            topics,
             consumer: Consumer::start(config).await.map_err(failed)?,
             tracker: PartitionTracker::new(config.idle_timeout),
-            decoder: WireDecoder::default(),
+            decoder,
+            undecoded: None,
             dead_letters,
             metrics: SourceMetrics::default(),
             published: None,
@@ -65,15 +78,24 @@ impl KafkaSource {
 
     /// One turn of the loop. Returns what was read, and whether every partition is at its end.
     pub(crate) async fn turn(&mut self, pipeline: &mut Pipeline) -> Result<TurnReport, Failure> {
-        let batch = self
-            .consumer
-            .next_batch()
-            .await
-            .map_err(|error| Failure::at_work("cannot go on consuming").because(&error))?;
+        let batch = self.next_batch().await?;
         let now = Instant::now();
-        self.tracker.apply(&batch.events, now);
         let schema = pipeline.engine().schema();
-        let decoded = tokio::task::block_in_place(|| self.decoder.decode(schema, &batch));
+        let decoded = match tokio::task::block_in_place(|| self.decoder.decode(schema, &batch)) {
+            Ok(decoded) => decoded,
+            Err(error) => {
+                tracing::warn!(%error, records = batch.messages.len(), "Records wait for their schema; trying again");
+                self.metrics.schema_fetches_failed += 1;
+                self.undecoded = Some(batch);
+                self.publish(pipeline, now);
+                return Ok(TurnReport {
+                    messages: 0,
+                    bytes: 0,
+                    drained: false,
+                });
+            }
+        };
+        self.tracker.apply(&batch.events, now);
         for (message, event_time) in batch.messages.iter().zip(&decoded.event_times) {
             self.tracker.record(
                 message.partition,
@@ -100,6 +122,28 @@ impl KafkaSource {
             messages: read.0,
             bytes: read.1,
             drained: watermark == Watermark::Drained,
+        })
+    }
+
+    /// What to decode next. While a batch waits for its schemas nothing new is taken, but membership of the group is kept up,
+    /// and what the batch holds of partitions that went is dropped: their new owner reads it.
+    async fn next_batch(&mut self) -> Result<Batch, Failure> {
+        let waiting = self.undecoded.take();
+        if waiting.is_some() {
+            self.consumer.hold(&self.consumer.assignment());
+            tokio::time::sleep(REGISTRY_PAUSE).await;
+        }
+        let batch = self
+            .consumer
+            .next_batch()
+            .await
+            .map_err(|error| Failure::at_work("cannot go on consuming").because(&error))?;
+        Ok(match waiting {
+            Some(mut waiting) => {
+                waiting.append(batch);
+                waiting
+            }
+            None => batch,
         })
     }
 
@@ -152,8 +196,19 @@ impl KafkaSource {
     /// Sends refused records to the dead-letter topic, or logs them where there is none. Waits for a topic that is away:
     /// a record must not be forgotten before it is kept.
     async fn reject(&mut self, batch: &Batch, decoded: &Decoded) -> Result<Vec<(Kind, Reject)>, Failure> {
-        for (at, _, reject) in &decoded.rejects {
-            let message = &batch.messages[*at];
+        let refused = decoded
+            .rejects
+            .iter()
+            .map(|(at, kind, reject)| (&batch.messages[*at], *kind, reject))
+            .chain(
+                decoded
+                    .given_back
+                    .iter()
+                    .map(|(message, kind, reject)| (message, *kind, reject)),
+            );
+        let mut counted = Vec::new();
+        for (message, kind, reject) in refused {
+            counted.push((kind, reject.clone()));
             let Some(dead_letters) = &self.dead_letters else {
                 tracing::warn!(
                     topic = self.topics[usize::from(message.partition.kind == TopicKind::Labels)],
@@ -180,11 +235,7 @@ impl KafkaSource {
             }
             self.metrics.dead_letters_published += 1;
         }
-        Ok(decoded
-            .rejects
-            .iter()
-            .map(|(_, kind, reject)| (*kind, reject.clone()))
-            .collect())
+        Ok(counted)
     }
 
     /// Commits what the sinks have accepted. A commit that fails is tried again with the next one.
@@ -213,6 +264,7 @@ impl KafkaSource {
         self.published = Some(now);
         let wall = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
         self.metrics.last_poll_ms = i64::try_from(wall.as_millis()).ok();
+        self.metrics.waiting = self.decoder.waiting();
         self.metrics.lag = self
             .consumer
             .lag()

@@ -107,6 +107,8 @@ impl Pipeline {
             .collect();
         self.metrics.dead_letters_published = source.dead_letters_published;
         self.metrics.dead_letters_failed = source.dead_letters_failed;
+        self.metrics.schema_fetches_failed = source.schema_fetches_failed;
+        (self.metrics.waiting_records, self.metrics.waiting_bytes) = source.waiting;
         self.metrics.lag = source.lag;
         self.metrics.last_poll_ms = source.last_poll_ms;
         self.metrics.progress_ratio = source.progress_ratio;
@@ -127,6 +129,9 @@ impl Pipeline {
 pub(crate) struct SourceMetrics {
     pub(crate) dead_letters_published: u64,
     pub(crate) dead_letters_failed: u64,
+    pub(crate) schema_fetches_failed: u64,
+    /// Records that wait for another, and their bytes.
+    pub(crate) waiting: (u64, u64),
     pub(crate) lag: Vec<bellwether_api::PartitionLag>,
     pub(crate) last_poll_ms: Option<i64>,
     pub(crate) progress_ratio: Option<f64>,

@@ -1,15 +1,13 @@
 //! From a batch of raw Kafka records to observations, labels and rejects.
 
+use crate::config::Payloads;
 use bellwether_api::TopicKind as Kind;
-use bellwether_events::arrow::{decode_ipc_labels, decode_ipc_observations};
-use bellwether_events::{JsonDecoder, LabelBatch, ModelSchema, ObservationBatch, Reject};
-use bellwether_ingest::{Batch, RawMessage, TopicKind};
-
-/// Content types under which Arrow IPC travels.
-const ARROW_TYPES: [&str; 2] = [
-    "application/vnd.apache.arrow.stream",
-    "application/vnd.apache.arrow.file",
-];
+use bellwether_events::{LabelBatch, ModelSchema, ObservationBatch, Reject};
+use bellwether_ingest::{Batch, PartitionEvent, RawMessage, TopicKind, TopicPartition};
+use bellwether_payloads::{
+    GivenBack, HttpRegistry, OwnedRecord, PayloadDecoder, Position, Record, Registry, RegistryError,
+    Unavailable,
+};
 
 /// A decoded batch of records.
 #[derive(Debug)]
@@ -18,59 +16,118 @@ pub(crate) struct Decoded {
     pub(crate) labels: LabelBatch,
     /// Refused records, each with the index of its message.
     pub(crate) rejects: Vec<(usize, Kind, Reject)>,
+    /// Messages of batches before that had waited for another and are refused now.
+    pub(crate) given_back: Vec<(RawMessage, Kind, Reject)>,
     /// Newest event time in each message; `None` where nothing could be read.
     pub(crate) event_times: Vec<Option<i64>>,
 }
 
-/// Decodes records by their content type, or by their first bytes where there is none.
-#[derive(Debug, Default)]
+/// Decodes records in the formats of their topics.
+#[derive(Debug)]
 pub(crate) struct WireDecoder {
-    json: JsonDecoder,
+    payloads: PayloadDecoder,
+    observations_topic: String,
+    labels_topic: String,
 }
 
 impl WireDecoder {
-    pub(crate) fn decode(&mut self, schema: &ModelSchema, batch: &Batch) -> Decoded {
+    /// A decoder of the records of two topics.
+    ///
+    /// # Errors
+    /// When no registry can be asked at the configured address.
+    pub(crate) fn new(
+        config: &Payloads,
+        observations_topic: &str,
+        labels_topic: &str,
+    ) -> Result<Self, RegistryError> {
+        let registry = config.registry.as_ref().map(HttpRegistry::new).transpose()?;
+        let registry = registry.map(|source| Registry::new(Box::new(source)));
+        Ok(Self {
+            payloads: PayloadDecoder::new(config.decode.clone(), registry),
+            observations_topic: observations_topic.to_owned(),
+            labels_topic: labels_topic.to_owned(),
+        })
+    }
+
+    /// Decodes a batch.
+    ///
+    /// # Errors
+    /// [`Unavailable`] when a schema cannot be fetched now; then nothing was decoded, and the same batch can be tried again.
+    pub(crate) fn decode(&mut self, schema: &ModelSchema, batch: &Batch) -> Result<Decoded, Unavailable> {
+        let headers = Headers::of(batch);
+        if self.payloads.has_registry() {
+            let headers = &headers;
+            let of_kind = |kind: TopicKind| {
+                let messages = batch.messages.iter().enumerate();
+                messages
+                    .filter(move |(_, message)| message.partition.kind == kind)
+                    .map(move |(at, message)| record(message, "", headers.of_message(at)))
+            };
+            self.payloads
+                .prepare(of_kind(TopicKind::Observations), of_kind(TopicKind::Labels))?;
+        }
+        self.forget_revoked(batch);
+        Ok(self.decode_prepared(schema, batch, &headers))
+    }
+
+    /// Records that wait for another, and their bytes.
+    pub(crate) fn waiting(&self) -> (u64, u64) {
+        let (records, bytes) = self.payloads.waiting();
+        (records as u64, bytes as u64)
+    }
+
+    /// What waits of partitions that went is read again by who has them now.
+    fn forget_revoked(&mut self, batch: &Batch) {
+        for event in &batch.events {
+            let PartitionEvent::Revoked(partitions) = event else {
+                continue;
+            };
+            let gone = |position: Position| {
+                partitions.contains(&TopicPartition {
+                    kind: TopicKind::Observations,
+                    partition: position.partition,
+                })
+            };
+            self.payloads.retain(|position| !gone(position));
+        }
+    }
+
+    fn decode_prepared(&mut self, schema: &ModelSchema, batch: &Batch, headers: &Headers<'_>) -> Decoded {
         let mut builder = ObservationBatch::builder(schema, batch.messages.len());
         let mut labels = LabelBatch::new();
-        let mut rejects = Vec::new();
+        let (mut rejects, mut given_back) = (Vec::new(), Vec::new());
         let mut spans = Vec::with_capacity(batch.messages.len());
-        let mut refused = Vec::new();
         for (at, message) in batch.messages.iter().enumerate() {
             let (observations_before, labels_before) = (builder.len(), labels.len());
-            let arrow = is_arrow(message);
-            let payload = &message.payload;
-            let kind = match message.partition.kind {
+            let (kind, outcome) = match message.partition.kind {
                 TopicKind::Observations => {
-                    let outcome = if arrow {
-                        decode_ipc_observations(schema, payload, &mut builder, &mut refused)
-                    } else {
-                        Ok(self
-                            .json
-                            .observations(schema, payload, &mut builder, &mut refused))
-                    };
-                    refused.extend(outcome.err().map(|fault| fault.at(0)));
-                    Kind::Observations
+                    let record = record(message, &self.observations_topic, headers.of_message(at));
+                    let outcome = self.payloads.observations(schema, &record, &mut builder);
+                    (Kind::Observations, outcome)
                 }
                 TopicKind::Labels => {
-                    let outcome = if arrow {
-                        decode_ipc_labels(payload, &mut labels, &mut refused)
-                    } else {
-                        Ok(self.json.labels(payload, &mut labels, &mut refused))
-                    };
-                    refused.extend(outcome.err().map(|fault| fault.at(0)));
-                    Kind::Labels
+                    let record = record(message, &self.labels_topic, headers.of_message(at));
+                    (Kind::Labels, self.payloads.labels(&record, &mut labels))
                 }
             };
-            rejects.extend(refused.drain(..).map(|reject| (at, kind, reject)));
-            spans.push((observations_before..builder.len(), labels_before..labels.len()));
+            rejects.extend(outcome.rejects.into_iter().map(|reject| (at, kind, reject)));
+            let back =
+                |GivenBack { record, reject }| (message_of(&record, message.partition.kind), kind, reject);
+            given_back.extend(outcome.given_back.into_iter().map(back));
+            spans.push((
+                observations_before..builder.len(),
+                labels_before..labels.len(),
+                outcome.waits_at_ms,
+            ));
         }
         let observations = builder.finish();
         let event_times = spans
             .into_iter()
-            .map(|(observed, labelled)| {
+            .map(|(observed, labelled, waits_at_ms)| {
                 let observed = observations.timestamps_ms()[observed].iter().copied();
                 observed
                     .chain(labels[labelled].iter().map(|l| l.timestamp_ms))
+                    .chain(waits_at_ms)
                     .max()
             })
             .collect();
@@ -78,15 +135,65 @@ impl WireDecoder {
             observations,
             labels,
             rejects,
+            given_back,
             event_times,
         }
     }
 }
 
-fn is_arrow(message: &RawMessage) -> bool {
-    match message.content_type() {
-        Some(kind) => ARROW_TYPES.contains(&kind.split(';').next().unwrap_or_default().trim()),
-        // An IPC stream starts with the continuation marker, an IPC file with its magic; JSON with neither.
-        None => message.payload.starts_with(&[0xFF; 4]) || message.payload.starts_with(b"ARROW1"),
+/// The headers of all messages of a batch, one after the other.
+struct Headers<'b> {
+    all: Vec<(&'b str, &'b [u8])>,
+    /// Where each message's end in `all`.
+    ends: Vec<usize>,
+}
+
+impl<'b> Headers<'b> {
+    fn of(batch: &'b Batch) -> Self {
+        let mut headers = Self {
+            all: Vec::new(),
+            ends: Vec::with_capacity(batch.messages.len()),
+        };
+        for message in &batch.messages {
+            headers.all.extend(message.headers());
+            headers.ends.push(headers.all.len());
+        }
+        headers
+    }
+
+    fn of_message(&self, at: usize) -> &[(&'b str, &'b [u8])] {
+        let start = at.checked_sub(1).map_or(0, |before| self.ends[before]);
+        &self.all[start..self.ends[at]]
     }
 }
+
+fn record<'a>(message: &'a RawMessage, topic: &'a str, headers: &'a [(&'a str, &'a [u8])]) -> Record<'a> {
+    Record {
+        topic,
+        position: Position {
+            partition: message.partition.partition,
+            offset: message.offset,
+        },
+        key: message.key.as_deref(),
+        headers,
+        timestamp_ms: message.timestamp_ms,
+        payload: &message.payload,
+    }
+}
+
+/// A record that had waited, as the message that it was.
+fn message_of(record: &OwnedRecord, kind: TopicKind) -> RawMessage {
+    let partition = TopicPartition {
+        kind,
+        partition: record.position.partition,
+    };
+    let payload = record.payload.to_vec().into();
+    let headers = record.headers.iter().map(|(name, value)| (&**name, &**value));
+    let mut message = RawMessage::new(partition, record.position.offset, payload).with_headers(headers);
+    message.key = record.key.as_ref().map(|key| key.to_vec().into());
+    message.timestamp_ms = record.timestamp_ms;
+    message
+}
+
+#[cfg(test)]
+mod tests;

@@ -57,6 +57,27 @@ pub(super) static FAMILIES: &[Family] = &[
         },
     ),
     family(
+        Counter,
+        "bellwether_schema_fetches_failed_total",
+        &[],
+        "Times that a batch had to wait because a schema of its records could not be fetched",
+        |now, out| out.value(now.pipeline.schema_fetches_failed as f64),
+    ),
+    family(
+        Gauge,
+        "bellwether_waiting_records",
+        &[],
+        "Halves of calls that wait for their other half, bounded by payloads.kserve.max_records",
+        |now, out| out.value(now.pipeline.waiting_records as f64),
+    ),
+    family(
+        Gauge,
+        "bellwether_waiting_bytes",
+        &[],
+        "Memory of the halves that wait, bounded by payloads.kserve.max_bytes",
+        |now, out| out.value(now.pipeline.waiting_bytes as f64),
+    ),
+    family(
         Gauge,
         "bellwether_consumer_lag_records",
         &["topic", "partition"],

@@ -313,6 +313,9 @@ pub fn pipeline() -> PipelineMetrics {
         ],
         dead_letters_published: 10,
         dead_letters_failed: 0,
+        schema_fetches_failed: 2,
+        waiting_records: 5,
+        waiting_bytes: 4096,
         lag: vec![PartitionLag {
             topic: "predictions".into(),
             partition: 3,

@@ -1,10 +1,10 @@
 //! The `probabilities` of a record: numbers, arrays of numbers, or an object from label to number.
 
 use super::value::{Element, Kind};
-use crate::check::{RawProbabilities, quoted};
 use crate::floats::narrow;
+use crate::raw::{self, RawProbabilities};
 use crate::reject::{Fault, RejectReason};
-use crate::schema::{ModelSchema, TaskId, TaskKind};
+use crate::schema::{ModelSchema, TaskId};
 use serde::de::{DeserializeSeed, Deserializer, IgnoredAny, MapAccess, SeqAccess, Visitor};
 use std::fmt;
 
@@ -85,43 +85,13 @@ impl Probabilities {
         schema: &ModelSchema,
         task: Option<TaskId>,
     ) -> Result<RawProbabilities<'_>, Fault> {
-        self.by_label.clear();
-        let Some(task) = task else {
-            return Ok(RawProbabilities {
-                values: &[],
-                width: None,
-            });
-        };
-        let spec = schema.spec(task);
-        if spec.kind != TaskKind::Classification {
-            return Err(Fault::new(
-                RejectReason::Probabilities,
-                format!(
-                    "`probabilities` may be an object only for a classification task, which {} is not; send an array",
-                    quoted(schema.name(task))
-                ),
-            ));
-        }
-        if !self.values.is_empty() {
-            self.by_label.resize(spec.labels.len(), 0.0);
-        }
         let mut start = 0;
-        for (&value, &end) in self.values.iter().zip(&self.name_ends) {
+        let named = self.values.iter().zip(&self.name_ends).map(|(&value, &end)| {
             let label = &self.names[start..end];
             start = end;
-            let Some(at) = schema.label_index(task, label) else {
-                return Err(Fault::new(
-                    RejectReason::Probabilities,
-                    format!(
-                        "`probabilities` names {}, which is not a label of task {}; if the head was extended, add the \
-                         label to tasks.json and rebuild the reference",
-                        quoted(label),
-                        quoted(schema.name(task))
-                    ),
-                ));
-            };
-            self.by_label[at as usize] = value;
-        }
+            (label, value)
+        });
+        raw::probabilities_by_label(schema, task, named, &mut self.by_label)?;
         Ok(RawProbabilities {
             values: &self.by_label,
             width: None,

@@ -2,6 +2,7 @@
 
 use super::{Server, interrupted};
 use crate::cli::DemoArgs;
+use crate::config::Payloads;
 use crate::consumer::KafkaSource;
 use crate::failure::Failure;
 use crate::pipeline::Pipeline;
@@ -56,7 +57,7 @@ pub(crate) async fn demo(args: DemoArgs) -> Result<(), Failure> {
     };
     let mut pipeline = Pipeline::new(Engine::new(Arc::new(reference), MonitorConfig::default()), sinks);
     let broker = EmbeddedBroker::start(&[(OBSERVATIONS, PARTITIONS), (LABELS, 1)]).map_err(broker_failed)?;
-    let mut source = KafkaSource::start(&Config {
+    let kafka = Config {
         brokers: broker.brokers().to_owned(),
         observations_topic: OBSERVATIONS.to_owned(),
         labels_topic: Some(LABELS.to_owned()),
@@ -64,8 +65,8 @@ pub(crate) async fn demo(args: DemoArgs) -> Result<(), Failure> {
         idle_timeout: IDLE,
         max_batch_wait: Duration::from_millis(50),
         ..Config::default()
-    })
-    .await?;
+    };
+    let mut source = KafkaSource::start(&kafka, &Payloads::default()).await?;
 
     let total = events.len() as u64;
     let player = Player::start(broker.producer(), events, args.speed);

@@ -31,7 +31,7 @@ pub(crate) async fn run(args: ConfigArgs) -> Result<(), Failure> {
     let mut pipeline = Pipeline::new(Engine::new(reference, config.monitor), sinks);
     let server = Server::start(config.listen, api).await?;
     report::note(&format!("listening on http://{}", server.address));
-    let mut source = KafkaSource::start(&config.kafka).await?;
+    let mut source = KafkaSource::start(&config.kafka, &config.payloads).await?;
 
     // A turn is never cut short: what it recorded as read must reach the monitor before it can be committed.
     while !stop.is_finished() {

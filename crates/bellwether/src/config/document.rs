@@ -278,6 +278,51 @@ impl Document {
         out
     }
 
+    /// A table of free keys, each with a string.
+    pub(crate) fn texts(&mut self, table: &str) -> BTreeMap<String, String> {
+        self.free_tables.insert(table.to_owned());
+        if self.values.contains_key(table) {
+            self.problem(
+                table,
+                "a table is needed, not a value".to_owned(),
+                &format!("write [{table}] and a key for each name"),
+            );
+        }
+        let prefix = format!("{table}.");
+        let keys: Vec<String> = self
+            .values
+            .keys()
+            .filter(|key| key.starts_with(&prefix))
+            .cloned()
+            .collect();
+        let mut out = BTreeMap::new();
+        for key in keys {
+            if let Some(text) = self.string(&key) {
+                out.insert(key[prefix.len()..].to_owned(), text);
+            }
+        }
+        out
+    }
+
+    /// A secret, which must stand elsewhere: `env:NAME` or `file:PATH`.
+    pub(crate) fn secret_elsewhere(&mut self, key: &str) -> Option<String> {
+        let text = self.string(key)?;
+        if text.starts_with("env:") || text.starts_with("file:") {
+            return self.secret(key, text);
+        }
+        self.problem(
+            key,
+            "the secret itself stands in the file".to_owned(),
+            "write \"env:NAME\" or \"file:PATH\", and the secret there",
+        );
+        None
+    }
+
+    /// Whether a key or table is written.
+    pub(crate) fn has(&self, key: &str) -> bool {
+        self.values.contains_key(key) || self.tables.contains_key(key)
+    }
+
     fn secret(&mut self, key: &str, text: String) -> Option<String> {
         if let Some(name) = text.strip_prefix("env:") {
             let value = std::env::var(name).ok();
@@ -313,11 +358,11 @@ impl Document {
                 .iter()
                 .any(|t| key == t || key.starts_with(&format!("{t}.")))
         };
+        // Of `payloads.labels.format` both `payloads` and `payloads.labels`.
         let sections: BTreeSet<&str> = self
             .asked
             .iter()
-            .filter_map(|k| k.split_once('.'))
-            .map(|(s, _)| s)
+            .flat_map(|k| k.match_indices('.').map(|(end, _)| &k[..end]))
             .collect();
         let unknown_tables: Vec<String> = self
             .tables
@@ -333,13 +378,18 @@ impl Document {
             .chain(unknown_tables.iter().filter(|t| !within_unknown(t)))
             .cloned()
             .collect();
-        let sections: Vec<String> = sections.into_iter().map(str::to_owned).collect();
+        let sections: Vec<String> = sections
+            .into_iter()
+            .filter(|section| !section.contains('.'))
+            .map(str::to_owned)
+            .collect();
         for key in unknown {
-            let candidates: Vec<&str> = match key.rsplit_once('.') {
+            let mut candidates: Vec<&str> = match key.rsplit_once('.') {
                 Some((section, _)) => self
                     .asked
                     .iter()
                     .filter_map(|k| k.strip_prefix(&format!("{section}.")))
+                    .filter_map(|k| k.split('.').next())
                     .collect(),
                 None => self
                     .asked
@@ -349,6 +399,7 @@ impl Document {
                     .chain(sections.iter().map(String::as_str))
                     .collect(),
             };
+            candidates.dedup();
             let fix = suggestion(key.rsplit('.').next().unwrap_or(&key), &candidates);
             self.problem(&key, "there is no such key".to_owned(), &fix);
         }

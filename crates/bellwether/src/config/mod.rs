@@ -2,10 +2,12 @@
 
 mod decision;
 mod document;
+mod payloads;
 
 use bellwether_monitor::{MAX_SLICE_ATTRIBUTES, MonitorConfig, Seasons};
 use document::Document;
 pub(crate) use document::Problem;
+pub(crate) use payloads::Payloads;
 use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
@@ -17,6 +19,7 @@ pub(crate) struct Config {
     pub(crate) listen: SocketAddr,
     pub(crate) timeline: Option<PathBuf>,
     pub(crate) kafka: bellwether_ingest::Config,
+    pub(crate) payloads: Payloads,
     pub(crate) monitor: MonitorConfig,
 }
 
@@ -27,6 +30,7 @@ impl Default for Config {
             listen: SocketAddr::from(([127, 0, 0, 1], 8177)),
             timeline: None,
             kafka: bellwether_ingest::Config::default(),
+            payloads: Payloads::default(),
             monitor: MonitorConfig::default(),
         }
     }
@@ -73,6 +77,7 @@ impl Config {
         }
         let timeline = path(document.string("timeline.path"));
         let kafka = kafka(&mut document, defaults.kafka);
+        let payloads = payloads::payloads(&mut document, base);
         let monitor = monitor(&mut document, defaults.monitor);
         document.unknown_keys();
         let problems = document.finish();
@@ -82,6 +87,7 @@ impl Config {
                 listen,
                 timeline,
                 kafka,
+                payloads,
                 monitor,
             })
         } else {
@@ -246,6 +252,7 @@ mod tests {
         let defaults = Config::default();
         assert_eq!(documented.monitor, defaults.monitor);
         assert_eq!(documented.kafka, defaults.kafka);
+        assert_eq!(documented.payloads, defaults.payloads);
         assert_eq!(
             (documented.listen, documented.reference),
             (defaults.listen, defaults.reference)

@@ -1,0 +1,180 @@
+//! Halves of calls that wait for each other.
+
+use super::GivenBack;
+use super::event::{Event, Half};
+use crate::record::{OwnedRecord, Position, Record};
+use bellwether_events::raw::quote;
+use bellwether_events::{Fault, RejectReason};
+use std::collections::{BTreeMap, HashMap};
+
+/// What an entry takes beside its record.
+const ENTRY_BYTES: usize = 256;
+
+/// How much may wait, and how long.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct PairLimits {
+    /// Most halves.
+    pub max_records: usize,
+    /// Most bytes of them.
+    pub max_bytes: usize,
+    /// Longest time, in event time, that a half waits behind the newest event, in milliseconds.
+    pub max_age_ms: i64,
+}
+
+impl Default for PairLimits {
+    fn default() -> Self {
+        Self {
+            max_records: 100_000,
+            max_bytes: 64 << 20,
+            max_age_ms: 10 * 60_000,
+        }
+    }
+}
+
+/// What a half meets.
+#[derive(Debug)]
+pub(super) enum Met {
+    /// Nothing: it waits.
+    Waits,
+    /// Its other half.
+    Other(OwnedRecord),
+}
+
+/// The halves that wait, in memory, oldest event time first.
+///
+/// A half goes when its other half comes, or when one of the limits is met; then it is given back as refused. A disk store will
+/// come to hold those that wait for long; until then a half that waits across a restart is read again only where its offset was
+/// not yet committed, which is as long as its event time has not been released.
+#[derive(Debug)]
+pub(super) struct Pairs {
+    limits: PairLimits,
+    waiting: HashMap<String, Waiting>,
+    /// Event time and number of arrival, to the call.
+    order: BTreeMap<(i64, u64), String>,
+    arrivals: u64,
+    bytes: usize,
+    newest_ms: i64,
+}
+
+#[derive(Debug)]
+struct Waiting {
+    half: Half,
+    record: OwnedRecord,
+    place: (i64, u64),
+    bytes: usize,
+}
+
+impl Pairs {
+    pub(super) fn new(limits: PairLimits) -> Self {
+        Self {
+            limits,
+            waiting: HashMap::new(),
+            order: BTreeMap::new(),
+            arrivals: 0,
+            bytes: 0,
+            newest_ms: i64::MIN,
+        }
+    }
+
+    /// Takes a half: hands out its other half, or keeps it. The same half again, as delivery at least once brings it, takes the
+    /// place of the first.
+    pub(super) fn meet(
+        &mut self,
+        event: &Event,
+        record: &Record<'_>,
+        given_back: &mut Vec<GivenBack>,
+    ) -> Met {
+        let call = event.call();
+        // A clock that is far ahead must neither age all the others nor outlive them: no event is later than its record.
+        let time_ms = record
+            .timestamp_ms
+            .map_or(event.time_ms, |ms| event.time_ms.min(ms));
+        let met = match self.remove(&call) {
+            Some(other) if other.half != event.half => Met::Other(other.record),
+            _ => {
+                self.keep(call, event.half, time_ms, record);
+                Met::Waits
+            }
+        };
+        self.newest_ms = self.newest_ms.max(time_ms);
+        self.evict(given_back);
+        met
+    }
+
+    fn keep(&mut self, call: String, half: Half, time_ms: i64, record: &Record<'_>) {
+        let record = OwnedRecord::from(record);
+        let bytes = record.size_bytes() + 2 * call.len() + ENTRY_BYTES;
+        let place = (time_ms, self.arrivals);
+        self.arrivals += 1;
+        self.bytes += bytes;
+        self.order.insert(place, call.clone());
+        self.waiting.insert(
+            call,
+            Waiting {
+                half,
+                record,
+                place,
+                bytes,
+            },
+        );
+    }
+
+    fn remove(&mut self, call: &str) -> Option<Waiting> {
+        let waiting = self.waiting.remove(call)?;
+        self.order.remove(&waiting.place);
+        self.bytes -= waiting.bytes;
+        Some(waiting)
+    }
+
+    fn evict(&mut self, given_back: &mut Vec<GivenBack>) {
+        while let Some((&(time_ms, _), call)) = self.order.first_key_value() {
+            let PairLimits {
+                max_records,
+                max_bytes,
+                max_age_ms,
+            } = self.limits;
+            let limit = if self.newest_ms.saturating_sub(time_ms) > max_age_ms {
+                format!("payloads.kserve.max_age ({} s of event time)", max_age_ms / 1000)
+            } else if self.waiting.len() > max_records {
+                format!("payloads.kserve.max_records ({max_records})")
+            } else if self.bytes > max_bytes {
+                format!("payloads.kserve.max_bytes ({max_bytes})")
+            } else {
+                return;
+            };
+            let call = call.clone();
+            let Some(waiting) = self.remove(&call) else { return };
+            let id = call.split('\0').next().unwrap_or_default();
+            let fault = Fault::new(
+                RejectReason::Unpaired,
+                format!(
+                    "the {} of call {} did not come within {limit}; let the logger send both (`mode: all`), or raise the limit",
+                    waiting.half.other_name(),
+                    quote(id)
+                ),
+            );
+            given_back.push(GivenBack {
+                record: waiting.record,
+                reject: fault.at(0),
+            });
+        }
+    }
+
+    /// Forgets those of other positions.
+    pub(super) fn retain(&mut self, keep: impl Fn(Position) -> bool) {
+        let gone: Vec<String> = self
+            .waiting
+            .iter()
+            .filter(|(_, waiting)| !keep(waiting.record.position))
+            .map(|(call, _)| call.clone())
+            .collect();
+        for call in gone {
+            self.remove(&call);
+        }
+    }
+
+    /// How many wait, and their bytes.
+    pub(super) fn waiting(&self) -> (usize, usize) {
+        (self.waiting.len(), self.bytes)
+    }
+}
