@@ -10,7 +10,7 @@ use bellwether_stats::{DecayingSum, FixedRows, Steps};
 /// Observations between two looks at where the past has moved: few, so that a large movement is taken at once.
 const LOOK: u64 = 5;
 /// Looks after which the direction turns to wherever the past has moved.
-const QUIET_LOOKS: u64 = 8;
+const QUIET_LOOKS: u64 = 16;
 /// Standard errors of its length beyond which a movement turns the direction at the first look.
 const LARGE: f32 = 2.0;
 

@@ -16,7 +16,7 @@ use bellwether_stats::{
 const ROWS_A_DIRECTION: usize = 5;
 /// Rows of the second half that a direction is ranked against. They are moved to the mean of the half, so that only the shape
 /// of their law is theirs alone; and they are read at every turn of the direction.
-const RANKED_ROWS: usize = 128;
+const RANKED_ROWS: usize = 256;
 
 /// What is normal for the residuals from class means.
 #[derive(Debug, Clone)]
@@ -172,7 +172,7 @@ impl Movement {
     }
 
     /// Turns `direction` to the one learnt last, that of a movement `[dim]`. `sample` are the task's distinct vectors.
-    /// O(128 · dim).
+    /// O(256 · dim).
     pub(crate) fn turn(
         &self,
         movement: &[f32],
