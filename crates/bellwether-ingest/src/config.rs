@@ -138,6 +138,17 @@ impl Config {
         Ok(client)
     }
 
+    /// librdkafka's settings for a reader beside the group. It joins none, but the client wants a name for one.
+    pub(crate) fn range_reader(&self) -> Result<ClientConfig, Error> {
+        let mut client = self.consumer()?;
+        client
+            .set("group.id", format!("{}-reader", self.group_id))
+            .set("statistics.interval.ms", "0");
+        // A name of a member that is live must not be taken.
+        client.remove("group.instance.id");
+        Ok(client)
+    }
+
     /// librdkafka's settings for a producer.
     pub(crate) fn producer(&self) -> Result<ClientConfig, Error> {
         let mut client = ClientConfig::new();
@@ -323,6 +334,14 @@ mod tests {
     fn tuning_is_overridden_by_properties() {
         let client = with_property("fetch.wait.max.ms", "7").consumer().unwrap();
         assert_eq!(client.get("fetch.wait.max.ms"), Some("7"));
+    }
+
+    #[test]
+    fn a_reader_takes_neither_the_name_of_the_group_nor_that_of_a_member() {
+        let client = with_property("group.instance.id", "one").range_reader().unwrap();
+        assert_eq!(client.get("group.id"), Some("bellwether-reader"));
+        assert_eq!(client.get("group.instance.id"), None);
+        assert_eq!(client.get("enable.auto.commit"), Some("false"));
     }
 
     #[test]

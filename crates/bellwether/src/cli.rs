@@ -1,5 +1,9 @@
 //! The command line, as the user writes it.
 
+mod dead_letters;
+
+pub(crate) use dead_letters::{DeadLettersCommand, ExplainArgs, ListArgs, ResubmitArgs, Selection};
+
 use clap::{Args, Parser, Subcommand, ValueEnum};
 use std::net::SocketAddr;
 use std::path::PathBuf;
@@ -55,6 +59,9 @@ pub(crate) enum Command {
     /// Find every problem of a configuration
     #[command(after_help = "Example:\n  bellwether check --config bellwether.toml")]
     Check(ConfigArgs),
+    /// List, explain and send again the records that were refused
+    #[command(subcommand)]
+    DeadLetters(DeadLettersCommand),
 }
 
 #[derive(Debug, Args)]
@@ -234,6 +241,14 @@ fn at_least_one(text: &str) -> Result<usize, String> {
     match text.parse() {
         Ok(n) if n > 0 => Ok(n),
         _ => Err("a whole number above zero is needed".to_owned()),
+    }
+}
+
+/// A time in RFC 3339, as milliseconds since the epoch.
+fn rfc3339_ms(text: &str) -> Result<i64, String> {
+    match text.parse::<jiff::Timestamp>() {
+        Ok(time) => Ok(time.as_millisecond()),
+        Err(_) => Err("a time such as 2026-03-14T15:00:00Z is needed".to_owned()),
     }
 }
 
