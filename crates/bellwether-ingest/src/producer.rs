@@ -42,17 +42,22 @@ impl VerdictProducer {
         })
     }
 
-    /// Writes one line. Lines with the same key keep their order, when each is awaited before the next is published.
+    /// Writes one line with its headers. Lines with the same key keep their order, when each is awaited before the next is
+    /// published; a compacted topic keeps the last of each key.
     ///
     /// # Errors
     /// [`Error::Publish`] when the brokers did not take it within `message.timeout.ms` (a minute unless configured), or
     /// refused it.
-    pub async fn publish(&self, key: Option<&str>, line: &[u8]) -> Result<(), Error> {
-        let headers = OwnedHeaders::new().insert(Header {
-            key: "content-type",
-            value: Some("application/json"),
-        });
-        self.publisher.send(key.map(str::as_bytes), line, headers).await
+    pub async fn publish(&self, key: &str, headers: &[(&str, &str)], line: &[u8]) -> Result<(), Error> {
+        let headers = headers
+            .iter()
+            .fold(OwnedHeaders::new(), |headers, &(key, value)| {
+                headers.insert(Header {
+                    key,
+                    value: Some(value),
+                })
+            });
+        self.publisher.send(Some(key.as_bytes()), line, headers).await
     }
 
     /// The state of the connection.

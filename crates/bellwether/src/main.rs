@@ -11,6 +11,7 @@ mod failure;
 mod pipeline;
 mod report;
 mod sinks;
+mod verdicts;
 mod wire;
 
 use clap::Parser;
