@@ -72,6 +72,15 @@ pub enum Error {
         /// The partition.
         partition: i32,
     },
+    /// A partition may not be read.
+    #[error("cannot read at {place}")]
+    Read {
+        /// The record that is waited for.
+        place: String,
+        /// What librdkafka says.
+        #[source]
+        source: KafkaError,
+    },
     /// Reading a stretch of topics came to a halt.
     #[error("nothing came for a minute at {place}: {reason}")]
     Stalled {
@@ -151,6 +160,7 @@ impl Error {
             | Self::NoSuchTopic { .. }
             | Self::NoSuchPartition { .. }
             | Self::NoOrigin { .. }
+            | Self::Read { .. }
             | Self::Fatal { .. }
             | Self::EmbeddedTopic { .. }
             | Self::Interrupted => None,

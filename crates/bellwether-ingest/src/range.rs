@@ -81,6 +81,8 @@ struct Part {
     next: i64,
     done: bool,
     held: bool,
+    /// We may not read it, and asking again does not help.
+    refused: Option<KafkaError>,
 }
 
 /// Reads every partition of some topics from one bound to another. Its calls block.
@@ -135,6 +137,7 @@ impl RangeReader {
                 queue,
                 done: false,
                 held: false,
+                refused: None,
             });
         }
         let all = || {
@@ -191,7 +194,7 @@ impl RangeReader {
     /// Within a partition they are in order of offset.
     ///
     /// # Errors
-    /// [`Error::Stalled`] when nothing came for a minute; [`Error::Fatal`] when the client cannot go on.
+    /// [`Error::Stalled`] when nothing came for a minute; [`Error::Read`] when a topic may not be read; [`Error::Fatal`] when the client cannot go on.
     pub fn next_records(&mut self, most: usize) -> Result<Vec<StoredRecord>, Error> {
         let mut records = Vec::new();
         let mut last_progress = (Instant::now(), self.passed());
@@ -201,6 +204,9 @@ impl RangeReader {
                 return Ok(records);
             }
             self.fill(&mut records, most);
+            if let Some(refused) = self.parts.iter_mut().find(|part| part.refused.is_some()) {
+                return Err(refused.refusal());
+            }
             if !records.is_empty() {
                 return Ok(records);
             }
@@ -249,14 +255,7 @@ impl RangeReader {
         let waiting = self.parts.iter().find(|part| !part.done);
         let fault = self.client.context().faults.last();
         Error::Stalled {
-            place: waiting.map_or_else(String::new, |part| {
-                Place {
-                    topic: part.stretch.topic.clone(),
-                    partition: part.stretch.partition,
-                    offset: part.next,
-                }
-                .to_string()
-            }),
+            place: waiting.map_or_else(String::new, |part| part.place().to_string()),
             reason: fault.map_or_else(
                 || "the brokers say nothing".to_owned(),
                 |fault| format!("{}: {}", fault.code, fault.reason),
@@ -266,6 +265,23 @@ impl RangeReader {
 }
 
 impl Part {
+    /// The record that comes next.
+    fn place(&self) -> Place {
+        Place {
+            topic: self.stretch.topic.clone(),
+            partition: self.stretch.partition,
+            offset: self.next,
+        }
+    }
+
+    fn refusal(&mut self) -> Error {
+        let place = self.place().to_string();
+        match self.refused.take() {
+            Some(source) => Error::Read { place, source },
+            None => Error::Interrupted,
+        }
+    }
+
     /// Takes up to `most` records that lie between the bounds.
     fn take(&mut self, records: &mut Vec<StoredRecord>, most: usize) {
         for _ in 0..most {
@@ -284,7 +300,12 @@ impl Part {
                 }
                 // What lies between here and the end was compacted away or is not a record.
                 Some(Err(KafkaError::PartitionEOF(_))) => self.done = true,
-                Some(Err(_)) => {}
+                Some(Err(error)) => {
+                    if error.rdkafka_error_code() == Some(RDKafkaErrorCode::TopicAuthorizationFailed) {
+                        self.refused = Some(error);
+                        return;
+                    }
+                }
                 None => return,
             }
         }

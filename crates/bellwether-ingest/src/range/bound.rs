@@ -4,7 +4,7 @@ use super::{ANSWER, RangeClient, probe};
 use crate::error::Error;
 use crate::place::Place;
 use rdkafka::consumer::Consumer as _;
-use rdkafka::error::KafkaError;
+use rdkafka::error::{KafkaError, RDKafkaErrorCode};
 use rdkafka::{Offset, TopicPartitionList};
 use std::collections::BTreeMap;
 
@@ -65,9 +65,15 @@ impl Ends {
             let missing = || Error::NoSuchTopic {
                 topic: topic.to_owned(),
             };
-            let found = found
-                .filter(|found| found.error().is_none())
-                .ok_or_else(missing)?;
+            let found = found.ok_or_else(missing)?;
+            match found.error().map(RDKafkaErrorCode::from) {
+                None => {}
+                Some(RDKafkaErrorCode::UnknownTopicOrPartition | RDKafkaErrorCode::UnknownTopic) => {
+                    return Err(missing());
+                }
+                // Not to be allowed to read is not that there is nothing.
+                Some(code) => return Err(failed(KafkaError::MetadataFetch(code))),
+            }
             if found.partitions().is_empty() {
                 return Err(missing());
             }
