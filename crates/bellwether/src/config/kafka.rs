@@ -2,7 +2,7 @@
 
 use super::document::Document;
 use crate::verdicts::VerdictsFormat;
-use bellwether_ingest::Config;
+use bellwether_ingest::{Config, Error};
 use std::time::Duration;
 
 pub(super) fn kafka(document: &mut Document, defaults: Config) -> Config {
@@ -42,7 +42,37 @@ pub(super) fn kafka(document: &mut Document, defaults: Config) -> Config {
             "give labels a topic of their own: the two are told apart by it",
         );
     }
+    for problem in config.property_problems() {
+        property_problem(document, problem);
+    }
     config
+}
+
+/// What librdkafka would refuse later, with the line it stands in.
+fn property_problem(document: &mut Document, problem: Error) {
+    let (key, what, fix) = match problem {
+        Error::ReservedProperty { key } => (
+            key,
+            "bellwether decides it".to_owned(),
+            "remove it; brokers and group have keys of their own in [kafka]",
+        ),
+        Error::BadProperty { key, reason } if reason.contains("at build time") => (
+            key,
+            reason,
+            "build bellwether with `--features tls` for TLS and SCRAM; Kerberos is not supported",
+        ),
+        Error::BadProperty { key, reason } => (
+            key,
+            reason,
+            "write a property of librdkafka's CONFIGURATION.md, with a value of its kind",
+        ),
+        other => (
+            String::new(),
+            other.to_string(),
+            "correct the keys of [kafka.properties]",
+        ),
+    };
+    document.problem(&format!("kafka.properties.{key}"), what, fix);
 }
 
 pub(super) fn verdicts_format(document: &mut Document) -> VerdictsFormat {
@@ -77,5 +107,31 @@ mod tests {
                 "line 2: kafka.verdicts_format: \"avro\" is not known here; write one of \"json\", \"cloudevents\""
             ]
         );
+    }
+
+    #[test]
+    fn a_property_that_would_be_refused_is_named_with_its_line() {
+        let text = "[kafka.properties]\n\"enable.auto.commit\" = true\n\"session.timout.ms\" = 6000\n\"fetch.wait.max.ms\" = \"soon\"\n\"client.id\" = \"fine\"\n\"security.protocol\" = \"tls\"\n";
+        let problems: Vec<String> = Config::parse(text, Path::new(""))
+            .expect_err("none of them is good")
+            .iter()
+            .map(ToString::to_string)
+            .collect();
+        let expected = [
+            "line 2: kafka.properties.enable.auto.commit: bellwether decides it; remove it",
+            "line 3: kafka.properties.session.timout.ms: ",
+            "line 4: kafka.properties.fetch.wait.max.ms: ",
+            "line 6: kafka.properties.security.protocol: ",
+        ];
+        assert_eq!(problems.len(), expected.len(), "{problems:?}");
+        for (problem, expected) in problems.iter().zip(expected) {
+            assert!(problem.starts_with(expected), "{problem}");
+        }
+        let tls = "[kafka.properties]\n\"security.protocol\" = \"sasl_ssl\"\n";
+        let parsed = Config::parse(tls, Path::new(""));
+        assert_eq!(parsed.is_ok(), cfg!(feature = "tls"));
+        for problem in parsed.err().iter().flatten() {
+            assert!(problem.to_string().contains("--features tls"), "{problem}");
+        }
     }
 }
