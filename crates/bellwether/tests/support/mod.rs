@@ -109,14 +109,27 @@ impl Site {
 
     /// Writes a configuration with more keys of `[kafka]`; gives its path.
     pub(crate) fn configure(&self, name: &str, reference: &str, more: &str) -> String {
+        // The broker takes a member for dead only after this time.
+        let properties = "\"session.timeout.ms\" = 6000\n";
+        self.configure_at(self.broker.brokers(), name, reference, more, properties)
+    }
+
+    /// The same for other brokers and properties of the client.
+    pub(crate) fn configure_at(
+        &self,
+        brokers: &str,
+        name: &str,
+        reference: &str,
+        more: &str,
+        properties: &str,
+    ) -> String {
         let mut text = format!(
             "reference = {reference:?}\n[listen]\naddress = \"127.0.0.1:0\"\n[monitor]\nallowed_lateness = \"1s\"\n"
         );
         let _infallible = write!(
             text,
-            "[kafka]\nbrokers = {:?}\ngroup_id = \"site\"\nobservations_topic = \"predictions\"\nlabels_topic = \"labels\"\nidle_timeout = \"300ms\"\n{more}\n\
-             [kafka.properties]\n\"session.timeout.ms\" = 6000\n",
-            self.broker.brokers()
+            "[kafka]\nbrokers = {brokers:?}\ngroup_id = \"site\"\nobservations_topic = \"predictions\"\nlabels_topic = \"labels\"\n\
+             idle_timeout = \"300ms\"\n{more}\n[kafka.properties]\n{properties}"
         );
         self.write(name, text);
         self.text(name)
