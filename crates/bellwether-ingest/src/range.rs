@@ -4,20 +4,18 @@
 //! touched. The end is fixed when the reader opens, so that reading a topic that is written to comes to an end.
 
 mod bound;
+mod client;
 mod probe;
 
 pub use bound::Bound;
 
-use crate::config::{Config, client_error};
-use crate::context::name;
+use crate::config::Config;
 use crate::error::Error;
-use crate::health::{Faults, forward_log};
 use crate::place::Place;
 use bound::{Ends, Stretch};
-use rdkafka::client::ClientContext;
-use rdkafka::config::RDKafkaLogLevel;
+use client::{RangeClient, RangeEvents, client};
+use rdkafka::consumer::Consumer as _;
 use rdkafka::consumer::base_consumer::PartitionQueue;
-use rdkafka::consumer::{BaseConsumer, Consumer as _, ConsumerContext};
 use rdkafka::error::{KafkaError, RDKafkaErrorCode};
 use rdkafka::message::{BorrowedMessage, Headers as _, Message as _};
 use rdkafka::{Offset, TopicPartitionList};
@@ -34,8 +32,6 @@ const STALL: Duration = Duration::from_secs(60);
 const PAUSE: Duration = Duration::from_millis(2);
 /// Records taken from one partition before the next has its turn.
 const TURN: usize = 128;
-
-pub(crate) type RangeClient = BaseConsumer<RangeEvents>;
 
 /// A record as it is stored in a topic.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -253,7 +249,7 @@ impl RangeReader {
 
     fn stalled(&self) -> Error {
         let waiting = self.parts.iter().find(|part| !part.done);
-        let fault = self.client.context().faults.last();
+        let fault = self.client.context().last_fault();
         Error::Stalled {
             place: waiting.map_or_else(String::new, |part| part.place().to_string()),
             reason: fault.map_or_else(
@@ -319,47 +315,9 @@ impl fmt::Debug for RangeReader {
     }
 }
 
-fn client(config: &Config) -> Result<Arc<RangeClient>, Error> {
-    let events = RangeEvents {
-        faults: Faults::default(),
-    };
-    let client = config.range_reader()?.create_with_context(events);
-    Ok(Arc::new(
-        client.map_err(|source| client_error("consumer", source))?,
-    ))
-}
-
 fn subscribe(topics: &str, source: KafkaError) -> Error {
     Error::Subscribe {
         topics: topics.to_owned(),
         source,
     }
 }
-
-/// The receiver of the client's callbacks.
-pub(crate) struct RangeEvents {
-    faults: Faults,
-}
-
-impl ClientContext for RangeEvents {
-    fn log(&self, level: RDKafkaLogLevel, facility: &str, message: &str) {
-        forward_log(level, facility, message);
-    }
-
-    fn error(&self, error: KafkaError, reason: &str) {
-        let code = error.rdkafka_error_code();
-        // No group is joined, so that its coordinator does not matter, nor whether we may ask for it.
-        let of_the_group = [
-            RDKafkaErrorCode::PartitionEOF,
-            RDKafkaErrorCode::GroupAuthorizationFailed,
-            RDKafkaErrorCode::CoordinatorNotAvailable,
-        ];
-        if !code.is_some_and(|code| of_the_group.contains(&code)) {
-            self.faults.report("range reader", name(code), reason);
-        }
-    }
-
-    fn stats_raw(&self, _: &[u8]) {}
-}
-
-impl ConsumerContext for RangeEvents {}

@@ -16,8 +16,10 @@ use super::read_config;
 use crate::cli::Selection;
 use crate::config::Config;
 use crate::failure::Failure;
+use crate::report;
 use bellwether_events::RejectReason;
 use bellwether_ingest::{Bound, DeadLetter, Place, RangeReader};
+use indicatif::ProgressBar;
 use serde_json::Value;
 use std::path::Path;
 
@@ -67,14 +69,17 @@ impl Selection {
 struct Letters {
     reader: RangeReader,
     topic: String,
+    bar: ProgressBar,
 }
 
 impl Letters {
     /// Blocks.
     fn open(config: &Config, topic: &str, from: &Bound, to: &Bound) -> Result<Self, Failure> {
+        let reader = RangeReader::open(&config.kafka, &[topic], from, to);
+        let reader = reader.map_err(|error| failed(topic, &error))?;
         Ok(Self {
-            reader: RangeReader::open(&config.kafka, &[topic], from, to)
-                .map_err(|error| failed(topic, &error))?,
+            bar: report::progress(reader.total(), "dead letters"),
+            reader,
             topic: topic.to_owned(),
         })
     }
@@ -83,6 +88,10 @@ impl Letters {
     fn next(&mut self) -> Result<Vec<DeadLetter>, Failure> {
         let records = self.reader.next_records(CHUNK);
         let records = records.map_err(|error| failed(&self.topic, &error))?;
+        self.bar.inc(records.len() as u64);
+        if records.is_empty() {
+            self.bar.finish_and_clear();
+        }
         Ok(records.into_iter().map(DeadLetter::new).collect())
     }
 
