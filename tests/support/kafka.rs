@@ -42,13 +42,28 @@ impl RealKafka {
     #[must_use]
     pub fn start_brokers(count: u16) -> Option<Self> {
         match jars() {
-            Ok(jars) => Some(Self::start_with(&jars, count)),
-            Err(missing) => {
-                assert!(!must_run(), "a real Kafka broker is required in CI: {missing}");
-                notice(&missing);
-                None
-            }
+            Ok(jars) => Some(Self::start_with(&jars, count, false)),
+            Err(missing) => Self::skip(&missing),
         }
+    }
+
+    /// Starts one broker that also listens with TLS, where only what an access list allows is allowed; see
+    /// [`start`](Self::start) and the script.
+    ///
+    /// # Panics
+    /// As [`start`](Self::start) does.
+    #[must_use]
+    pub fn start_secure() -> Option<Self> {
+        match jars() {
+            Ok(jars) => Some(Self::start_with(&jars, 1, true)),
+            Err(missing) => Self::skip(&missing),
+        }
+    }
+
+    fn skip(missing: &str) -> Option<Self> {
+        assert!(!must_run(), "a real Kafka broker is required in CI: {missing}");
+        notice(missing);
+        None
     }
 
     /// One broker for all tests of this process; use topics and groups with names of your own.
@@ -62,7 +77,7 @@ impl RealKafka {
         SHARED.get_or_init(Self::start).as_ref()
     }
 
-    fn start_with(jars: &Path, count: u16) -> Self {
+    fn start_with(jars: &Path, count: u16, secure: bool) -> Self {
         let mut story = String::new();
         // A port may be taken between looking and starting, so a failure is tried again elsewhere.
         for _ in 0..3 {
@@ -77,6 +92,7 @@ impl RealKafka {
                 .env("OWNER", std::process::id().to_string())
                 .env("HEAP", "256m")
                 .env("TIER", "1")
+                .env("SECURE", if secure { "1" } else { "" })
                 .output()
                 .expect("bash is there");
             let kafka = Self {
@@ -95,6 +111,58 @@ impl RealKafka {
     #[must_use]
     pub fn brokers(&self) -> &str {
         &self.brokers
+    }
+
+    /// The address of a secure broker for SASL over TLS.
+    ///
+    /// # Panics
+    /// When there are several brokers.
+    #[must_use]
+    pub fn sasl_ssl(&self) -> String {
+        self.beside(2)
+    }
+
+    /// The address of a secure broker for TLS with a certificate of the client.
+    ///
+    /// # Panics
+    /// When there are several brokers.
+    #[must_use]
+    pub fn mutual_tls(&self) -> String {
+        self.beside(3)
+    }
+
+    fn beside(&self, offset: u16) -> String {
+        let (host, port) = self.brokers.rsplit_once(':').expect("host and port");
+        let port: u16 = port.parse().expect("one broker");
+        format!("{host}:{}", port + offset)
+    }
+
+    /// A file of a secure broker: `ca.pem`, `client.pem`, `client.key`.
+    #[must_use]
+    pub fn tls_file(&self, name: &str) -> PathBuf {
+        self.directory.path().join("tls").join(name)
+    }
+
+    /// Runs `kafka-acls.sh` with these arguments, as one who may do everything.
+    ///
+    /// # Panics
+    /// When it fails.
+    pub fn acls(&self, arguments: &[&str]) {
+        let jars = jars().expect("they were there at the start");
+        let output = Command::new("java")
+            .args(["-XX:TieredStopAtLevel=1", "-cp"])
+            .arg(format!("{}/*", jars.display()))
+            .arg("org.apache.kafka.tools.AclCommand")
+            .args(["--bootstrap-server", &self.brokers])
+            .args(arguments)
+            .output()
+            .expect("java can be run");
+        assert!(
+            output.status.success(),
+            "{arguments:?}: {}{}",
+            String::from_utf8_lossy(&output.stdout),
+            String::from_utf8_lossy(&output.stderr)
+        );
     }
 
     /// Its topics.
@@ -174,7 +242,7 @@ fn jars() -> Result<PathBuf, String> {
     }
     let target = profile_directory();
     let directory = target.parent().unwrap_or(&target).join("kafka-libs");
-    let complete = directory.join(".complete");
+    let complete = directory.join(".complete.2");
     if complete.exists() {
         return Ok(directory);
     }
@@ -220,9 +288,9 @@ fn free_ports(brokers: u16) -> u16 {
             .local_addr()
             .ok()?
             .port();
-        let mut ports = (0..brokers).map(|broker| first.checked_add(broker * STRIDE + 2));
+        let mut ports = (0..brokers).map(|broker| first.checked_add(broker * STRIDE + 3));
         ports
-            .all(|last| last.is_some_and(|last| (last - 2..=last).all(free)))
+            .all(|last| last.is_some_and(|last| (last - 3..=last).all(free)))
             .then_some(first)
     })
 }

@@ -99,6 +99,21 @@ impl Config {
         }
     }
 
+    /// Every client property that would be refused when the clients are created, each as its error.
+    #[must_use]
+    pub fn property_problems(&self) -> Vec<Error> {
+        let problem = |(key, value): (&String, &String)| {
+            if RESERVED.contains(&key.as_str()) {
+                return Some(Error::ReservedProperty { key: key.clone() });
+            }
+            let mut client = ClientConfig::new();
+            client.set(key, value);
+            let refused = client.create_native_config().err()?;
+            Some(client_error("consumer", refused))
+        };
+        self.properties.iter().filter_map(problem).collect()
+    }
+
     /// librdkafka's settings for the consumer.
     pub(crate) fn consumer(&self) -> Result<ClientConfig, Error> {
         let mut client = ClientConfig::new();
@@ -135,6 +150,17 @@ impl Config {
             .set("enable.auto.commit", "false")
             .set("enable.auto.offset.store", "false")
             .set("enable.partition.eof", "true");
+        Ok(client)
+    }
+
+    /// librdkafka's settings for a reader beside the group. It joins none, but the client wants a name for one.
+    pub(crate) fn range_reader(&self) -> Result<ClientConfig, Error> {
+        let mut client = self.consumer()?;
+        client
+            .set("group.id", format!("{}-reader", self.group_id))
+            .set("statistics.interval.ms", "0");
+        // A name of a member that is live must not be taken.
+        client.remove("group.instance.id");
         Ok(client)
     }
 
@@ -326,8 +352,63 @@ mod tests {
     }
 
     #[test]
+    fn every_property_that_would_be_refused_is_found_before_a_client_is_made() {
+        let mut config = with_property("no.such.property", "1");
+        for (key, value) in [
+            ("group.id", "other"),
+            ("client.id", "fine"),
+            ("ssl.key.pem", "hunter2"),
+            ("session.timeout.ms", "soon"),
+        ] {
+            config.properties.insert(key.to_owned(), value.to_owned());
+        }
+        let problems: Vec<String> = config
+            .property_problems()
+            .iter()
+            .map(ToString::to_string)
+            .collect();
+        for (problem, key) in problems.iter().zip([
+            "group.id",
+            "no.such.property",
+            "session.timeout.ms",
+            "ssl.key.pem",
+        ]) {
+            assert!(
+                problem.starts_with(&format!("client property `{key}`")),
+                "{problem}"
+            );
+            assert!(!problem.contains("hunter2"), "{problem}");
+        }
+        // With TLS a key is looked into only when the client is made.
+        assert_eq!(
+            problems.len(),
+            if cfg!(feature = "tls") { 3 } else { 4 },
+            "{problems:?}"
+        );
+    }
+
+    #[test]
+    fn tls_is_there_when_it_was_built_in() {
+        let config = with_property("security.protocol", "sasl_ssl");
+        let problems = config.property_problems();
+        assert_eq!(problems.is_empty(), cfg!(feature = "tls"), "{problems:?}");
+    }
+
+    #[test]
+    fn a_reader_takes_neither_the_name_of_the_group_nor_that_of_a_member() {
+        let client = with_property("group.instance.id", "one").range_reader().unwrap();
+        assert_eq!(client.get("group.id"), Some("bellwether-reader"));
+        assert_eq!(client.get("group.instance.id"), None);
+        assert_eq!(client.get("enable.auto.commit"), Some("false"));
+    }
+
+    #[test]
     fn rejected_secret_is_not_in_the_error() {
-        let config = with_property("ssl.key.pem", "hunter2");
+        let mut config = with_property("ssl.key.pem", "hunter2");
+        if cfg!(feature = "tls") {
+            // Only then is the key looked into.
+            config.properties.insert("security.protocol".into(), "ssl".into());
+        }
         let client = config.producer().unwrap();
         let error = client
             .create::<rdkafka::producer::BaseProducer>()

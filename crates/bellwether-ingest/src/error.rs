@@ -64,6 +64,31 @@ pub enum Error {
         /// The topic.
         topic: String,
     },
+    /// The topic exists and has no such partition.
+    #[error("topic `{topic}` has no partition {partition}")]
+    NoSuchPartition {
+        /// The topic.
+        topic: String,
+        /// The partition.
+        partition: i32,
+    },
+    /// A partition may not be read.
+    #[error("cannot read at {place}")]
+    Read {
+        /// The record that is waited for.
+        place: String,
+        /// What librdkafka says.
+        #[source]
+        source: KafkaError,
+    },
+    /// Reading a stretch of topics came to a halt.
+    #[error("nothing came for a minute at {place}: {reason}")]
+    Stalled {
+        /// The record that is waited for.
+        place: String,
+        /// The last fault of the connection.
+        reason: String,
+    },
     /// The client cannot go on; it has to be created anew.
     #[error("the consumer client failed for good: {reason}")]
     Fatal {
@@ -87,6 +112,12 @@ pub enum Error {
         /// What librdkafka says.
         #[source]
         source: KafkaError,
+    },
+    /// A dead letter does not say where its record came from.
+    #[error("the dead letter {place} does not say where its record came from")]
+    NoOrigin {
+        /// The dead letter.
+        place: String,
     },
     /// Records are still on their way after the time allowed.
     #[error("records to the embedded broker were not delivered in time")]
@@ -119,7 +150,7 @@ impl Error {
             Self::Commit { source, .. } | Self::Publish { source, .. } | Self::Metadata { source, .. } => {
                 source.rdkafka_error_code()
             }
-            Self::Flush { .. } => return true,
+            Self::Flush { .. } | Self::Stalled { .. } => return true,
             Self::ReservedProperty { .. }
             | Self::BadProperty { .. }
             | Self::TopicNotConfigured { .. }
@@ -127,6 +158,9 @@ impl Error {
             | Self::Client { .. }
             | Self::Subscribe { .. }
             | Self::NoSuchTopic { .. }
+            | Self::NoSuchPartition { .. }
+            | Self::NoOrigin { .. }
+            | Self::Read { .. }
             | Self::Fatal { .. }
             | Self::EmbeddedTopic { .. }
             | Self::Interrupted => None,

@@ -3,6 +3,7 @@
 use crate::batch::RawMessage;
 use crate::config::{Config, client_error};
 use crate::context::name;
+use crate::dead_letter::{DETAIL, OFFSET, PARTITION, REASON, TIMESTAMP, TOPIC};
 use crate::error::Error;
 use crate::health::{Faults, Health, forward_log};
 use crate::position::TopicKind;
@@ -41,17 +42,22 @@ impl VerdictProducer {
         })
     }
 
-    /// Writes one line. Lines with the same key keep their order, when each is awaited before the next is published.
+    /// Writes one line with its headers. Lines with the same key keep their order, when each is awaited before the next is
+    /// published; a compacted topic keeps the last of each key.
     ///
     /// # Errors
     /// [`Error::Publish`] when the brokers did not take it within `message.timeout.ms` (a minute unless configured), or
     /// refused it.
-    pub async fn publish(&self, key: Option<&str>, line: &[u8]) -> Result<(), Error> {
-        let headers = OwnedHeaders::new().insert(Header {
-            key: "content-type",
-            value: Some("application/json"),
-        });
-        self.publisher.send(key.map(str::as_bytes), line, headers).await
+    pub async fn publish(&self, key: &str, headers: &[(&str, &str)], line: &[u8]) -> Result<(), Error> {
+        let headers = headers
+            .iter()
+            .fold(OwnedHeaders::new(), |headers, &(key, value)| {
+                headers.insert(Header {
+                    key,
+                    value: Some(value),
+                })
+            });
+        self.publisher.send(Some(key.as_bytes()), line, headers).await
     }
 
     /// The state of the connection.
@@ -62,8 +68,8 @@ impl VerdictProducer {
 }
 
 /// Publishes records that cannot be used, as they came, with the reason and their position in headers:
-/// `bellwether-reason`, `bellwether-detail`, `bellwether-topic`, `bellwether-partition`, `bellwether-offset`, and before them the
-/// original ones.
+/// `bellwether-reason`, `bellwether-detail`, `bellwether-topic`, `bellwether-partition`, `bellwether-offset`,
+/// `bellwether-timestamp` (its Kafka timestamp in milliseconds), and before them the original ones.
 ///
 /// Cheap to clone.
 #[derive(Clone, Debug)]
@@ -108,34 +114,26 @@ impl DeadLetters {
             original.offset.to_string(),
         );
         // Without its own headers a record of some formats could not be read again.
-        let mut headers = OwnedHeaders::new_with_capacity(6);
+        let mut headers = OwnedHeaders::new_with_capacity(8);
         for (key, value) in original.headers() {
             headers = headers.insert(Header {
                 key,
                 value: Some(value),
             });
         }
-        let headers = headers
-            .insert(Header {
-                key: "bellwether-reason",
-                value: Some(reason),
-            })
-            .insert(Header {
-                key: "bellwether-detail",
-                value: Some(cut(detail)),
-            })
-            .insert(Header {
-                key: "bellwether-topic",
-                value: Some(topic.as_str()),
-            })
-            .insert(Header {
-                key: "bellwether-partition",
-                value: Some(&partition),
-            })
-            .insert(Header {
-                key: "bellwether-offset",
-                value: Some(&offset),
-            });
+        let timestamp = original.timestamp_ms.map(|ms| ms.to_string());
+        for (key, value) in [
+            (REASON, Some(reason)),
+            (DETAIL, Some(cut(detail))),
+            (TOPIC, Some(topic.as_str())),
+            (PARTITION, Some(&partition)),
+            (OFFSET, Some(&offset)),
+            (TIMESTAMP, timestamp.as_deref()),
+        ] {
+            if value.is_some() {
+                headers = headers.insert(Header { key, value });
+            }
+        }
         self.publisher
             .send(original.key.as_deref(), &original.payload, headers)
             .await
@@ -159,14 +157,14 @@ fn cut(text: &str) -> &str {
 
 /// One topic to write to.
 #[derive(Clone)]
-struct Publisher {
+pub(crate) struct Publisher {
     topic: String,
     faults: Arc<Faults>,
     producer: FutureProducer<ProducerEvents>,
 }
 
 impl Publisher {
-    fn new(config: &Config, topic: &str, client: &'static str) -> Result<Self, Error> {
+    pub(crate) fn new(config: &Config, topic: &str, client: &'static str) -> Result<Self, Error> {
         let faults = Arc::new(Faults::default());
         let producer = config
             .producer()?
@@ -184,14 +182,18 @@ impl Publisher {
 
     async fn send(&self, key: Option<&[u8]>, payload: &[u8], headers: OwnedHeaders) -> Result<(), Error> {
         let mut record = FutureRecord::to(&self.topic).payload(payload).headers(headers);
-        if let Some(key) = key {
-            record = record.key(key);
-        }
+        record.key = key;
+        self.deliver(record).await.map(|_| ())
+    }
+
+    /// Writes any record, and says at which partition and offset it stands.
+    pub(crate) async fn deliver(&self, record: FutureRecord<'_, [u8], [u8]>) -> Result<(i32, i64), Error> {
+        let topic = record.topic;
         // A full queue is waited for without a limit of its own: it empties, at the latest when its records time out.
         match self.producer.send(record, Timeout::Never).await {
-            Ok(_) => Ok(()),
+            Ok(delivery) => Ok((delivery.partition, delivery.offset)),
             Err((source, _)) => Err(Error::Publish {
-                topic: self.topic.clone(),
+                topic: topic.to_owned(),
                 source,
             }),
         }

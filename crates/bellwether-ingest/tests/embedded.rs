@@ -311,25 +311,34 @@ async fn dead_letter_carries_the_record_as_it_was_and_why() {
 }
 
 #[tokio::test]
-async fn verdicts_are_written_in_order() {
+async fn verdicts_are_written_in_order_with_key_and_headers() {
     let (broker, config) = broker();
     let verdicts = VerdictProducer::new(&config).unwrap();
-    for line in ["{\"verdict\":\"watch\"}", "{\"verdict\":\"healthy\"}"] {
-        verdicts.publish(Some("banking"), line.as_bytes()).await.unwrap();
+    let headers = [("content-type", "application/json"), ("ce_id", "7")];
+    for (key, line) in [
+        ("banking", "{\"verdict\":\"watch\"}"),
+        ("banking", "{\"verdict\":\"healthy\"}"),
+        ("__model__", "{}"),
+    ] {
+        verdicts.publish(key, &headers, line.as_bytes()).await.unwrap();
     }
-    verdicts.publish(None, b"{}").await.unwrap();
     let written = Topics::at(broker.brokers()).consume("verdicts", 3, PATIENCE);
-    let lines: Vec<&[u8]> = written.iter().map(|record| record.payload.as_slice()).collect();
+    let lines: Vec<(Option<&[u8]>, &[u8])> = written
+        .iter()
+        .map(|record| (record.key.as_deref(), record.payload.as_slice()))
+        .collect();
     assert_eq!(
         lines,
         [
-            b"{\"verdict\":\"watch\"}".as_slice(),
-            b"{\"verdict\":\"healthy\"}",
-            b"{}"
+            (Some(&b"banking"[..]), &b"{\"verdict\":\"watch\"}"[..]),
+            (Some(b"banking"), b"{\"verdict\":\"healthy\"}"),
+            (Some(b"__model__"), b"{}"),
         ]
     );
-    assert_eq!(written[0].key.as_deref(), Some(b"banking".as_slice()));
-    assert_eq!(written[2].key, None);
+    for record in written {
+        assert_eq!(record.header("content-type"), Some("application/json"));
+        assert_eq!(record.header("ce_id"), Some("7"));
+    }
 }
 
 #[tokio::test]

@@ -1,5 +1,11 @@
 //! The command line, as the user writes it.
 
+mod dead_letters;
+mod replay;
+
+pub(crate) use dead_letters::{DeadLettersCommand, ExplainArgs, ListArgs, ResubmitArgs, Selection};
+pub(crate) use replay::ReplayArgs;
+
 use clap::{Args, Parser, Subcommand, ValueEnum};
 use std::net::SocketAddr;
 use std::path::PathBuf;
@@ -42,9 +48,9 @@ pub(crate) enum Command {
     /// Build or inspect what is normal
     #[command(subcommand)]
     Reference(ReferenceCommand),
-    /// Judge recorded observations and labels
+    /// Judge recorded observations and labels, from files or from what Kafka still keeps
     #[command(
-        after_help = "Example:\n  bellwether replay --reference model.ref --observations events.parquet --labels labels.parquet --timeline timeline.jsonl"
+        after_help = "Example:\n  bellwether replay --reference model.ref --observations events.parquet --labels labels.parquet --timeline timeline.jsonl\n  bellwether replay --from-kafka --config bellwether.toml --from 2026-03-01T00:00:00Z --timeline timeline.jsonl"
     )]
     Replay(ReplayArgs),
     /// Measure, on a quiet period, the time to a false verdict and the smallest change that is found
@@ -55,6 +61,9 @@ pub(crate) enum Command {
     /// Find every problem of a configuration
     #[command(after_help = "Example:\n  bellwether check --config bellwether.toml")]
     Check(ConfigArgs),
+    /// List, explain and send again the records that were refused
+    #[command(subcommand)]
+    DeadLetters(DeadLettersCommand),
 }
 
 #[derive(Debug, Args)]
@@ -141,31 +150,6 @@ pub(crate) struct BuildArgs {
 }
 
 #[derive(Debug, Args)]
-pub(crate) struct ReplayArgs {
-    /// The reference
-    #[arg(long, value_name = "REF")]
-    pub(crate) reference: PathBuf,
-    /// Observations: Parquet, Arrow IPC or JSON lines
-    #[arg(long, value_name = "FILE")]
-    pub(crate) observations: PathBuf,
-    /// Labels, in the same formats
-    #[arg(long, value_name = "FILE")]
-    pub(crate) labels: Option<PathBuf>,
-    /// Where to write the changes of state, one JSON object a line
-    #[arg(long, value_name = "FILE")]
-    pub(crate) timeline: PathBuf,
-    /// Settings of the monitor; the shipped ones without
-    #[arg(long, value_name = "FILE")]
-    pub(crate) config: Option<PathBuf>,
-    /// Threads that score; all cores without
-    #[arg(long, value_name = "N")]
-    pub(crate) threads: Option<usize>,
-    /// How results are printed
-    #[arg(long, value_enum, default_value_t = Output::Text)]
-    pub(crate) output: Output,
-}
-
-#[derive(Debug, Args)]
 pub(crate) struct CalibrateArgs {
     /// The reference
     #[arg(
@@ -234,6 +218,14 @@ fn at_least_one(text: &str) -> Result<usize, String> {
     match text.parse() {
         Ok(n) if n > 0 => Ok(n),
         _ => Err("a whole number above zero is needed".to_owned()),
+    }
+}
+
+/// A time in RFC 3339, as milliseconds since the epoch.
+fn rfc3339_ms(text: &str) -> Result<i64, String> {
+    match text.parse::<jiff::Timestamp>() {
+        Ok(time) => Ok(time.as_millisecond()),
+        Err(_) => Err("a time such as 2026-03-14T15:00:00Z is needed".to_owned()),
     }
 }
 

@@ -7,7 +7,7 @@ use crate::wire::{Decoded, WireDecoder};
 use bellwether_api::{PartitionLag, TopicKind as Kind};
 use bellwether_events::Reject;
 use bellwether_ingest::{
-    Batch, Config, Consumer, DeadLetters, NextOffset, PartitionTracker, TopicKind, VerdictProducer, Watermark,
+    Batch, Config, Consumer, DeadLetters, NextOffset, PartitionTracker, TopicKind, Watermark,
 };
 use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
 
@@ -295,14 +295,4 @@ pub(crate) struct TurnReport {
     pub(crate) messages: usize,
     pub(crate) bytes: usize,
     pub(crate) drained: bool,
-}
-
-/// The producer of verdicts, where a topic is configured.
-pub(crate) fn verdict_producer(config: &Config) -> Result<Option<VerdictProducer>, Failure> {
-    match &config.verdicts_topic {
-        None => Ok(None),
-        Some(_) => VerdictProducer::new(config)
-            .map(Some)
-            .map_err(|error| Failure::at_work("cannot publish verdicts").because(&error)),
-    }
 }

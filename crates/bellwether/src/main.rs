@@ -11,10 +11,11 @@ mod failure;
 mod pipeline;
 mod report;
 mod sinks;
+mod verdicts;
 mod wire;
 
 use clap::Parser;
-use cli::{Cli, Command, ReferenceCommand};
+use cli::{Cli, Command, DeadLettersCommand, ReferenceCommand};
 use failure::Failure;
 use std::process::ExitCode;
 
@@ -47,6 +48,11 @@ fn run(cli: Cli) -> Result<(), Failure> {
         Command::Replay(args) => block_on(commands::replay::replay(args)),
         Command::Calibrate(args) => commands::calibrate::calibrate(&args),
         Command::Check(args) => commands::check::check(&args),
+        Command::DeadLetters(DeadLettersCommand::List(args)) => commands::dead_letters::list(&args),
+        Command::DeadLetters(DeadLettersCommand::Explain(args)) => commands::dead_letters::explain(&args),
+        Command::DeadLetters(DeadLettersCommand::Resubmit(args)) => {
+            block_on(commands::dead_letters::resubmit(args))
+        }
     }
 }
 

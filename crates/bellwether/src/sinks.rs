@@ -2,8 +2,8 @@
 
 use crate::failure::Failure;
 use crate::report::LineReporter;
+use crate::verdicts::VerdictTopic;
 use bellwether_api::{ApiState, PipelineMetrics};
-use bellwether_ingest::VerdictProducer;
 use bellwether_monitor::{ModelStatus, TimelineLine};
 use std::fs::File;
 use std::io::{BufWriter, Write};
@@ -13,7 +13,7 @@ use std::path::{Path, PathBuf};
 #[derive(Debug, Default)]
 pub(crate) struct Sinks {
     pub(crate) timeline: Option<TimelineFile>,
-    pub(crate) verdicts: Option<VerdictProducer>,
+    pub(crate) verdicts: Option<VerdictTopic>,
     pub(crate) api: Option<ApiState>,
     pub(crate) terminal: Option<LineReporter>,
 }
@@ -29,11 +29,7 @@ impl Sinks {
         }
         if let Some(verdicts) = &self.verdicts {
             for line in lines {
-                let body = to_json(line)?;
-                verdicts
-                    .publish(line.task.as_deref(), &body)
-                    .await
-                    .map_err(|error| Failure::at_work("cannot publish a verdict").because(&error))?;
+                verdicts.publish(line, &to_json(line)?).await?;
             }
         }
         if let Some(api) = &self.api {

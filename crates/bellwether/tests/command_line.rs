@@ -19,6 +19,9 @@ fn every_command_has_help_with_an_example() {
         &["check"],
         &["reference", "build"],
         &["reference", "inspect"],
+        &["dead-letters", "list"],
+        &["dead-letters", "explain"],
+        &["dead-letters", "resubmit"],
     ] {
         let output = bellwether(&[command, &["--help"]].concat());
         let help = String::from_utf8_lossy(&output.stdout);

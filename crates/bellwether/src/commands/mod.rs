@@ -3,6 +3,7 @@
 pub(crate) mod calibrate;
 pub(crate) mod check;
 pub(crate) mod compare;
+pub(crate) mod dead_letters;
 pub(crate) mod demo;
 pub(crate) mod reference;
 pub(crate) mod replay;

@@ -1,5 +1,7 @@
 //! `bellwether replay`: recorded observations and labels, merged by time.
 
+mod kafka;
+
 use super::{load_reference, read_config};
 use crate::cli::{Output, ReplayArgs};
 use crate::failure::Failure;
@@ -8,7 +10,7 @@ use crate::report;
 use crate::sinks::{Sinks, TimelineFile};
 use bellwether_api::TopicKind;
 use bellwether_events::{LabelRow, Reject};
-use bellwether_monitor::{Engine, MonitorConfig};
+use bellwether_monitor::Engine;
 use bellwether_store::ObservationReader;
 use std::iter::Peekable;
 use std::path::Path;
@@ -25,12 +27,21 @@ pub(crate) async fn replay(args: ReplayArgs) -> Result<(), Failure> {
             .build_global()
             .map_err(|error| Failure::usage("cannot start the scoring threads").because(&error))?;
     }
-    let config = match &args.config {
-        Some(path) => read_config(path)?.monitor,
-        None => MonitorConfig::default(),
-    };
-    let reference = Arc::new(load_reference(&args.reference, &config)?);
-    let reader = ObservationReader::open(&args.observations, reference.schema())?;
+    let config = args.config.as_deref().map(read_config).transpose()?;
+    if args.from_kafka {
+        return kafka::replay(args, config.unwrap_or_default()).await;
+    }
+    // The command line does not let these be absent.
+    let missing =
+        |what: &str| Failure::usage(format!("{what} is missing")).fix("name it, or read `--from-kafka`");
+    let reference = args.reference.as_deref().ok_or_else(|| missing("--reference"))?;
+    let observed = args
+        .observations
+        .as_deref()
+        .ok_or_else(|| missing("--observations"))?;
+    let config = config.unwrap_or_default().monitor;
+    let reference = Arc::new(load_reference(reference, &config)?);
+    let reader = ObservationReader::open(observed, reference.schema())?;
     let (labels, label_rejects) = match &args.labels {
         Some(path) => bellwether_store::read_labels(path)?,
         None => (Vec::new(), Vec::new()),
@@ -54,7 +65,7 @@ pub(crate) async fn replay(args: ReplayArgs) -> Result<(), Failure> {
     let mut newest_ms = i64::MIN;
     for chunk in reader {
         let (observations, rejects) = chunk?;
-        name_rejects(&args.observations, &rejects);
+        name_rejects(observed, &rejects);
         newest_ms = observations
             .timestamps_ms()
             .iter()

@@ -2,11 +2,12 @@
 
 use super::{Server, interrupted, load_reference, read_config};
 use crate::cli::ConfigArgs;
-use crate::consumer::{KafkaSource, verdict_producer};
+use crate::consumer::KafkaSource;
 use crate::failure::Failure;
 use crate::pipeline::Pipeline;
 use crate::report::{self, LineReporter};
 use crate::sinks::{Sinks, TimelineFile};
+use crate::verdicts::VerdictTopic;
 use bellwether_api::{ApiConfig, ApiState};
 use bellwether_monitor::Engine;
 use std::sync::Arc;
@@ -24,7 +25,7 @@ pub(crate) async fn run(args: ConfigArgs) -> Result<(), Failure> {
     let api = ApiState::new(ApiConfig::default());
     let sinks = Sinks {
         timeline: config.timeline.as_deref().map(TimelineFile::append).transpose()?,
-        verdicts: verdict_producer(&config.kafka)?,
+        verdicts: VerdictTopic::new(&config.kafka, config.verdicts_format)?,
         api: Some(api.clone()),
         terminal: Some(LineReporter::new(args.output, None, None)),
     };

@@ -171,6 +171,21 @@ impl Document {
         None
     }
 
+    /// One of some words.
+    pub(crate) fn choice<T>(&mut self, key: &str, known: Vec<(&str, T)>) -> Option<T> {
+        let text = self.string(key)?;
+        let words: Vec<String> = known.iter().map(|(word, _)| format!("{word:?}")).collect();
+        let found = known.into_iter().find(|(word, _)| *word == text);
+        if found.is_none() {
+            self.problem(
+                key,
+                format!("{text:?} is not known here"),
+                &format!("write one of {}", words.join(", ")),
+            );
+        }
+        found.map(|(_, value)| value)
+    }
+
     /// A duration of text with a unit, in milliseconds, not negative.
     pub(crate) fn duration_ms(&mut self, key: &str) -> Option<i64> {
         const FIX: &str = "write a number and a unit, such as \"30s\", \"5m\", \"12h\" or \"30d\"";

@@ -2,15 +2,16 @@
 
 mod decision;
 mod document;
+mod kafka;
 mod payloads;
 
+use crate::verdicts::VerdictsFormat;
 use bellwether_monitor::{MAX_SLICE_ATTRIBUTES, MonitorConfig, Seasons};
 use document::Document;
 pub(crate) use document::Problem;
 pub(crate) use payloads::Payloads;
 use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
-use std::time::Duration;
 
 /// Everything `run` needs.
 #[derive(Debug, Clone)]
@@ -19,6 +20,7 @@ pub(crate) struct Config {
     pub(crate) listen: SocketAddr,
     pub(crate) timeline: Option<PathBuf>,
     pub(crate) kafka: bellwether_ingest::Config,
+    pub(crate) verdicts_format: VerdictsFormat,
     pub(crate) payloads: Payloads,
     pub(crate) monitor: MonitorConfig,
 }
@@ -30,6 +32,7 @@ impl Default for Config {
             listen: SocketAddr::from(([127, 0, 0, 1], 8177)),
             timeline: None,
             kafka: bellwether_ingest::Config::default(),
+            verdicts_format: VerdictsFormat::default(),
             payloads: Payloads::default(),
             monitor: MonitorConfig::default(),
         }
@@ -76,7 +79,8 @@ impl Config {
             );
         }
         let timeline = path(document.string("timeline.path"));
-        let kafka = kafka(&mut document, defaults.kafka);
+        let kafka = kafka::kafka(&mut document, defaults.kafka);
+        let verdicts_format = kafka::verdicts_format(&mut document);
         let payloads = payloads::payloads(&mut document, base);
         let monitor = monitor(&mut document, defaults.monitor);
         document.unknown_keys();
@@ -87,6 +91,7 @@ impl Config {
                 listen,
                 timeline,
                 kafka,
+                verdicts_format,
                 payloads,
                 monitor,
             })
@@ -94,46 +99,6 @@ impl Config {
             Err(problems)
         }
     }
-}
-
-fn kafka(document: &mut Document, defaults: bellwether_ingest::Config) -> bellwether_ingest::Config {
-    let mut config = defaults;
-    config.brokers = document.string("kafka.brokers").unwrap_or(config.brokers);
-    config.group_id = document.string("kafka.group_id").unwrap_or(config.group_id);
-    config.observations_topic = document
-        .string("kafka.observations_topic")
-        .unwrap_or(config.observations_topic);
-    config.labels_topic = document.string("kafka.labels_topic");
-    config.verdicts_topic = document.string("kafka.verdicts_topic");
-    config.dead_letter_topic = document.string("kafka.dead_letter_topic");
-    if let Some(idle) = document.duration_ms("kafka.idle_timeout") {
-        config.idle_timeout = Duration::from_millis(idle.unsigned_abs());
-    }
-    config.properties = document.properties("kafka.properties");
-    for (key, value) in [
-        ("kafka.brokers", &config.brokers),
-        ("kafka.group_id", &config.group_id),
-        ("kafka.observations_topic", &config.observations_topic),
-    ] {
-        if value.trim().is_empty() {
-            document.problem(
-                key,
-                "it is empty".to_owned(),
-                "write a name, or leave the key out for the default",
-            );
-        }
-    }
-    if config.labels_topic.as_ref() == Some(&config.observations_topic) {
-        document.problem(
-            "kafka.labels_topic",
-            format!(
-                "`{}` is also the topic of observations",
-                config.observations_topic
-            ),
-            "give labels a topic of their own: the two are told apart by it",
-        );
-    }
-    config
 }
 
 fn monitor(document: &mut Document, defaults: MonitorConfig) -> MonitorConfig {
@@ -252,6 +217,7 @@ mod tests {
         let defaults = Config::default();
         assert_eq!(documented.monitor, defaults.monitor);
         assert_eq!(documented.kafka, defaults.kafka);
+        assert_eq!(documented.verdicts_format, defaults.verdicts_format);
         assert_eq!(documented.payloads, defaults.payloads);
         assert_eq!(
             (documented.listen, documented.reference),

@@ -68,27 +68,9 @@ fn format(document: &mut Document, topic: &str, of_the_other: Format) -> Format 
         Format::Sagemaker,
     ];
     let known = formats.into_iter().filter(|format| *format != of_the_other);
-    choice(
-        document,
-        &key,
-        known.map(|format| (format.as_str(), format)).collect(),
-    )
-    .unwrap_or_default()
-}
-
-/// One of some words.
-fn choice<T>(document: &mut Document, key: &str, known: Vec<(&str, T)>) -> Option<T> {
-    let text = document.string(key)?;
-    let words: Vec<String> = known.iter().map(|(word, _)| format!("{word:?}")).collect();
-    let found = known.into_iter().find(|(word, _)| *word == text);
-    if found.is_none() {
-        document.problem(
-            key,
-            format!("{text:?} is not known here"),
-            &format!("write one of {}", words.join(", ")),
-        );
-    }
-    found.map(|(_, value)| value)
+    document
+        .choice(&key, known.map(|format| (format.as_str(), format)).collect())
+        .unwrap_or_default()
 }
 
 fn sources(document: &mut Document, key: &str) -> Option<Sources> {
@@ -113,7 +95,7 @@ fn time_unit(document: &mut Document, topic: &str) -> Option<TimeUnit> {
         ("us", TimeUnit::Microseconds),
         ("ns", TimeUnit::Nanoseconds),
     ];
-    choice(document, &format!("payloads.{topic}.timestamp_unit"), units)
+    document.choice(&format!("payloads.{topic}.timestamp_unit"), units)
 }
 
 /// The format's own places with those that are written; none when none is written.
@@ -149,8 +131,9 @@ fn observation_fields(document: &mut Document, format: Format) -> Option<Observa
     }
     fields.timestamp_unit = time_unit(document, "observations").unwrap_or_default();
     let forms = vec![("label", PredictionForm::Label), ("index", PredictionForm::Index)];
-    fields.prediction_form =
-        choice(document, "payloads.observations.prediction_form", forms).unwrap_or_default();
+    fields.prediction_form = document
+        .choice("payloads.observations.prediction_form", forms)
+        .unwrap_or_default();
     for (name, text) in document.texts("payloads.observations.attributes") {
         let key = format!("payloads.observations.attributes.{name}");
         fields

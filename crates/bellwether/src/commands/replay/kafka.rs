@@ -1,0 +1,228 @@
+//! Observations and labels from a stretch of the configured topics, beside the live monitor.
+//!
+//! The stretch has an end, so that no clock takes part: a partition that is read to its end holds nothing back, and
+//! event time goes as far as the slowest of the others.
+
+use super::{NAMED_REJECTS, summarise};
+use crate::cli::ReplayArgs;
+use crate::commands::load_reference;
+use crate::config::Config;
+use crate::failure::Failure;
+use crate::pipeline::{Pipeline, Release, Turn};
+use crate::report;
+use crate::sinks::{Sinks, TimelineFile};
+use crate::wire::{Decoded, WireDecoder};
+use bellwether_api::TopicKind as Kind;
+use bellwether_events::Reject;
+use bellwether_ingest::{
+    Batch, NextOffset, PartitionEvent, PartitionTracker, RangeReader, RawMessage, StoredRecord, TopicKind,
+    TopicPartition, Watermark,
+};
+use bellwether_monitor::Engine;
+use std::sync::Arc;
+use std::time::{Duration, Instant};
+
+/// Records of a turn.
+const BATCH_RECORDS: usize = 4096;
+/// How far, in event time, one partition may run ahead of the slowest: what is buffered stays bounded.
+const AHEAD_LIMIT_MS: i64 = 6 * 3_600_000;
+
+pub(super) async fn replay(args: ReplayArgs, config: Config) -> Result<(), Failure> {
+    let path = args.reference.clone().or_else(|| config.reference.clone());
+    let path = path.ok_or_else(|| {
+        Failure::usage("no reference is named").fix("write `reference` in the configuration, or --reference")
+    })?;
+    let reference = Arc::new(load_reference(&path, &config.monitor)?);
+    let mut topics = Topics::new(&config)?;
+    let mut reader = tokio::task::block_in_place(|| {
+        RangeReader::open(&config.kafka, &topics.names(), &args.from.0, &args.to.0)
+    })
+    .map_err(|error| failed(&config, &error))?;
+    let sinks = Sinks {
+        timeline: Some(TimelineFile::create(&args.timeline)?),
+        ..Sinks::default()
+    };
+    let mut pipeline = Pipeline::new(Engine::new(reference, config.monitor.clone()), sinks);
+    let bar = report::progress(reader.total(), "records");
+
+    // A partition at its end holds nothing back from that moment on.
+    let mut tracker = PartitionTracker::new(Duration::ZERO);
+    let assigned = topics.partitions(reader.partitions());
+    tracker.assign(&assigned, Instant::now());
+    let lateness_ms = pipeline.engine().allowed_lateness_ms();
+    let mut named = 0;
+    loop {
+        let records = tokio::task::block_in_place(|| reader.next_records(BATCH_RECORDS))
+            .map_err(|error| failed(&config, &error))?;
+        if records.is_empty() {
+            break;
+        }
+        bar.inc(records.len() as u64);
+        let batch = topics.batch(records);
+        let decoded = topics.decode(&pipeline, &batch)?;
+        let rejects = rejects(&batch, &decoded, &mut named);
+        let now = Instant::now();
+        for (message, event_time) in batch.messages.iter().zip(&decoded.event_times) {
+            let next = NextOffset::after(message.offset);
+            tracker.record(message.partition, next, *event_time, now);
+        }
+        let ended: Vec<PartitionEvent> = topics
+            .partitions(reader.finished())
+            .into_iter()
+            .map(end)
+            .collect();
+        tracker.apply(&ended, now);
+        let release = match tracker.watermark(now) {
+            Watermark::At(ms) => Release::Before(ms.saturating_sub(lateness_ms)),
+            // All at their end: what comes next is the last turn.
+            Watermark::None | Watermark::Drained => Release::Hold,
+        };
+        if let Release::Before(released_ms) = release {
+            // Nothing is committed; what was noted for it goes.
+            tracker.committable(released_ms);
+        }
+        let turn = Turn {
+            observations: Some(decoded.observations),
+            labels: decoded.labels,
+            rejects,
+            release,
+        };
+        pipeline.turn(turn).await?;
+        let ahead = tracker.ahead_of(AHEAD_LIMIT_MS);
+        reader.hold(|topic, partition| {
+            let of = topics.partition(topic, partition);
+            of.is_some_and(|partition| ahead.contains(&partition))
+        });
+    }
+    let rest = Turn {
+        observations: None,
+        labels: Vec::new(),
+        rejects: Vec::new(),
+        release: Release::All,
+    };
+    pipeline.turn(rest).await?;
+    bar.finish_and_clear();
+    summarise(&pipeline, &args);
+    Ok(())
+}
+
+fn failed(config: &Config, error: &bellwether_ingest::Error) -> Failure {
+    Failure::at_work(format!("cannot read the topics at {}", config.kafka.brokers))
+        .because(error)
+        .fix("check kafka.brokers, the topics and kafka.properties, and the offsets of --from and --to")
+}
+
+fn end(partition: TopicPartition) -> PartitionEvent {
+    PartitionEvent::EndReached {
+        partition,
+        next_offset: Some(NextOffset(i64::MAX)),
+    }
+}
+
+/// What is refused is counted, and the first ones are named: nothing is written to the dead-letter topic.
+fn rejects(batch: &Batch, decoded: &Decoded, named: &mut usize) -> Vec<(Kind, Reject)> {
+    let here = decoded
+        .rejects
+        .iter()
+        .map(|(at, kind, reject)| (&batch.messages[*at], *kind, reject));
+    let before = decoded
+        .given_back
+        .iter()
+        .map(|(message, kind, reject)| (message, *kind, reject));
+    here.chain(before)
+        .map(|(message, kind, reject)| {
+            if *named < NAMED_REJECTS {
+                let (partition, offset) = (message.partition, message.offset);
+                report::note(&format!(
+                    "rejected: {partition}/{offset}: {}: {}",
+                    reject.reason, reject.detail
+                ));
+            }
+            *named += 1;
+            (kind, reject.clone())
+        })
+        .collect()
+}
+
+/// The two topics, and what is in them.
+struct Topics {
+    observations: String,
+    labels: Option<String>,
+    decoder: WireDecoder,
+}
+
+impl Topics {
+    fn new(config: &Config) -> Result<Self, Failure> {
+        let (observations, labels) = (
+            config.kafka.observations_topic.clone(),
+            config.kafka.labels_topic.clone(),
+        );
+        let decoder = WireDecoder::new(
+            &config.payloads,
+            &observations,
+            labels.as_deref().unwrap_or_default(),
+        );
+        let decoder = decoder.map_err(|error| {
+            Failure::at_work("cannot ask the schema registry")
+                .because(&error)
+                .fix("correct payloads.registry")
+        })?;
+        Ok(Self {
+            observations,
+            labels,
+            decoder,
+        })
+    }
+
+    fn names(&self) -> Vec<&str> {
+        std::iter::once(self.observations.as_str())
+            .chain(self.labels.as_deref())
+            .collect()
+    }
+
+    fn partition(&self, topic: &str, partition: i32) -> Option<TopicPartition> {
+        let kind = if topic == self.observations {
+            TopicKind::Observations
+        } else if Some(topic) == self.labels.as_deref() {
+            TopicKind::Labels
+        } else {
+            return None;
+        };
+        Some(TopicPartition { kind, partition })
+    }
+
+    fn partitions<'a>(&self, named: impl Iterator<Item = (&'a str, i32)>) -> Vec<TopicPartition> {
+        named
+            .filter_map(|(topic, partition)| self.partition(topic, partition))
+            .collect()
+    }
+
+    fn batch(&self, records: Vec<StoredRecord>) -> Batch {
+        let mut batch = Batch::default();
+        for record in records {
+            let Some(partition) = self.partition(&record.place.topic, record.place.partition) else {
+                continue;
+            };
+            batch.size_bytes += record.payload.len();
+            let headers = record
+                .headers
+                .iter()
+                .map(|(name, value)| (name.as_str(), value.as_slice()));
+            let message = RawMessage::new(partition, record.place.offset, record.payload.into());
+            let mut message = message.with_headers(headers);
+            message.key = record.key.map(Into::into);
+            message.timestamp_ms = record.timestamp_ms;
+            batch.messages.push(message);
+        }
+        batch
+    }
+
+    fn decode(&mut self, pipeline: &Pipeline, batch: &Batch) -> Result<Decoded, Failure> {
+        let schema = pipeline.engine().schema();
+        tokio::task::block_in_place(|| self.decoder.decode(schema, batch)).map_err(|error| {
+            Failure::at_work("cannot read records without their schema")
+                .because(&error)
+                .fix("make sure that payloads.registry answers, and start the replay anew")
+        })
+    }
+}
