@@ -12,7 +12,7 @@ const LOOK: u64 = 5;
 /// Looks after which the direction turns to wherever the past has moved.
 const QUIET_LOOKS: u64 = 16;
 /// Standard errors of its length beyond which a movement turns the direction at the first look.
-const LARGE: f32 = 2.0;
+const LARGE: f32 = 1.0;
 
 /// A direction and what it is learnt from.
 #[derive(Debug, Clone)]
