@@ -1,5 +1,6 @@
 //! One sequential detector with its alarm, its onset and its recovery.
 
+use crate::snapshot::state;
 use bellwether_stats::{BETS, EDetector, Onset, RecoveryTest, ShiftBet};
 
 /// A detector that raises on evidence of harm and settles on evidence of health.
@@ -18,6 +19,11 @@ pub(crate) struct Signal {
     recent_weight: f64,
     decay: f64,
 }
+
+state!(Signal {
+    values: recovery, active, recent_mean, recent_weight;
+    parts: detector
+});
 
 impl Signal {
     /// A detector of means above `bound`. `threshold` and `recovery_threshold` are logarithms.

@@ -9,6 +9,8 @@
 //! Assumes that the conditional mean given the past is at most `m`: bursts and duplicates of one kind break it.
 //! A CUSUM of the same bets (Page 1954) dates the onset; it plays no part in the alarm. O(bets) a step, no allocation.
 
+use serde::{Deserialize, Serialize};
+
 /// Number of bets in the mixture.
 pub const BETS: usize = 5;
 
@@ -27,7 +29,7 @@ pub fn ln_threshold(arl: f64) -> f64 {
 }
 
 /// Where the evidence that stands began.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
 pub struct Onset {
     /// Step number given to [`EDetector::observe`].
     pub step: u64,
@@ -41,6 +43,14 @@ pub struct EDetector {
     mean: f64,
     evidence: [f64; BETS],
     /// Product of the factors since the bet's last restart, at least one.
+    cusum: [f64; BETS],
+    start: [Option<Onset>; BETS],
+}
+
+/// What an [`EDetector`] has seen, without the bound it was told.
+#[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize)]
+pub struct Evidence {
+    evidence: [f64; BETS],
     cusum: [f64; BETS],
     start: [Option<Onset>; BETS],
 }
@@ -133,6 +143,23 @@ impl EDetector {
             }
         }
         self.start[best]
+    }
+
+    /// What it has seen so far.
+    #[must_use]
+    pub fn evidence(&self) -> Evidence {
+        Evidence {
+            evidence: self.evidence,
+            cusum: self.cusum,
+            start: self.start,
+        }
+    }
+
+    /// Goes on from what a detector of the same bound had seen.
+    pub fn resume(&mut self, seen: Evidence) {
+        self.evidence = seen.evidence;
+        self.cusum = seen.cusum;
+        self.start = seen.start;
     }
 
     /// Forgets all evidence.

@@ -1,6 +1,7 @@
 //! Have the proportions of categories changed?
 
 use crate::edetector::BETS;
+use serde::{Deserialize, Serialize};
 
 /// Shares of the plug-in alternative in each bet's mixture.
 const EPSILON: [f64; BETS] = [0.2, 0.4, 0.6, 0.8, 1.0];
@@ -27,6 +28,18 @@ pub struct MixBet {
     runs: Persistence,
     /// What the decayed counts were expected to be, while the null moves; `None` while it stands.
     moving: Option<Moving>,
+}
+
+/// What a [`MixBet`] has seen, without the proportions it was told.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct MixSeen {
+    counts: Vec<f64>,
+    total: f64,
+    last: Option<usize>,
+    fresh: f64,
+    excess: f64,
+    weight: f64,
+    expected: Option<Vec<f64>>,
 }
 
 /// State of a bet whose null proportions move.
@@ -96,6 +109,42 @@ impl MixBet {
             runs: Persistence::new(decay),
             moving: None,
         }
+    }
+
+    /// What it has seen so far.
+    #[must_use]
+    pub fn seen(&self) -> MixSeen {
+        MixSeen {
+            counts: self.counts.clone(),
+            total: self.total,
+            last: self.last,
+            fresh: self.fresh,
+            excess: self.runs.excess,
+            weight: self.runs.weight,
+            expected: self.moving.as_ref().map(|moving| moving.expected.clone()),
+        }
+    }
+
+    /// Goes on from what a bet over the same categories had seen; false, and nothing changed, for other categories.
+    #[must_use]
+    pub fn resume(&mut self, seen: MixSeen) -> bool {
+        let k = self.null.len();
+        let fits = seen.counts.len() == k
+            && seen.last.is_none_or(|last| last < k)
+            && seen.expected.as_ref().is_none_or(|expected| expected.len() == k);
+        if fits {
+            self.counts = seen.counts;
+            self.total = seen.total;
+            self.last = seen.last;
+            self.fresh = seen.fresh;
+            self.runs.excess = seen.excess;
+            self.runs.weight = seen.weight;
+            self.moving = seen.expected.map(|expected| Moving {
+                expected,
+                alternative: vec![0.0; k],
+            });
+        }
+        fits
     }
 
     /// The same against null proportions `null[k]` of this moment, each above zero and known before `c` is: those of the
