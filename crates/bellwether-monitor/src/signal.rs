@@ -26,7 +26,7 @@ state!(Signal {
 });
 
 impl Signal {
-    /// A detector of means above `bound`. `threshold` and `recovery_threshold` are logarithms.
+    /// A detector of means above `bound`, or of what brings its own factors. `threshold` and `recovery_threshold` are logarithms.
     pub(crate) fn new(
         name: &'static str,
         bound: f64,
@@ -36,7 +36,12 @@ impl Signal {
     ) -> Self {
         Self {
             name,
-            detector: EDetector::bounded(bound),
+            // What is bet on ranks brings its factors, and tolerates nothing where the reference has nothing to rank.
+            detector: if bound > 0.0 {
+                EDetector::bounded(bound)
+            } else {
+                EDetector::from_factors()
+            },
             recovery: RecoveryTest::default(),
             bound,
             threshold,
