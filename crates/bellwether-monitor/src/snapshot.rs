@@ -92,10 +92,10 @@ impl Engine {
         config: MonitorConfig,
         bytes: &[u8],
     ) -> Result<Self, SnapshotError> {
-        let settings = config.clone();
+        let (kept, settings) = (Arc::clone(&reference), config.clone());
         let mut from = Reader {
             bytes: open(bytes)?,
-            reference: &reference,
+            reference: &kept,
             config: &settings,
         };
         let id: String = from.take()?;
@@ -108,7 +108,7 @@ impl Engine {
         if from.take::<u64>()? != fingerprint(&config) {
             return Err(SnapshotError::OtherConfiguration);
         }
-        let mut engine = Self::new(Arc::clone(&reference), config);
+        let mut engine = Self::new(reference, config);
         engine.read(&mut from)?;
         ensure(from.bytes.is_empty(), "there is more than a state")?;
         Ok(engine)

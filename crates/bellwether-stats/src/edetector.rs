@@ -50,7 +50,7 @@ pub struct EDetector {
 /// What an [`EDetector`] has seen, without the bound it was told.
 #[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize)]
 pub struct Evidence {
-    evidence: [f64; BETS],
+    of_bets: [f64; BETS],
     cusum: [f64; BETS],
     start: [Option<Onset>; BETS],
 }
@@ -149,7 +149,7 @@ impl EDetector {
     #[must_use]
     pub fn evidence(&self) -> Evidence {
         Evidence {
-            evidence: self.evidence,
+            of_bets: self.evidence,
             cusum: self.cusum,
             start: self.start,
         }
@@ -157,7 +157,7 @@ impl EDetector {
 
     /// Goes on from what a detector of the same bound had seen.
     pub fn resume(&mut self, seen: Evidence) {
-        self.evidence = seen.evidence;
+        self.evidence = seen.of_bets;
         self.cusum = seen.cusum;
         self.start = seen.start;
     }
@@ -215,6 +215,21 @@ mod tests {
         assert!((detector.log_e_value() + 30.0).abs() < 1e-9 && detector.onset().is_none());
         detector.observe_factors([1.0; BETS], 51, 0);
         assert!(detector.log_e_value().abs() < 1e-9, "one step, one start");
+    }
+
+    #[test]
+    fn a_detector_goes_on_from_what_another_of_its_bound_had_seen() {
+        let mut detector = EDetector::bounded(0.1);
+        let value = |step: u64| f64::from(u8::from(step.is_multiple_of(4)));
+        (0..50).for_each(|step| detector.observe(value(step), step, 0));
+        let mut again = EDetector::bounded(0.1);
+        again.resume(detector.evidence());
+        for step in 50..80 {
+            detector.observe(value(step), step, 7);
+            again.observe(value(step), step, 7);
+        }
+        assert_eq!(again.evidence(), detector.evidence());
+        assert!(detector.onset().is_some() && again.onset() == detector.onset());
     }
 
     #[test]

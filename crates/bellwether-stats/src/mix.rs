@@ -383,4 +383,30 @@ mod tests {
             .expect("known");
         assert!(factors.iter().all(|f| (f - 1.0).abs() < 1e-12), "{factors:?}");
     }
+
+    #[test]
+    fn a_bet_goes_on_from_what_another_over_its_categories_had_seen() {
+        let new = || MixBet::new(&[30.0, 50.0, 20.0], 0.98, 6.0, 0.05);
+        let nulls = [[0.2, 0.5, 0.3], [0.6, 0.3, 0.1]];
+        let step = |bet: &mut MixBet, at: usize, moving: bool| {
+            if moving {
+                bet.observe_against(at * at % 3, &nulls[at / 7 % 2])
+            } else {
+                bet.observe(at * at % 3)
+            }
+        };
+        for moving in [false, true] {
+            let mut bet = new();
+            for at in 0..60 {
+                step(&mut bet, at, moving);
+            }
+            let mut again = new();
+            assert!(again.resume(bet.seen()));
+            for at in 60..120 {
+                assert_eq!(step(&mut bet, at, moving), step(&mut again, at, moving), "{at}");
+            }
+            assert_eq!(again.seen(), bet.seen());
+        }
+        assert!(!MixBet::new(&[1.0; 4], 0.98, 6.0, 0.05).resume(new().seen()));
+    }
 }

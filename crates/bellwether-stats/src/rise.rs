@@ -289,4 +289,16 @@ mod tests {
         assert!(light_e > 0.0 && light_e < heavy_e, "{light_e} {heavy_e}");
         assert!((light.mean() - heavy.mean()).abs() < 1e-12);
     }
+
+    #[test]
+    fn counts_come_back_and_what_was_never_counted_does_not() {
+        let mut losses = LossCounts::default();
+        for (loss, weight) in [(0.0, 1.0), (1.0, 1.0), (0.4, 0.3), (1.0, 1.0)] {
+            losses.add(loss, weight);
+        }
+        let text = serde_json::to_string(&losses).expect("numbers");
+        let again: LossCounts = serde_json::from_str(&text).expect("the same numbers");
+        assert_eq!(again, losses);
+        assert!(serde_json::from_str::<LossCounts>("[[520, 1]]").is_err());
+    }
 }

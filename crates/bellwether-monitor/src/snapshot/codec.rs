@@ -86,7 +86,9 @@ pub(crate) use state;
 impl<T: State> State for Vec<T> {
     fn write(&self, out: &mut Writer) {
         out.put(&self.len());
-        self.iter().for_each(|state| state.write(out));
+        for state in self {
+            state.write(out);
+        }
     }
 
     fn read(&mut self, from: &mut Reader<'_>) -> Result<(), SnapshotError> {
