@@ -164,11 +164,13 @@ impl RecentObservations {
 
 impl State for RecentObservations {
     fn write(&self, out: &mut Writer) {
-        out.put(&(self.next, &self.steps, &self.scales, &self.rows));
+        out.put_steps(&self.steps);
+        out.put(&(self.next, &self.scales, &self.rows));
     }
 
     fn read(&mut self, from: &mut Reader<'_>) -> Result<(), SnapshotError> {
-        (self.next, self.steps, self.scales, self.rows) = from.take()?;
+        self.steps = from.take_steps()?;
+        (self.next, self.scales, self.rows) = from.take()?;
         let rows = self.rows.len();
         let fits = self.steps.len() == rows * self.dim
             && self.scales.len() == rows

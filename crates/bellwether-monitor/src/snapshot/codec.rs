@@ -4,6 +4,7 @@ use super::SnapshotError;
 use crate::config::MonitorConfig;
 use crate::reference::Reference;
 use bellwether_stats::{DecayingSum, EDetector, MixBet};
+use postcard::ser_flavors::Flavor;
 use serde::{Deserialize, Serialize};
 
 /// Collects state.
@@ -15,12 +16,40 @@ pub(crate) struct Writer {
 impl Writer {
     /// Adds a value.
     pub(crate) fn put<T: Serialize + ?Sized>(&mut self, value: &T) {
-        self.bytes = postcard::to_extend(value, std::mem::take(&mut self.bytes))
+        postcard::serialize_with_flavor(value, Appended(&mut self.bytes))
             .expect("state is made of numbers, texts and sequences whose length is known");
+    }
+
+    /// Adds many whole numbers, two bytes each: most of a state, and several times as fast as one by one.
+    pub(crate) fn put_steps(&mut self, steps: &[i16]) {
+        self.put(&(2 * steps.len()));
+        self.bytes
+            .extend(steps.iter().flat_map(|step| step.to_le_bytes()));
     }
 
     pub(super) fn into_bytes(self) -> Vec<u8> {
         self.bytes
+    }
+}
+
+/// Values one behind the other.
+struct Appended<'a>(&'a mut Vec<u8>);
+
+impl Flavor for Appended<'_> {
+    type Output = ();
+
+    fn try_push(&mut self, byte: u8) -> postcard::Result<()> {
+        self.0.push(byte);
+        Ok(())
+    }
+
+    fn try_extend(&mut self, bytes: &[u8]) -> postcard::Result<()> {
+        self.0.extend_from_slice(bytes);
+        Ok(())
+    }
+
+    fn finalize(self) -> postcard::Result<()> {
+        Ok(())
     }
 }
 
@@ -39,6 +68,13 @@ impl<'a> Reader<'a> {
             .map_err(|_| SnapshotError::Inconsistent("its bytes are no state"))?;
         self.bytes = rest;
         Ok(value)
+    }
+
+    /// What [`Writer::put_steps`] has added.
+    pub(crate) fn take_steps(&mut self) -> Result<Vec<i16>, SnapshotError> {
+        let (pairs, rest) = self.take::<&[u8]>()?.as_chunks::<2>();
+        ensure(rest.is_empty(), "half of a number is missing")?;
+        Ok(pairs.iter().map(|&pair| i16::from_le_bytes(pair)).collect())
     }
 }
 
