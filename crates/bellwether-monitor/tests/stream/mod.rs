@@ -37,7 +37,7 @@ fn minute(n: usize) -> i64 {
     60_000 * i64::try_from(n).expect("a short stream")
 }
 
-/// An encoder that fails for a while, a new version that harms a task, a new capability, copies, slices.
+/// A class mix that shifts and comes back, an encoder that fails for a while, a new version that harms a task, a new capability, copies, slices.
 pub(crate) fn eventful(n: usize) -> Vec<Input> {
     let mut world = World::new(42);
     let mut copy = None;
@@ -45,6 +45,9 @@ pub(crate) fn eventful(n: usize) -> Vec<Input> {
         .map(|i| {
             let task = world.any_task();
             let mut input = world.ordinary(task);
+            if (100..420).contains(&i) && task == 3 {
+                input = world.of_class(task, 0);
+            }
             if (900..1300).contains(&i) {
                 for x in &mut input.embedding[..16] {
                     *x += 0.5;
