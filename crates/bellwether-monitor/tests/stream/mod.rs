@@ -37,7 +37,8 @@ fn minute(n: usize) -> i64 {
     60_000 * i64::try_from(n).expect("a short stream")
 }
 
-/// A class mix that shifts and comes back, an encoder that fails for a while, a new version that harms a task, a new capability, copies, slices.
+/// A class mix that shifts and comes back, an encoder that fails for a while, a new version that harms a task, a new
+/// capability, copies, a slice that gets worse.
 pub(crate) fn eventful(n: usize) -> Vec<Input> {
     let mut world = World::new(42);
     let mut copy = None;
@@ -70,6 +71,9 @@ pub(crate) fn eventful(n: usize) -> Vec<Input> {
                 input.predicted = (input.predicted + 1) % 4;
             }
             let language = ["de", "en", "es", "fr"][world.rng.random_range(0..4)];
+            if i > 1400 && task == 0 && language == "de" && world.rng.random_bool(0.8) {
+                input.predicted = (input.predicted + 1) % 4;
+            }
             let client = format!("client {}", world.rng.random_range(0..6));
             input.attributes = vec![
                 ("language".to_owned(), language.to_owned()),
