@@ -258,6 +258,16 @@ impl ObservationBatchBuilder {
     }
 
     fn push_beside_embedding(&mut self, row: &ObservationRow<'_>) {
+        let at = row.task.index();
+        let confidence = confidence(self.kinds[at], self.label_counts[at], row.probabilities);
+        self.push_kept(row, confidence);
+    }
+
+    /// Adds a row that was in a batch before and whose confidence is known; its embedding is gone and not looked at.
+    ///
+    /// # Panics
+    /// When the schema does not have the row's task.
+    pub fn push_kept(&mut self, row: &ObservationRow<'_>, confidence: f32) {
         self.attributes.push(self.task.len(), row.attributes);
         self.versions.push(self.task.len(), row.model_version);
         self.event_id.append_value(row.event_id);
@@ -272,13 +282,8 @@ impl ObservationBatchBuilder {
         self.class.push(class);
         self.value.push(value);
         self.tags.append_option(tags);
-        let at = row.task.index();
-        self.confidence.push(confidence(
-            self.kinds[at],
-            self.label_counts[at],
-            row.probabilities,
-        ));
-        if self.kinds[at] == TaskKind::Classification {
+        self.confidence.push(confidence);
+        if self.kinds[row.task.index()] == TaskKind::Classification {
             self.probabilities.extend_from_slice(row.probabilities);
         }
         self.probability_ends.push(self.probabilities.len());

@@ -1,5 +1,6 @@
 //! What a task takes in memory, its reference included: heap in use after two rings' worth of traffic with labels, over the
-//! number of tasks. Observations that wait for labels are the joins', not a task's: few are let wait here.
+//! number of tasks. Observations that wait for labels are the joins', not a task's: few are let wait here. Then the same as
+//! a snapshot, and how long that takes.
 
 mod traffic;
 
@@ -7,6 +8,7 @@ use bellwether_monitor::{Engine, MonitorConfig};
 use cap::Cap;
 use std::alloc::System;
 use std::sync::Arc;
+use std::time::Instant;
 
 #[global_allocator]
 static HEAP: Cap<System> = Cap::new(System, usize::MAX);
@@ -26,7 +28,8 @@ fn main() {
     let before = HEAP.allocated();
     let (reference, mut traffic) = traffic::reference(&config);
     let in_reference = HEAP.allocated() - before;
-    let mut engine = Engine::new(Arc::new(reference), config);
+    let reference = Arc::new(reference);
+    let mut engine = Engine::new(Arc::clone(&reference), config.clone());
     for _ in 0..OBSERVATIONS * usize::from(traffic::TASKS) / BATCH {
         let (batch, labels) = traffic.batch(&schema, BATCH);
         let now_ms = traffic.sent * 1000;
@@ -45,4 +48,16 @@ fn main() {
         traffic::DIM,
     );
     println!("{:?}", engine.counts());
+
+    let begin = Instant::now();
+    let snapshot = engine.snapshot();
+    let written = begin.elapsed();
+    let begin = Instant::now();
+    let restored = Engine::restore(reference, config, &snapshot);
+    println!(
+        "snapshot per task: {:.2} MiB, written in {written:.1?}, restored in {:.1?}: {}",
+        of_task(snapshot.len()),
+        begin.elapsed(),
+        restored.is_ok(),
+    );
 }

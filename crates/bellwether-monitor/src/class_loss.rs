@@ -1,5 +1,6 @@
 //! Are the answers of one class worse than they were?
 
+use crate::snapshot::{Reader, SnapshotError, State, Writer, ensure};
 use bellwether_stats::{BETS, EDetector};
 
 /// Forgetting of the class-wise error counts, a label: a half-life of about 70.
@@ -60,5 +61,20 @@ impl ClassLoss {
         self.counts.fill(0.0);
         self.errors.fill(0.0);
         self.detector.reset();
+    }
+}
+
+impl State for ClassLoss {
+    fn write(&self, out: &mut Writer) {
+        out.put(&(&self.counts, &self.errors));
+        self.detector.write(out);
+    }
+
+    fn read(&mut self, from: &mut Reader<'_>) -> Result<(), SnapshotError> {
+        (self.counts, self.errors) = from.take()?;
+        let classes = self.bounds.len();
+        let fits = self.counts.len() == classes && self.errors.len() == classes;
+        ensure(fits, "its losses have other classes")?;
+        self.detector.read(from)
     }
 }

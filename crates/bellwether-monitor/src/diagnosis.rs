@@ -14,6 +14,7 @@ use crate::signal::Signal;
 use crate::task::TaskState;
 use crate::verdict::Verdict;
 use bellwether_events::{TaskId, TaskKind};
+use serde::{Deserialize, Serialize};
 use std::collections::BTreeSet;
 
 /// Fewest observations that are diagnosed.
@@ -52,7 +53,7 @@ const AFFINITY_HYSTERESIS: f64 = 1.0;
 const EXAMPLES: usize = 5;
 
 /// What a task needs by itself, and why.
-#[derive(Debug, Clone, PartialEq)]
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub(crate) struct Diagnosis {
     pub(crate) verdict: Verdict,
     /// Observations looked at.
@@ -74,7 +75,7 @@ pub(crate) struct Diagnosis {
 }
 
 /// A set of novel observations under examination.
-#[derive(Debug, Clone, PartialEq)]
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub(crate) struct NovelGroup {
     pub(crate) size: usize,
     pub(crate) hours: f64,

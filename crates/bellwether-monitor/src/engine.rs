@@ -15,6 +15,7 @@ use crate::score::ScoredBatch;
 use crate::sequencer::{Item, Sequencer};
 use crate::signal::Signal;
 use crate::slices::SliceSet;
+use crate::snapshot::{Reader, SnapshotError, State, Writer, ensure};
 use crate::status::{ModelStatus, PipelineCounts};
 use crate::timeline::TimelineLine;
 use bellwether_events::{LabelBatch, LabelRow, ModelSchema, ObservationBatch, TaskId};
@@ -61,6 +62,10 @@ impl Engine {
     #[must_use]
     pub fn reference(&self) -> &Reference {
         &self.reference
+    }
+
+    pub(crate) fn config(&self) -> &MonitorConfig {
+        &self.judge.config
     }
 
     /// How late an observation may be against the newest of its source, in milliseconds.
@@ -279,5 +284,29 @@ impl Engine {
             now_ms: self.judge.now_ms,
         }
         .report(|record| !record.repeated && state.speaks_of_the_present(record))
+    }
+}
+
+impl State for Engine {
+    fn write(&self, out: &mut Writer) {
+        self.judge.write(out);
+        self.quality.write(out);
+        self.joins.write(out);
+        self.sequencer.write(out);
+        out.put(&self.counts);
+    }
+
+    fn read(&mut self, from: &mut Reader<'_>) -> Result<(), SnapshotError> {
+        self.judge.read(from)?;
+        self.quality.read(from)?;
+        self.joins.read(from)?;
+        self.sequencer.read(from)?;
+        self.counts = from.take()?;
+        for (task, log) in self.schema().tasks().zip(&self.quality) {
+            ensure(log.fits(task, &self.reference), "labels are not of their task")?;
+        }
+        let slices = |task: TaskId| self.judge.tasks[task.index()].slices.all().len();
+        let waiting = self.joins.fits(&self.reference, slices);
+        ensure(waiting, "what waits for labels is not of its task")
     }
 }

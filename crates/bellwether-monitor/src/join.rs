@@ -3,16 +3,34 @@
 use crate::config::MonitorConfig;
 use crate::hashed::AlreadyHashed;
 use crate::outcome::{TagIndex, facts};
+use crate::prediction::StoredPrediction;
 use crate::quality::{Facts, StoredProbabilities};
 use crate::recent::Place;
-use bellwether_events::{ModelSchema, ObservationBatch, Prediction, TaskId};
+use crate::reference::Reference;
+use crate::selection::STRATA;
+use crate::snapshot::{Reader, SnapshotError, State, Writer};
+use bellwether_events::{ModelSchema, ObservationBatch, TaskId};
 use hashbrown::HashTable;
+use serde::{Deserialize, Serialize};
 use std::collections::{HashMap, VecDeque};
 use std::hash::BuildHasherDefault;
 
 /// 128 bits of an `event_id`: two of a billion events share them with probability below 10⁻²⁰.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[serde(into = "[u8; 16]", from = "[u8; 16]")]
 pub(crate) struct EventKey(u128);
+
+impl From<EventKey> for [u8; 16] {
+    fn from(key: EventKey) -> Self {
+        key.0.to_le_bytes()
+    }
+}
+
+impl From<[u8; 16]> for EventKey {
+    fn from(bytes: [u8; 16]) -> Self {
+        Self(u128::from_le_bytes(bytes))
+    }
+}
 
 impl EventKey {
     pub(crate) fn of(event_id: &str) -> Self {
@@ -30,7 +48,7 @@ impl EventKey {
 }
 
 /// What a label needs of its observation.
-#[derive(Debug, Clone)]
+#[derive(Debug, Clone, Serialize, Deserialize)]
 pub(crate) struct PendingObservation {
     pub(crate) task: TaskId,
     /// Place within the task; `None` when it came late and the detectors did not see it.
@@ -43,14 +61,6 @@ pub(crate) struct PendingObservation {
     /// Of a classification whose task has few enough classes, until the label comes: two bytes a class.
     probabilities: Option<StoredProbabilities>,
     labelled: bool,
-}
-
-/// A prediction without borrowing its batch.
-#[derive(Debug, Clone)]
-enum StoredPrediction {
-    Class(u32),
-    Tags(Box<str>),
-    Value(f64),
 }
 
 impl PendingObservation {
@@ -66,31 +76,34 @@ impl PendingObservation {
             place,
             timestamp_ms: batch.timestamps_ms()[row],
             p_novelty,
-            prediction: match batch.prediction(row) {
-                Prediction::Class(class) => StoredPrediction::Class(class),
-                Prediction::Tags(tags) => StoredPrediction::Tags(tags.into()),
-                Prediction::Value(value) => StoredPrediction::Value(value),
-            },
+            prediction: StoredPrediction::of(batch.prediction(row)),
             confidence: batch.confidences()[row],
             probabilities,
             labelled: false,
         }
     }
 
+    /// Whether it is of this reference; `slices` tells how many slices a task has.
+    fn fits(&self, reference: &Reference, slices: impl Fn(TaskId) -> usize) -> bool {
+        self.prediction.fits(self.task, reference)
+            && self
+                .probabilities
+                .as_ref()
+                .is_none_or(|p| p.classes() == reference.task(self.task).classes)
+            && self.place.is_none_or(|place| {
+                place.stratum.is_none_or(|stratum| stratum < STRATA) && place.slices.fits(slices(self.task))
+            })
+    }
+
     /// It beside its label; `None` when the label cannot be read for the task.
     pub(crate) fn facts(&self, schema: &ModelSchema, tags: &[TagIndex], label: &str) -> Option<Facts> {
-        let prediction = match &self.prediction {
-            StoredPrediction::Class(class) => Prediction::Class(*class),
-            StoredPrediction::Tags(tags) => Prediction::Tags(tags),
-            StoredPrediction::Value(value) => Prediction::Value(*value),
-        };
         let tags = &tags[self.task.index()];
         let probabilities = self.probabilities.clone();
         facts(
             schema,
             self.task,
             tags,
-            prediction,
+            self.prediction.get(),
             label,
             self.confidence,
             probabilities,
@@ -224,6 +237,12 @@ impl JoinTable {
         }
     }
 
+    /// Whether all that waits is of this reference; `slices` tells how many slices a task has.
+    pub(crate) fn fits(&self, reference: &Reference, slices: impl Fn(TaskId) -> usize) -> bool {
+        let mut waiting = self.observations.iter();
+        waiting.all(|(_, observation)| observation.fits(reference, &slices))
+    }
+
     /// Observations and labels that wait, and labels given up.
     pub(crate) fn sizes(&self) -> (u64, u64, u64) {
         (
@@ -234,10 +253,29 @@ impl JoinTable {
     }
 }
 
+/// Where observations stand is found anew; labels are written in the order of their keys.
+impl State for JoinTable {
+    fn write(&self, out: &mut Writer) {
+        let mut labels: Vec<_> = self.labels.iter().collect();
+        labels.sort_unstable_by_key(|(key, _)| key.0);
+        out.put(&(&self.observations, labels, &self.label_order, self.orphans));
+    }
+
+    fn read(&mut self, from: &mut Reader<'_>) -> Result<(), SnapshotError> {
+        let (observations, labels, label_order, orphans): (Vec<_>, Vec<_>, _, _) = from.take()?;
+        for (key, observation) in observations {
+            self.add_waiting(key, observation);
+        }
+        self.labels = labels.into_iter().collect();
+        (self.label_order, self.orphans) = (label_order, orphans);
+        Ok(())
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
-    use bellwether_events::{ObservationRow, TaskKind, TaskSpec};
+    use bellwether_events::{ObservationRow, Prediction, TaskKind, TaskSpec};
     use std::collections::BTreeMap;
 
     fn observation(event_id: &str, timestamp_ms: i64) -> PendingObservation {

@@ -10,10 +10,12 @@ use crate::recent::Place;
 use crate::reference::Reference;
 use crate::score::ScoredBatch;
 use crate::shared::{CommonShift, Eclipse};
+use crate::snapshot::{Reader, SnapshotError, State, Writer, ensure};
 use crate::task::TaskState;
 use crate::timeline::TimelineLine;
 use crate::verdict::Verdict;
 use bellwether_events::TaskId;
+use serde::{Deserialize, Serialize};
 use std::sync::Arc;
 
 /// Share of the tasks whose own diagnosis is `retrain` from which a common fault is taken to harm the others too.
@@ -26,7 +28,7 @@ const SAME_NOVELTY: f64 = 0.6;
 const HOUR_MS: f64 = 3_600_000.0;
 
 /// What stands for one task.
-#[derive(Debug, Clone)]
+#[derive(Debug, Clone, Serialize, Deserialize)]
 pub(crate) struct Standing {
     pub(crate) verdict: Verdict,
     pub(crate) changed_ms: i64,
@@ -44,7 +46,7 @@ pub(crate) struct Standing {
 type DiagnosisKey = (u16, u64, u64);
 
 /// What stands for the model.
-#[derive(Debug, Clone, PartialEq)]
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub(crate) struct ModelStanding {
     pub(crate) verdict: Verdict,
     pub(crate) shift: CommonShift,
@@ -403,6 +405,30 @@ impl Judge {
                 cosine > SAME_NOVELTY
             })
             .count()
+    }
+}
+
+impl State for Judge {
+    fn write(&self, out: &mut Writer) {
+        self.tasks.write(out);
+        self.forgetting.write(out);
+        out.put(&(&self.standing, &self.model, self.now_ms));
+    }
+
+    fn read(&mut self, from: &mut Reader<'_>) -> Result<(), SnapshotError> {
+        self.tasks.read(from)?;
+        self.forgetting.read(from)?;
+        (self.standing, self.model, self.now_ms) = from.take()?;
+        for task in &self.tasks {
+            let fits = task.fits(self.reference.task(task.task));
+            ensure(fits, "a task's observations or labels are not of its classes")?;
+        }
+        let tasks = self.tasks.len();
+        let misrouted_to = |s: &Standing| s.own.group.as_ref().and_then(|group| group.misrouted_to);
+        let mut misrouted = self.standing.iter().filter_map(misrouted_to);
+        let fits = self.standing.len() == tasks && misrouted.all(|to| to.index() < tasks);
+        ensure(fits, "what stands is not of its tasks")?;
+        ensure(self.forgetting.fits(), "its versions are not of its tasks")
     }
 }
 

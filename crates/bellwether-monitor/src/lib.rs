@@ -22,6 +22,7 @@ mod hashed;
 mod join;
 mod judge;
 mod outcome;
+mod prediction;
 mod quality;
 mod recent;
 mod reference;
@@ -33,6 +34,7 @@ mod sequencer;
 mod shared;
 mod signal;
 mod slices;
+mod snapshot;
 mod status;
 mod task;
 mod timeline;
@@ -53,6 +55,7 @@ pub use reference::{
     ReferenceSlice, Score, SelfPlay, SliceStatistic, TaskReference, build,
 };
 pub use reports::TaskReports;
+pub use snapshot::SnapshotError;
 pub use status::{
     Estimate, Interval, ModelStatus, NoveltyStatus, PipelineCounts, QualityStatus, SignalStatus, SliceStatus,
     TaskStatus,

@@ -3,13 +3,14 @@
 use crate::quality::{Facts, StoredProbabilities};
 use bellwether_events::{ModelSchema, Prediction, TaskId, TaskKind, TaskSpec};
 use bellwether_stats::{SpanCounts, TagScheme, span_counts, token_counts};
+use serde::{Deserialize, Serialize};
 use std::collections::BTreeMap;
 
 /// A tag that the task's labels do not name; equal to nothing, also not to itself in comparisons of outcome.
 const UNKNOWN_TAG: u16 = u16::MAX;
 
 /// How a prediction turned out.
-#[derive(Debug, Clone, Copy, PartialEq)]
+#[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize)]
 pub(crate) enum Outcome {
     /// Classes; `truth` is `None` when the label is outside the label set.
     Class { predicted: u32, truth: Option<u32> },
@@ -29,6 +30,17 @@ impl Outcome {
             Self::Tags { exact, .. } => f64::from(u8::from(!exact)),
             Self::Number { absolute_error } => absolute_error,
             Self::Unreadable => f64::NAN,
+        }
+    }
+
+    /// Whether a task of so many classes can have it.
+    pub(crate) fn fits(&self, classes: usize) -> bool {
+        match *self {
+            Self::Class { predicted, truth } => {
+                let known = |class: u32| (class as usize) < classes;
+                known(predicted) && truth.is_none_or(known)
+            }
+            _ => true,
         }
     }
 

@@ -4,14 +4,16 @@ use crate::forgetting::VersionId;
 use crate::reference::Reference;
 use crate::score::ScoredBatch;
 use crate::slices::SliceSet;
+use crate::snapshot::{Reader, SnapshotError, State, Writer, ensure};
 use bellwether_stats::Steps;
+use serde::{Deserialize, Serialize};
 use std::sync::OnceLock;
 
 /// Observations kept. Labels arrive hours later and must still find the vectors of what they call unknown.
 pub(crate) const CAPACITY: usize = 768;
 
 /// Where an observation stands in its task, for its label.
-#[derive(Debug, Clone, Copy, PartialEq)]
+#[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize)]
 pub(crate) struct Place {
     pub(crate) step: u64,
     /// A copy that is no evidence of its own.
@@ -36,7 +38,7 @@ pub(crate) struct RecentObservations {
 }
 
 /// What is kept of one observation beside its vector.
-#[derive(Debug, Clone, Default)]
+#[derive(Debug, Clone, Default, Serialize, Deserialize)]
 pub(crate) struct RecentRow {
     pub(crate) event_id: String,
     pub(crate) timestamp_ms: i64,
@@ -51,6 +53,7 @@ pub(crate) struct RecentRow {
     /// Calibrated probability that the prediction is right; NaN without.
     pub(crate) expected_quality: f64,
     /// Similarities to every task, once asked for.
+    #[serde(skip)]
     similarities: OnceLock<Box<[f32]>>,
 }
 
@@ -63,6 +66,11 @@ impl RecentObservations {
             scales: Vec::new(),
             rows: Vec::new(),
         }
+    }
+
+    /// Whether all are predicted to be of one of so many classes.
+    pub(crate) fn fits(&self, classes: usize) -> bool {
+        self.rows.iter().all(|row| row.class < classes)
     }
 
     /// The step that comes next; also the number of observations seen.
@@ -151,5 +159,22 @@ impl RecentObservations {
     /// The kept observations from `step` on, oldest first.
     pub(crate) fn since(&self, step: u64) -> impl Iterator<Item = (u64, &RecentRow)> {
         (step.max(self.first_step())..self.next).map(|s| (s, &self.rows[Self::slot(s)]))
+    }
+}
+
+impl State for RecentObservations {
+    fn write(&self, out: &mut Writer) {
+        out.put_steps(&self.steps);
+        out.put(&(self.next, &self.scales, &self.rows));
+    }
+
+    fn read(&mut self, from: &mut Reader<'_>) -> Result<(), SnapshotError> {
+        self.steps = from.take_steps()?;
+        (self.next, self.scales, self.rows) = from.take()?;
+        let rows = self.rows.len();
+        let fits = self.steps.len() == rows * self.dim
+            && self.scales.len() == rows
+            && rows as u64 == self.next.min(CAPACITY as u64);
+        ensure(fits, "its recent observations are not as many as there should be")
     }
 }

@@ -5,7 +5,9 @@
 //! message is evidence once only.
 
 use crate::hashed::AlreadyHashed;
+use crate::snapshot::{Reader, SnapshotError, State, Writer, ensure};
 use bellwether_stats::Steps;
+use serde::{Deserialize, Serialize};
 use std::collections::{HashMap, VecDeque};
 use std::hash::BuildHasherDefault;
 
@@ -19,7 +21,7 @@ const STEPS: f32 = 1000.0;
 const ROUNDS: f32 = 12_582_912.0;
 
 /// A message by its vector, rounded.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Default)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Default, Serialize, Deserialize)]
 pub(crate) struct MessageKey(u64);
 
 impl MessageKey {
@@ -75,6 +77,21 @@ impl Repeats {
         let count = self.counts.entry(key).or_insert(0);
         *count += 1;
         *count > self.allowed
+    }
+}
+
+impl State for Repeats {
+    fn write(&self, out: &mut Writer) {
+        out.put(&self.newest);
+    }
+
+    fn read(&mut self, from: &mut Reader<'_>) -> Result<(), SnapshotError> {
+        let newest: Vec<MessageKey> = from.take()?;
+        ensure(newest.len() <= WINDOW, "more messages than are remembered")?;
+        for key in newest {
+            self.observe(key);
+        }
+        Ok(())
     }
 }
 

@@ -1,11 +1,16 @@
 //! Stage one: one observation against the reference. Stateless, parallel, and the only stage that touches full vectors
 //! of every observation.
 
+mod kept;
+
+pub(crate) use kept::KeptRow;
+
 use crate::reference::{Form, Reference};
 use crate::repeats::MessageKey;
 use bellwether_events::{ObservationBatch, Prediction, TaskId};
 use bellwether_stats::{FixedVector, NearestMemory, SpaceMemory, Steps, TOGETHER};
 use rayon::prelude::*;
+use serde::{Deserialize, Serialize};
 
 /// p-values of novelty below this make an observation far: it may belong to a novel group.
 pub(crate) const FAR_P: f64 = 0.03;
@@ -31,7 +36,7 @@ struct Vectors {
 }
 
 /// What the reference says about one observation.
-#[derive(Debug, Clone, Copy, Default)]
+#[derive(Debug, Clone, Copy, Default, Serialize, Deserialize)]
 pub(crate) struct Score {
     /// Conformal p-value of the similarity to the task's own reference.
     pub(crate) p_similarity: f64,
@@ -42,6 +47,7 @@ pub(crate) struct Score {
     /// The same for copies of one message.
     pub(crate) message: MessageKey,
     /// Which of the task's rows it is.
+    #[serde(skip)]
     row_of_task: usize,
 }
 

@@ -4,6 +4,7 @@
 //! took them as they come would call that a fall of quality. Each label is weighed by how rarely its kind is labelled.
 
 use bellwether_stats::ConformalScale;
+use serde::{Deserialize, Serialize};
 
 /// Strata of confidence, by the reference's quartiles.
 pub(crate) const STRATA: u8 = 4;
@@ -15,7 +16,7 @@ const PRIOR: f64 = 30.0;
 const MEMORY: f64 = 600.0;
 
 /// Labelling rates by confidence, from the decayed past.
-#[derive(Debug, Clone, Default)]
+#[derive(Debug, Clone, Default, Serialize, Deserialize)]
 pub(crate) struct LabelSelection {
     observed: ByStratum,
     labelled: ByStratum,

@@ -3,8 +3,10 @@
 //! What is buffered is released up to a watermark in the order (time, observations before labels, `event_id`). As long
 //! as nothing arrives later than the watermark, every interleaving of the sources gives the same order.
 
-use crate::score::ScoredBatch;
+use crate::score::{KeptRow, ScoredBatch};
+use crate::snapshot::{Reader, SnapshotError, State, Writer};
 use bellwether_events::LabelRow;
+use serde::{Deserialize, Serialize};
 use std::sync::Arc;
 
 /// One thing to judge.
@@ -81,5 +83,68 @@ impl Sequencer {
                 (item, late)
             })
             .collect()
+    }
+}
+
+/// One buffered thing in a snapshot. Things of one time and name are judged in the order in which they came.
+#[derive(Serialize, Deserialize)]
+enum KeptItem<'a> {
+    Observation(Box<KeptRow<'a>>),
+    Label {
+        event_id: &'a str,
+        timestamp_ms: i64,
+        label: &'a str,
+    },
+}
+
+impl State for Sequencer {
+    fn write(&self, out: &mut Writer) {
+        out.put(&(self.released_to_ms, self.buffered.len()));
+        for item in &self.buffered {
+            out.put(&match item {
+                Item::Observation { batch, row } => KeptItem::Observation(Box::new(batch.kept(*row))),
+                Item::Label(label) => KeptItem::Label {
+                    event_id: &label.event_id,
+                    timestamp_ms: label.timestamp_ms,
+                    label: &label.label,
+                },
+            });
+        }
+    }
+
+    fn read(&mut self, from: &mut Reader<'_>) -> Result<(), SnapshotError> {
+        let (released_to_ms, buffered): (i64, usize) = from.take()?;
+        self.released_to_ms = released_to_ms;
+        let (mut rows, mut labels) = (Vec::new(), Vec::new());
+        for at in 0..buffered {
+            match from.take()? {
+                KeptItem::Observation(row) => rows.push(*row),
+                KeptItem::Label {
+                    event_id,
+                    timestamp_ms,
+                    label,
+                } => {
+                    let label = LabelRow {
+                        event_id: event_id.to_owned(),
+                        timestamp_ms,
+                        label: label.to_owned(),
+                    };
+                    labels.push((at, label));
+                }
+            }
+        }
+        let batch = Arc::new(ScoredBatch::of_kept(&rows, from.reference)?);
+        let observation = |row| Item::Observation {
+            batch: Arc::clone(&batch),
+            row,
+        };
+        let (mut rows, mut labels) = (0.., labels.into_iter().peekable());
+        for at in 0..buffered {
+            let label = labels.next_if(|(place, _)| *place == at);
+            let label = label.map(|(_, label)| Item::Label(Box::new(label)));
+            self.buffered
+                .extend(label.or_else(|| rows.next().map(observation)));
+        }
+        Ok(())
     }
 }

@@ -5,6 +5,7 @@
 
 use crate::config::MonitorConfig;
 use crate::task::TaskState;
+use serde::{Deserialize, Serialize};
 
 /// Fewest moved tasks whose agreement means anything.
 const MINIMUM_TASKS: usize = 3;
@@ -12,7 +13,7 @@ const MINIMUM_TASKS: usize = 3;
 const RELEASE: f64 = 0.5;
 
 /// A time in which a common shift stood, in milliseconds of event time, both ends included.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 pub(crate) struct Eclipse {
     pub(crate) from_ms: i64,
     pub(crate) to_ms: i64,
@@ -26,7 +27,7 @@ impl Eclipse {
 }
 
 /// The state of the common shift.
-#[derive(Debug, Clone, Copy, PartialEq)]
+#[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize)]
 pub(crate) struct CommonShift {
     pub(crate) stands: bool,
     /// Share of the active tasks that moved.

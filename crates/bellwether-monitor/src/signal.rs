@@ -1,5 +1,6 @@
 //! One sequential detector with its alarm, its onset and its recovery.
 
+use crate::snapshot::state;
 use bellwether_stats::{BETS, EDetector, Onset, RecoveryTest, ShiftBet};
 
 /// A detector that raises on evidence of harm and settles on evidence of health.
@@ -19,8 +20,13 @@ pub(crate) struct Signal {
     decay: f64,
 }
 
+state!(Signal {
+    values: recovery, active, recent_mean, recent_weight;
+    parts: detector
+});
+
 impl Signal {
-    /// A detector of means above `bound`. `threshold` and `recovery_threshold` are logarithms.
+    /// A detector of means above `bound`, or of what brings its own factors. `threshold` and `recovery_threshold` are logarithms.
     pub(crate) fn new(
         name: &'static str,
         bound: f64,
@@ -30,7 +36,12 @@ impl Signal {
     ) -> Self {
         Self {
             name,
-            detector: EDetector::bounded(bound),
+            // What is bet on ranks brings its factors, and tolerates nothing where the reference has nothing to rank.
+            detector: if bound > 0.0 {
+                EDetector::bounded(bound)
+            } else {
+                EDetector::from_factors()
+            },
             recovery: RecoveryTest::default(),
             bound,
             threshold,

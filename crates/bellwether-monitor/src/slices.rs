@@ -7,6 +7,7 @@
 
 mod bounds;
 mod slice;
+mod snapshot;
 
 pub(crate) use bounds::SliceBounds;
 pub(crate) use slice::{Finding, Slice};
@@ -15,13 +16,14 @@ use crate::config::{MAX_SLICE_ATTRIBUTES, MonitorConfig};
 use crate::reference::{ReferenceSlice, TaskReference};
 use crate::shared::Eclipse;
 use bellwether_events::TaskKind;
+use serde::{Deserialize, Serialize};
 use std::collections::BTreeMap;
 
 /// Longest name and value that are watched, in bytes: they become labels of metrics.
 const MAX_TEXT: usize = 120;
 
 /// The slices an observation falls in, at most one of each attribute: small, because it waits with its label.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 pub(crate) struct SliceSet([u8; MAX_SLICE_ATTRIBUTES]);
 
 impl SliceSet {
@@ -29,6 +31,11 @@ impl SliceSet {
 
     pub(crate) const fn empty() -> Self {
         Self([Self::NONE; MAX_SLICE_ATTRIBUTES])
+    }
+
+    /// Whether it names none but the first `watched` slices.
+    pub(crate) fn fits(self, watched: usize) -> bool {
+        self.indices().all(|at| at < watched)
     }
 
     fn indices(self) -> impl Iterator<Item = usize> {

@@ -10,7 +10,7 @@ use crate::quality::{QualityReport, estimated_quality};
 use crate::signal::Signal;
 use crate::slices::Slice;
 use crate::verdict::Verdict;
-use serde::Serialize;
+use serde::{Deserialize, Serialize};
 
 /// The whole model at one moment of event time.
 #[derive(Debug, Clone, Default, PartialEq, Serialize)]
@@ -173,7 +173,7 @@ pub struct NoveltyStatus {
 }
 
 /// Counters of the engine since start.
-#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize)]
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct PipelineCounts {
     /// Observations judged.
     pub observations: u64,

@@ -13,6 +13,7 @@ use crate::selection::{LabelSelection, stratum};
 use crate::shared::Eclipse;
 use crate::signal::Signal;
 use crate::slices::Slices;
+use crate::snapshot::state;
 use crate::status::QualityStatus;
 use crate::witness::Witness;
 use bellwether_events::{TaskId, TaskKind};
@@ -47,6 +48,11 @@ pub(crate) struct Signals {
     /// Labels outside the label set.
     pub(crate) unknown_label: Signal,
 }
+
+state!(Signals {
+    values: ;
+    parts: novelty, novelty_warning, movement, mix, text_form, confidence, confidence_warning, loss, loss_warning, unknown_label
+});
 
 impl Signals {
     fn new(reference: &TaskReference, config: &MonitorConfig) -> Self {
@@ -160,6 +166,11 @@ pub(crate) struct TaskState {
     eclipse: Option<Eclipse>,
 }
 
+state!(TaskState {
+    values: labelled, selection, mix_settled_ms, inputs_harmed, quality_since_ms, eclipse;
+    parts: signals, recent, slices, drift, mix, witness, class_loss, repeats
+});
+
 impl TaskState {
     pub(crate) fn new(task: TaskId, reference: &Reference, config: &MonitorConfig) -> Self {
         let task_reference = reference.task(task);
@@ -195,6 +206,15 @@ impl TaskState {
             quality_since_ms: i64::MIN,
             eclipse: None,
         }
+    }
+
+    /// Whether what was read is of a task of this reference.
+    pub(crate) fn fits(&self, reference: &TaskReference) -> bool {
+        let witness = match (&self.witness, &reference.movement) {
+            (Some(witness), Some(movement)) => witness.fits(movement, self.drift.sum().len()),
+            _ => true,
+        };
+        witness && self.recent.fits(reference.classes) && self.labelled.fits(reference.classes)
     }
 
     /// Observations judged.

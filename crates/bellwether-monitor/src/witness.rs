@@ -5,6 +5,7 @@
 //! the direction is Fisher's, that of the movement in units of the reference's own spread.
 
 use crate::reference::{Direction, DirectionMemory, Movement};
+use crate::snapshot::state;
 use bellwether_stats::{DecayingSum, FixedRows, Steps};
 
 /// Observations between two looks at where the past has moved: few, so that a large movement is taken at once.
@@ -27,6 +28,11 @@ pub(crate) struct Witness {
     direction: Direction,
     memory: DirectionMemory,
 }
+
+state!(Witness {
+    values: seen, squared_weights, direction;
+    parts: drift, drift_along
+});
 
 impl Witness {
     /// A witness that has seen nothing of vectors of so many components.
@@ -63,6 +69,11 @@ impl Witness {
             self.look(movement, sample);
         }
         rank
+    }
+
+    /// Whether its direction is one of `movement`, for vectors of so many components.
+    pub(crate) fn fits(&self, movement: &Movement, dim: usize) -> bool {
+        movement.fits(&self.direction, dim)
     }
 
     /// Turns to where the past has moved, if that is far or has not been looked at for long.

@@ -38,6 +38,16 @@ impl DecayingSum {
         });
     }
 
+    /// Goes on from the sum of the same number of components; false, and nothing changed, for another number.
+    #[must_use]
+    pub fn resume(&mut self, sum: Vec<f32>) -> bool {
+        let fits = sum.len() == self.sum.len();
+        if fits {
+            self.sum = sum;
+        }
+        fits
+    }
+
     /// The sum, `[dim]`.
     #[must_use]
     pub fn sum(&self) -> &[f32] {

@@ -9,6 +9,8 @@
 //! Assumes that the conditional mean given the past is at most `m`: bursts and duplicates of one kind break it.
 //! A CUSUM of the same bets (Page 1954) dates the onset; it plays no part in the alarm. O(bets) a step, no allocation.
 
+use serde::{Deserialize, Serialize};
+
 /// Number of bets in the mixture.
 pub const BETS: usize = 5;
 
@@ -27,7 +29,7 @@ pub fn ln_threshold(arl: f64) -> f64 {
 }
 
 /// Where the evidence that stands began.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
 pub struct Onset {
     /// Step number given to [`EDetector::observe`].
     pub step: u64,
@@ -41,6 +43,14 @@ pub struct EDetector {
     mean: f64,
     evidence: [f64; BETS],
     /// Product of the factors since the bet's last restart, at least one.
+    cusum: [f64; BETS],
+    start: [Option<Onset>; BETS],
+}
+
+/// What an [`EDetector`] has seen, without the bound it was told.
+#[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize)]
+pub struct Evidence {
+    of_bets: [f64; BETS],
     cusum: [f64; BETS],
     start: [Option<Onset>; BETS],
 }
@@ -135,6 +145,23 @@ impl EDetector {
         self.start[best]
     }
 
+    /// What it has seen so far.
+    #[must_use]
+    pub fn evidence(&self) -> Evidence {
+        Evidence {
+            of_bets: self.evidence,
+            cusum: self.cusum,
+            start: self.start,
+        }
+    }
+
+    /// Goes on from what a detector of the same bound had seen.
+    pub fn resume(&mut self, seen: Evidence) {
+        self.evidence = seen.of_bets;
+        self.cusum = seen.cusum;
+        self.start = seen.start;
+    }
+
     /// Forgets all evidence.
     pub fn reset(&mut self) {
         self.evidence = [0.0; BETS];
@@ -188,6 +215,21 @@ mod tests {
         assert!((detector.log_e_value() + 30.0).abs() < 1e-9 && detector.onset().is_none());
         detector.observe_factors([1.0; BETS], 51, 0);
         assert!(detector.log_e_value().abs() < 1e-9, "one step, one start");
+    }
+
+    #[test]
+    fn a_detector_goes_on_from_what_another_of_its_bound_had_seen() {
+        let mut detector = EDetector::bounded(0.1);
+        let value = |step: u64| f64::from(u8::from(step.is_multiple_of(4)));
+        (0..50).for_each(|step| detector.observe(value(step), step, 0));
+        let mut again = EDetector::bounded(0.1);
+        again.resume(detector.evidence());
+        for step in 50..80 {
+            detector.observe(value(step), step, 7);
+            again.observe(value(step), step, 7);
+        }
+        assert_eq!(again.evidence(), detector.evidence());
+        assert!(detector.onset().is_some() && again.onset() == detector.onset());
     }
 
     #[test]

@@ -3,6 +3,7 @@
 use crate::side_by_side::SideBySide;
 use crate::similarity::per_length;
 use pulp::{Arch, Simd, WithSimd};
+use serde::{Deserialize, Serialize};
 
 /// Vectors in fixed point: whole steps, the largest component of all taking the most.
 ///
@@ -18,7 +19,7 @@ pub struct FixedRows {
 }
 
 /// A vector made ready for inner products; its memory serves one after the other.
-#[derive(Debug, Clone, Default)]
+#[derive(Debug, Clone, Default, Serialize, Deserialize)]
 pub struct FixedVector {
     pub(crate) steps: Vec<i16>,
     pub(crate) scale: f32,

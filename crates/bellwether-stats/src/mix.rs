@@ -1,6 +1,7 @@
 //! Have the proportions of categories changed?
 
 use crate::edetector::BETS;
+use serde::{Deserialize, Serialize};
 
 /// Shares of the plug-in alternative in each bet's mixture.
 const EPSILON: [f64; BETS] = [0.2, 0.4, 0.6, 0.8, 1.0];
@@ -27,6 +28,18 @@ pub struct MixBet {
     runs: Persistence,
     /// What the decayed counts were expected to be, while the null moves; `None` while it stands.
     moving: Option<Moving>,
+}
+
+/// What a [`MixBet`] has seen, without the proportions it was told.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct MixSeen {
+    counts: Vec<f64>,
+    total: f64,
+    last: Option<usize>,
+    fresh: f64,
+    excess: f64,
+    weight: f64,
+    expected: Option<Vec<f64>>,
 }
 
 /// State of a bet whose null proportions move.
@@ -96,6 +109,42 @@ impl MixBet {
             runs: Persistence::new(decay),
             moving: None,
         }
+    }
+
+    /// What it has seen so far.
+    #[must_use]
+    pub fn seen(&self) -> MixSeen {
+        MixSeen {
+            counts: self.counts.clone(),
+            total: self.total,
+            last: self.last,
+            fresh: self.fresh,
+            excess: self.runs.excess,
+            weight: self.runs.weight,
+            expected: self.moving.as_ref().map(|moving| moving.expected.clone()),
+        }
+    }
+
+    /// Goes on from what a bet over the same categories had seen; false, and nothing changed, for other categories.
+    #[must_use]
+    pub fn resume(&mut self, seen: MixSeen) -> bool {
+        let k = self.null.len();
+        let fits = seen.counts.len() == k
+            && seen.last.is_none_or(|last| last < k)
+            && seen.expected.as_ref().is_none_or(|expected| expected.len() == k);
+        if fits {
+            self.counts = seen.counts;
+            self.total = seen.total;
+            self.last = seen.last;
+            self.fresh = seen.fresh;
+            self.runs.excess = seen.excess;
+            self.runs.weight = seen.weight;
+            self.moving = seen.expected.map(|expected| Moving {
+                expected,
+                alternative: vec![0.0; k],
+            });
+        }
+        fits
     }
 
     /// The same against null proportions `null[k]` of this moment, each above zero and known before `c` is: those of the
@@ -333,5 +382,31 @@ mod tests {
             .observe(1)
             .expect("known");
         assert!(factors.iter().all(|f| (f - 1.0).abs() < 1e-12), "{factors:?}");
+    }
+
+    #[test]
+    fn a_bet_goes_on_from_what_another_over_its_categories_had_seen() {
+        let new = || MixBet::new(&[30.0, 50.0, 20.0], 0.98, 6.0, 0.05);
+        let nulls = [[0.2, 0.5, 0.3], [0.6, 0.3, 0.1]];
+        let step = |bet: &mut MixBet, at: usize, moving: bool| {
+            if moving {
+                bet.observe_against(at * at % 3, &nulls[at / 7 % 2])
+            } else {
+                bet.observe(at * at % 3)
+            }
+        };
+        for moving in [false, true] {
+            let mut bet = new();
+            for at in 0..60 {
+                step(&mut bet, at, moving);
+            }
+            let mut again = new();
+            assert!(again.resume(bet.seen()));
+            for at in 60..120 {
+                assert_eq!(step(&mut bet, at, moving), step(&mut again, at, moving), "{at}");
+            }
+            assert_eq!(again.seen(), bet.seen());
+        }
+        assert!(!MixBet::new(&[1.0; 4], 0.98, 6.0, 0.05).resume(new().seen()));
     }
 }

@@ -6,6 +6,7 @@
 //! stands is cleared within 1,000 observations in about 3 % of cases when it is four times the bound, in 11 % when twice
 //! (`tests/simulation/recovery.rs`), and must raise again. Page, "Continuous Inspection Schemes" (1954).
 
+use serde::{Deserialize, Serialize};
 use std::collections::VecDeque;
 
 /// Values kept to estimate the excess.
@@ -23,7 +24,7 @@ const HIGHEST: f64 = 0.97;
 const SHIFT: (f64, f64) = (0.3, 0.6);
 
 /// Evidence for recovery of one detector.
-#[derive(Debug, Clone, Default)]
+#[derive(Debug, Clone, Default, Serialize, Deserialize)]
 pub struct RecoveryTest {
     log_ratio: f64,
     excess_mean: f64,

@@ -16,6 +16,7 @@
 
 use crate::edetector::{BETS, KAPPA};
 use crate::interval::{Interval95, wilson_interval};
+use serde::{Deserialize, Serialize};
 
 /// Steps of a loss.
 const LEVELS: usize = 64;
@@ -25,7 +26,8 @@ const WEIGHTS: usize = 8;
 const CELLS: usize = 100;
 
 /// How many losses of each size there were. Two kilobytes, whatever their number.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(into = "Vec<(u16, u32)>", try_from = "Vec<(u16, u32)>")]
 pub struct LossCounts {
     /// `[WEIGHTS, LEVELS + 1]`.
     counts: Vec<u32>,
@@ -38,6 +40,28 @@ impl Default for LossCounts {
             counts: vec![0; WEIGHTS * (LEVELS + 1)],
             number: 0,
         }
+    }
+}
+
+/// Those that occur, as place and number.
+impl From<LossCounts> for Vec<(u16, u32)> {
+    fn from(losses: LossCounts) -> Self {
+        let counts = (0..).zip(losses.counts);
+        counts.filter(|&(_, n)| n > 0).collect()
+    }
+}
+
+impl TryFrom<Vec<(u16, u32)>> for LossCounts {
+    type Error = &'static str;
+
+    fn try_from(occupied: Vec<(u16, u32)>) -> Result<Self, Self::Error> {
+        let mut losses = Self::default();
+        for (at, n) in occupied {
+            let count = losses.counts.get_mut(usize::from(at));
+            *count.ok_or("a loss that is not counted")? = n;
+        }
+        losses.number = losses.counts.iter().map(|&n| u64::from(n)).sum();
+        Ok(losses)
     }
 }
 
@@ -264,5 +288,17 @@ mod tests {
         );
         assert!(light_e > 0.0 && light_e < heavy_e, "{light_e} {heavy_e}");
         assert!((light.mean() - heavy.mean()).abs() < 1e-12);
+    }
+
+    #[test]
+    fn counts_come_back_and_what_was_never_counted_does_not() {
+        let mut losses = LossCounts::default();
+        for (loss, weight) in [(0.0, 1.0), (1.0, 1.0), (0.4, 0.3), (1.0, 1.0)] {
+            losses.add(loss, weight);
+        }
+        let text = serde_json::to_string(&losses).expect("numbers");
+        let again: LossCounts = serde_json::from_str(&text).expect("the same numbers");
+        assert_eq!(again, losses);
+        assert!(serde_json::from_str::<LossCounts>("[[520, 1]]").is_err());
     }
 }

@@ -1,5 +1,6 @@
 //! Entity-level quality of tag sequences.
 
+use serde::{Deserialize, Serialize};
 use std::collections::BTreeMap;
 
 /// One tag in terms of spans.
@@ -68,7 +69,7 @@ impl TagScheme {
 }
 
 /// Spans found, missed and invented.
-#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct SpanCounts {
     /// Spans in both, with equal bounds and type.
     pub hits: u32,

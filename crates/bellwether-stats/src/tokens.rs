@@ -3,9 +3,10 @@
 use crate::error::Error;
 use crate::measured::{Measured, share};
 use crate::weights::{Weights, kish};
+use serde::{Deserialize, Serialize};
 
 /// Tokens of one sentence, and how many are tagged as in the truth.
-#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct TokenCounts {
     /// Tokens with the true tag.
     pub right: u32,

@@ -22,9 +22,11 @@ pub(crate) use versions::{NO_VERSION, VersionId};
 
 use crate::config::MonitorConfig;
 use crate::reference::Reference;
+use crate::snapshot::state;
 use crate::verdict::Verdict;
 use bellwether_stats::LossCounts;
 use past::Past;
+use serde::{Deserialize, Serialize};
 use task::{Baseline, Mean, Outcome, Split, TaskWatch};
 use versions::Versions;
 
@@ -60,7 +62,7 @@ pub(crate) enum Finding {
 }
 
 /// Why a watch is over.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 pub(crate) enum End {
     /// Its time is.
     Time,
@@ -71,7 +73,7 @@ pub(crate) enum End {
 }
 
 /// One change of version, watched.
-#[derive(Debug, Clone)]
+#[derive(Debug, Clone, Serialize, Deserialize)]
 pub(crate) struct Watch {
     pub(crate) version: VersionId,
     pub(crate) name: String,
@@ -95,6 +97,11 @@ pub(crate) struct Forgetting {
     pub(crate) watch: Option<Watch>,
 }
 
+state!(Forgetting {
+    values: in_force, past, watch;
+    parts: versions
+});
+
 impl Forgetting {
     pub(crate) fn new(tasks: usize, config: &MonitorConfig) -> Self {
         let own = &config.forgetting;
@@ -110,6 +117,15 @@ impl Forgetting {
                 config: own.clone(),
             },
         }
+    }
+
+    /// Whether all that was read is of as many tasks as there are.
+    pub(crate) fn fits(&self) -> bool {
+        let tasks = self.versions.tasks();
+        self.in_force.len() == tasks
+            && self.past.len() == tasks
+            && self.watch.as_ref().is_none_or(|watch| watch.tasks.len() == tasks)
+            && self.versions.fits()
     }
 
     /// Notes which version made a prediction; returns its number, for the label that may come. `verdicts` is what stands.

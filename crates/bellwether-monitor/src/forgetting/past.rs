@@ -1,6 +1,7 @@
 //! What one task did lately, by version: where the quality before a change is taken from.
 
 use super::versions::VersionId;
+use serde::{Deserialize, Serialize};
 use std::collections::VecDeque;
 
 /// Losses, and observations, that are kept of a task: an interval of some ±4 points at an accuracy of 90 %.
@@ -9,7 +10,7 @@ const KEPT: usize = 500;
 const PAST_MS: i64 = 30 * 24 * 3_600_000;
 
 /// The loss of one labelled observation.
-#[derive(Debug, Clone, Copy, PartialEq)]
+#[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize)]
 pub(crate) struct LabelledLoss {
     pub(crate) version: VersionId,
     pub(crate) observed_ms: i64,
@@ -20,7 +21,7 @@ pub(crate) struct LabelledLoss {
 }
 
 /// What is known of an observation without its label.
-#[derive(Debug, Clone, Copy, PartialEq)]
+#[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize)]
 pub(crate) struct Unlabelled {
     pub(crate) version: VersionId,
     pub(crate) observed_ms: i64,
@@ -31,7 +32,7 @@ pub(crate) struct Unlabelled {
 }
 
 /// The newest of both, oldest first.
-#[derive(Debug, Clone, Default)]
+#[derive(Debug, Clone, Default, Serialize, Deserialize)]
 pub(crate) struct Past {
     labelled: VecDeque<LabelledLoss>,
     unlabelled: VecDeque<Unlabelled>,

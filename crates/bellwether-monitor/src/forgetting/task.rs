@@ -5,6 +5,7 @@ use super::versions::VersionId;
 use super::{ForgettingConfig, Rules};
 use crate::verdict::Verdict;
 use bellwether_stats::{LossCounts, RecoveryTest, log_e_rise, losses_to_exclude_rise};
+use serde::{Deserialize, Serialize};
 
 /// Most losses that make the quality before: beyond it the interval hardly narrows.
 const MOST_BEFORE: u64 = 1000;
@@ -18,7 +19,7 @@ const BEFORE_STRIDE: u64 = 10;
 const OBSERVATION_STRIDE: u64 = 50;
 
 /// What the labels say.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
 pub(crate) enum Outcome {
     /// Not enough labels to say.
     Undecided,
@@ -72,7 +73,7 @@ impl Outcome {
 }
 
 /// How a task's observations fall before and after the change.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 pub(crate) enum Split {
     /// By the version each names, so that versions may run side by side.
     Version(VersionId),
@@ -90,7 +91,7 @@ impl Split {
 }
 
 /// Quality before the change.
-#[derive(Debug, Clone)]
+#[derive(Debug, Clone, Serialize, Deserialize)]
 pub(crate) struct Baseline {
     pub(crate) losses: LossCounts,
     pub(crate) doubts: LossCounts,
@@ -120,7 +121,7 @@ impl Baseline {
 }
 
 /// A plain mean.
-#[derive(Debug, Clone, Copy, Default)]
+#[derive(Debug, Clone, Copy, Default, Serialize, Deserialize)]
 pub(crate) struct Mean {
     sum: f64,
     n: u64,
@@ -140,7 +141,7 @@ impl Mean {
 }
 
 /// The watch over one task.
-#[derive(Debug, Clone)]
+#[derive(Debug, Clone, Serialize, Deserialize)]
 pub(crate) struct TaskWatch {
     pub(crate) split: Split,
     /// What the update was for: the verdict that stood when the version was first seen.

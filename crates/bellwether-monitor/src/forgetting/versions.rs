@@ -1,6 +1,8 @@
 //! The versions of the model that were seen lately, by name, with what stood when each came.
 
+use crate::snapshot::state;
 use crate::verdict::Verdict;
+use serde::{Deserialize, Serialize};
 
 /// Number of a version; never used twice. [`NO_VERSION`] for an observation that names none.
 pub(crate) type VersionId = u32;
@@ -12,7 +14,7 @@ pub(crate) const NO_VERSION: VersionId = 0;
 const SPARE: usize = 16;
 
 /// One version of the model, or of one of its heads.
-#[derive(Debug, Clone)]
+#[derive(Debug, Clone, Serialize, Deserialize)]
 pub(crate) struct Version {
     pub(crate) id: VersionId,
     pub(crate) name: Box<str>,
@@ -36,18 +38,35 @@ impl Version {
 pub(crate) struct Versions {
     known: Vec<Version>,
     last: VersionId,
+    tasks: usize,
     capacity: usize,
     forget_after_ms: i64,
 }
+
+state!(Versions {
+    values: known, last;
+    parts:
+});
 
 impl Versions {
     pub(crate) fn new(tasks: usize, forget_after_ms: i64) -> Self {
         Self {
             known: Vec::new(),
             last: NO_VERSION,
+            tasks,
             capacity: 2 * tasks + SPARE,
             forget_after_ms,
         }
+    }
+
+    pub(crate) fn tasks(&self) -> usize {
+        self.tasks
+    }
+
+    /// Whether each counts as many tasks as there are.
+    pub(crate) fn fits(&self) -> bool {
+        let fits = |v: &Version| v.seen.len() == self.tasks && v.verdicts.len() == self.tasks;
+        self.known.iter().all(fits)
     }
 
     pub(crate) fn is_empty(&self) -> bool {

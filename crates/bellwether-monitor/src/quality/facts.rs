@@ -2,10 +2,12 @@
 
 use super::probabilities::StoredProbabilities;
 use crate::outcome::Outcome;
+use bellwether_events::TaskKind;
 use bellwether_stats::{SpanCounts, TokenCounts};
+use serde::{Deserialize, Serialize};
 
 /// A prediction beside its label, with all that any metric of its kind needs.
-#[derive(Debug, Clone, PartialEq)]
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub(crate) enum Facts {
     /// Classes; `truth` is `None` when the label is outside the label set.
     Class {
@@ -28,6 +30,19 @@ pub(crate) enum Facts {
 }
 
 impl Facts {
+    /// Whether a task of this kind and of so many classes can have them.
+    pub(crate) fn fits(&self, kind: TaskKind, classes: usize) -> bool {
+        let of_kind = match self {
+            Self::Class { probabilities, .. } => {
+                kind == TaskKind::Classification
+                    && probabilities.as_ref().is_none_or(|p| p.classes() == classes)
+            }
+            Self::Tags { .. } => kind == TaskKind::SequenceLabelling,
+            Self::Number { .. } => kind == TaskKind::Regression,
+        };
+        of_kind && self.outcome().fits(classes)
+    }
+
     /// How it turned out.
     pub(crate) fn outcome(&self) -> Outcome {
         match *self {

@@ -5,6 +5,10 @@ use super::facts::Facts;
 use super::probabilities::StoredProbabilities;
 use super::strata::{STRATA, StratumLog, stratum};
 use crate::config::MonitorConfig;
+use crate::reference::Reference;
+use crate::snapshot::{Reader, SnapshotError, State, Writer, ensure};
+use bellwether_events::TaskId;
+use serde::{Deserialize, Serialize};
 use std::collections::VecDeque;
 
 /// Labelled observations kept at the most.
@@ -21,7 +25,7 @@ const THICKEN_BELOW: f64 = 1.0 / 16.0;
 const MATURE_SHARE: f64 = 0.9;
 
 /// A labelled observation.
-#[derive(Debug, Clone)]
+#[derive(Debug, Clone, Serialize, Deserialize)]
 pub(crate) struct Labelling {
     pub(crate) record: LabelRecord,
     pub(crate) facts: Facts,
@@ -36,7 +40,7 @@ impl Labelling {
 }
 
 /// A prediction without label.
-#[derive(Debug, Clone)]
+#[derive(Debug, Clone, Serialize, Deserialize)]
 pub(crate) struct Unlabelled {
     pub(crate) class: usize,
     /// NaN without.
@@ -70,6 +74,15 @@ impl QualityLog {
             strata: StratumLog::new(config.label_retention_ms),
             newest: VecDeque::new(),
         }
+    }
+
+    /// Whether all that is kept is of this task.
+    pub(crate) fn fits(&self, task: TaskId, reference: &Reference) -> bool {
+        let (kind, classes) = (reference.schema().spec(task).kind, reference.task(task).classes);
+        let unlabelled = |u: &Unlabelled| {
+            u.class < classes && u.probabilities.as_ref().is_none_or(|p| p.classes() == classes)
+        };
+        self.labels.iter().all(|l| l.facts.fits(kind, classes)) && self.newest.iter().all(unlabelled)
     }
 
     /// The stratum of a confidence.
@@ -174,6 +187,23 @@ impl QualityLog {
         window.sort_by_key(|l| l.key());
         window.drain(..window.len().saturating_sub(most));
         window
+    }
+}
+
+impl State for QualityLog {
+    fn write(&self, out: &mut Writer) {
+        out.put(&(&self.labels, self.thinning, &self.delays_ms, &self.newest));
+        self.strata.write(out);
+    }
+
+    fn read(&mut self, from: &mut Reader<'_>) -> Result<(), SnapshotError> {
+        (self.labels, self.thinning, self.delays_ms, self.newest) = from.take()?;
+        let fits = self.labels.len() < CAPACITY
+            && self.thinning <= u64::BITS
+            && self.delays_ms.len() <= DELAYS
+            && self.newest.len() <= UNLABELLED_WINDOW;
+        ensure(fits, "more labels than are kept")?;
+        self.strata.read(from)
     }
 }
 

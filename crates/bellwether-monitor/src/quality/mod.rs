@@ -32,6 +32,7 @@ use bellwether_stats::{
     Confusion, Interval95, SpanCounts, accuracy, macro_f1, mean_interval, poisson_binomial_interval,
     span_f1_interval, wilson_interval,
 };
+use serde::{Deserialize, Serialize};
 use std::collections::VecDeque;
 
 /// Labels kept per task.
@@ -42,7 +43,7 @@ pub(crate) const QUALITY_WINDOW: usize = 200;
 const ESTIMATE_WINDOW: u64 = 200;
 
 /// One joined label.
-#[derive(Debug, Clone, Copy)]
+#[derive(Debug, Clone, Copy, Serialize, Deserialize)]
 pub(crate) struct LabelRecord {
     /// Step of its observation within the task; `None` for an observation that came late.
     pub(crate) step: Option<u64>,
@@ -63,7 +64,7 @@ pub(crate) struct LabelRecord {
 }
 
 /// The newest labels of one task, oldest first.
-#[derive(Debug, Clone, Default)]
+#[derive(Debug, Clone, Default, Serialize, Deserialize)]
 pub(crate) struct Labelled {
     records: VecDeque<LabelRecord>,
     total: u64,
@@ -76,6 +77,12 @@ impl Labelled {
         }
         self.records.push_back(record);
         self.total += 1;
+    }
+
+    /// Whether all are of a task of so many classes, and as many as should be kept.
+    pub(crate) fn fits(&self, classes: usize) -> bool {
+        let kept = self.records.len() as u64;
+        kept == self.total.min(KEPT as u64) && self.records.iter().all(|r| r.outcome.fits(classes))
     }
 
     pub(crate) fn total(&self) -> u64 {

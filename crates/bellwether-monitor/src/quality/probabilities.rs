@@ -5,6 +5,7 @@
 //! and calibration live on.
 
 use half::bf16;
+use serde::{Deserialize, Serialize};
 use std::sync::Arc;
 
 /// How far the probabilities of a row may be from one in sum. Beyond it they are no distribution (independent sigmoids,
@@ -12,8 +13,21 @@ use std::sync::Arc;
 const SUM_TOLERANCE: f32 = 0.01;
 
 /// A distribution over the classes of a task. A clone shares the numbers.
-#[derive(Debug, Clone, PartialEq)]
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(into = "Vec<u16>", from = "Vec<u16>")]
 pub(crate) struct StoredProbabilities(Arc<[bf16]>);
+
+impl From<StoredProbabilities> for Vec<u16> {
+    fn from(probabilities: StoredProbabilities) -> Self {
+        probabilities.0.iter().map(|p| p.to_bits()).collect()
+    }
+}
+
+impl From<Vec<u16>> for StoredProbabilities {
+    fn from(bits: Vec<u16>) -> Self {
+        Self(bits.into_iter().map(bf16::from_bits).collect())
+    }
+}
 
 impl StoredProbabilities {
     /// Keeps `probabilities`; `None` for none, for more than `most` classes, and for what is no distribution.

@@ -4,6 +4,8 @@
 //! the number of *all* predictions of each stratum in the time of the labels, far longer ago than vectors are kept; so
 //! they are counted in slices of event time.
 
+use crate::snapshot::{Reader, SnapshotError, State, Writer, ensure};
+use serde::{Deserialize, Serialize};
 use std::collections::VecDeque;
 
 /// Quartiles of the reference's confidence, and one stratum for predictions without confidence.
@@ -40,7 +42,7 @@ pub(crate) struct StratumCounts {
     pub(crate) labels: [u64; STRATA],
 }
 
-#[derive(Debug, Clone, Copy, Default)]
+#[derive(Debug, Clone, Copy, Default, Serialize, Deserialize)]
 struct Slice {
     number: i64,
     observations: [u32; STRATA],
@@ -125,6 +127,20 @@ impl StratumLog {
             }
         }
         counts
+    }
+}
+
+impl State for StratumLog {
+    fn write(&self, out: &mut Writer) {
+        out.put(&self.slices);
+    }
+
+    fn read(&mut self, from: &mut Reader<'_>) -> Result<(), SnapshotError> {
+        self.slices = from.take()?;
+        let numbers = i64::MIN / SHORTEST_MS - 1..=i64::MAX / SHORTEST_MS;
+        let fits = self.slices.iter().all(|s| numbers.contains(&s.number))
+            && self.slices.iter().is_sorted_by(|a, b| a.number < b.number);
+        ensure(fits, "its counts by time are not in order")
     }
 }
 

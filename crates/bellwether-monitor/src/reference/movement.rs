@@ -10,6 +10,7 @@ use bellwether_stats::{
     Error, FixedRows, FixedVector, NearestSimilarity, Precision, ProjectedRows, ProjectionMemory, ShiftBet,
     Steps, inner_product,
 };
+use serde::{Deserialize, Serialize};
 
 /// Rows of the reference for each direction whose own spread is used, at the least: with fewer it is not known well enough, and
 /// what comes later looks wider than it was.
@@ -79,7 +80,7 @@ pub(crate) struct DirectionMemory {
 }
 
 /// A direction, and where the reference lies along it.
-#[derive(Debug, Clone, Default)]
+#[derive(Debug, Clone, Default, Serialize, Deserialize)]
 pub(crate) struct Direction {
     /// The movement that it shows, `[dim]`: its part in all dimensions alike, in units of `beyond`.
     movement: FixedVector,
@@ -148,6 +149,15 @@ impl Movement {
     /// Number of leading directions.
     pub(crate) fn width(&self) -> usize {
         self.width
+    }
+
+    /// Whether a direction is unknown, or one along which the rows of this reference were placed.
+    pub(crate) fn fits(&self, direction: &Direction, dim: usize) -> bool {
+        !direction.is_known()
+            || direction.movement.as_steps().steps.len() == dim
+                && direction.along.len() == self.width
+                && direction.centres.len() == self.ranked.centres.len()
+                && direction.residuals.len() == self.ranked.class.len()
     }
 
     /// The bet on the rank of a residual.

@@ -6,6 +6,7 @@ use crate::explain::number;
 use crate::reference::far_statistic;
 use crate::shared::Eclipse;
 use crate::signal::Signal;
+use crate::snapshot::state;
 use crate::status::{SliceStatus, signal_status};
 use crate::timeline::rfc3339;
 use bellwether_events::TaskKind;
@@ -32,6 +33,11 @@ pub(crate) struct Slice {
     losses: VecDeque<(u64, f64)>,
     min_observations: u64,
 }
+
+state!(Slice {
+    values: observations, labels, losses;
+    parts: loss, confidence, novelty
+});
 
 impl Slice {
     pub(super) fn new(attribute: String, value: String, bounds: SliceBounds, config: &MonitorConfig) -> Self {
@@ -83,6 +89,14 @@ impl Slice {
                 signal.lift();
             }
         }
+    }
+
+    pub(super) fn attribute(&self) -> &str {
+        &self.attribute
+    }
+
+    pub(super) fn value(&self) -> &str {
+        &self.value
     }
 
     fn signals(&self) -> [&Signal; 3] {
