@@ -129,7 +129,8 @@ mod tests {
                 classes: 1,
                 residuals: &vectors,
             };
-            let movement = Movement::new(&nearest, &rows, &config);
+            let places: Vec<usize> = (0..ROWS).collect();
+            let movement = Movement::new(&nearest, &places, &rows, &config);
             let movement = movement.expect("finite rows").expect("they vary");
             assert!(
                 movement.width() < DIM,

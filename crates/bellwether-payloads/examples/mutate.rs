@@ -25,17 +25,8 @@ fn main() -> std::io::Result<()> {
     let (executions, seed) = (next(1_000_000), next(1));
     let mut rng = ChaCha8Rng::seed_from_u64(seed);
     let corpus = [observations(), labels(), calls()].concat();
-    let formats = [
-        Format::Auto,
-        Format::Json,
-        Format::Arrow,
-        Format::Protobuf,
-        Format::Confluent,
-        Format::Kserve,
-        Format::Sagemaker,
-    ];
     let mut decoders: Vec<(Format, PayloadDecoder)> =
-        formats.map(|format| (format, decoder(format, format))).into();
+        Format::ALL.map(|format| (format, decoder(format, format))).into();
     std::panic::set_hook(Box::new(|_| {}));
     let (mut taken, mut refused, mut waiting) = (0_u64, 0_u64, 0_u64);
     for execution in 0..executions {
@@ -43,7 +34,7 @@ fn main() -> std::io::Result<()> {
         let mutated = mutate(chosen, &corpus, &mut rng);
         // Mostly in the format that it was, sometimes in another.
         let format = if rng.random_ratio(1, 8) {
-            formats[rng.random_range(0..formats.len())]
+            Format::ALL[rng.random_range(0..Format::ALL.len())]
         } else {
             chosen.format
         };

@@ -48,6 +48,17 @@ const PROTOBUF_TYPES: [&str; 3] = [
 ];
 
 impl Format {
+    /// All of them.
+    pub const ALL: [Self; 7] = [
+        Self::Auto,
+        Self::Json,
+        Self::Arrow,
+        Self::Protobuf,
+        Self::Confluent,
+        Self::Kserve,
+        Self::Sagemaker,
+    ];
+
     /// The format of one record.
     pub(crate) fn of(self, record: &Record<'_>) -> Carried {
         match self {

@@ -6,15 +6,13 @@ use crate::pipeline::{Pipeline, Release, SourceMetrics, Turn};
 use crate::wire::{Decoded, WireDecoder};
 use bellwether_api::{PartitionLag, TopicKind as Kind};
 use bellwether_events::Reject;
-use bellwether_ingest::{
-    Batch, Config, Consumer, DeadLetters, NextOffset, PartitionTracker, TopicKind, Watermark,
-};
+use bellwether_ingest::{Batch, Config, Consumer, DeadLetters, PartitionTracker, TopicKind, Watermark};
 use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
 
 /// How often the state is shown to whoever looks.
 const PUBLISH_EVERY: Duration = Duration::from_millis(250);
 /// How far, in event time, one partition may run ahead of the slowest before it is held: what is buffered stays bounded.
-const AHEAD_LIMIT_MS: i64 = 6 * 3_600_000;
+pub(crate) const AHEAD_LIMIT_MS: i64 = 6 * 3_600_000;
 
 /// Between attempts to keep a refused record.
 const DEAD_LETTER_PAUSE: Duration = Duration::from_secs(1);
@@ -96,14 +94,7 @@ impl KafkaSource {
             }
         };
         self.tracker.apply(&batch.events, now);
-        for (message, event_time) in batch.messages.iter().zip(&decoded.event_times) {
-            self.tracker.record(
-                message.partition,
-                NextOffset::after(message.offset),
-                *event_time,
-                now,
-            );
-        }
+        decoded.track(&batch, &mut self.tracker, now);
         let rejects = self.reject(&batch, &decoded).await?;
         let watermark = self.tracker.watermark(now);
         let release = self.release(watermark, &decoded, pipeline.engine().allowed_lateness_ms(), now);
@@ -149,13 +140,7 @@ impl KafkaSource {
 
     /// Judges what is still buffered, commits, and shows the final state.
     pub(crate) async fn finish(&mut self, pipeline: &mut Pipeline) -> Result<(), Failure> {
-        let turn = Turn {
-            observations: None,
-            labels: Vec::new(),
-            rejects: Vec::new(),
-            release: Release::All,
-        };
-        pipeline.turn(turn).await?;
+        pipeline.turn(Turn::last()).await?;
         self.commit(Release::All).await;
         self.published = None;
         self.publish(pipeline, Instant::now());
@@ -196,18 +181,8 @@ impl KafkaSource {
     /// Sends refused records to the dead-letter topic, or logs them where there is none. Waits for a topic that is away:
     /// a record must not be forgotten before it is kept.
     async fn reject(&mut self, batch: &Batch, decoded: &Decoded) -> Result<Vec<(Kind, Reject)>, Failure> {
-        let refused = decoded
-            .rejects
-            .iter()
-            .map(|(at, kind, reject)| (&batch.messages[*at], *kind, reject))
-            .chain(
-                decoded
-                    .given_back
-                    .iter()
-                    .map(|(message, kind, reject)| (message, *kind, reject)),
-            );
         let mut counted = Vec::new();
-        for (message, kind, reject) in refused {
+        for (message, kind, reject) in decoded.refused(batch) {
             counted.push((kind, reject.clone()));
             let Some(dead_letters) = &self.dead_letters else {
                 tracing::warn!(

@@ -29,6 +29,18 @@ pub(crate) struct Turn {
     pub(crate) release: Release,
 }
 
+impl Turn {
+    /// The last turn: nothing more comes, and what is buffered is judged.
+    pub(crate) fn last() -> Self {
+        Self {
+            observations: None,
+            labels: LabelBatch::new(),
+            rejects: Vec::new(),
+            release: Release::All,
+        }
+    }
+}
+
 /// The monitor with its sinks and the pipeline's own counters.
 #[derive(Debug)]
 pub(crate) struct Pipeline {

@@ -3,11 +3,14 @@
 use crate::config::Payloads;
 use bellwether_api::TopicKind as Kind;
 use bellwether_events::{LabelBatch, ModelSchema, ObservationBatch, Reject};
-use bellwether_ingest::{Batch, PartitionEvent, RawMessage, TopicKind, TopicPartition};
+use bellwether_ingest::{
+    Batch, NextOffset, PartitionEvent, PartitionTracker, RawMessage, TopicKind, TopicPartition,
+};
 use bellwether_payloads::{
     GivenBack, HttpRegistry, OwnedRecord, PayloadDecoder, Position, Record, Registry, RegistryError,
     Unavailable,
 };
+use std::time::Instant;
 
 /// A decoded batch of records.
 #[derive(Debug)]
@@ -20,6 +23,32 @@ pub(crate) struct Decoded {
     pub(crate) given_back: Vec<(RawMessage, Kind, Reject)>,
     /// Newest event time in each message; `None` where nothing could be read.
     pub(crate) event_times: Vec<Option<i64>>,
+}
+
+impl Decoded {
+    /// Every refused message of the batch and of those before it.
+    pub(crate) fn refused<'a>(
+        &'a self,
+        batch: &'a Batch,
+    ) -> impl Iterator<Item = (&'a RawMessage, Kind, &'a Reject)> {
+        let here = self
+            .rejects
+            .iter()
+            .map(|(at, kind, reject)| (&batch.messages[*at], *kind, reject));
+        let before = self
+            .given_back
+            .iter()
+            .map(|(message, kind, reject)| (message, *kind, reject));
+        here.chain(before)
+    }
+
+    /// Notes how far the batch takes each partition, in offsets and in event time.
+    pub(crate) fn track(&self, batch: &Batch, tracker: &mut PartitionTracker, now: Instant) {
+        for (message, event_time) in batch.messages.iter().zip(&self.event_times) {
+            let next = NextOffset::after(message.offset);
+            tracker.record(message.partition, next, *event_time, now);
+        }
+    }
 }
 
 /// Decodes records in the formats of their topics.

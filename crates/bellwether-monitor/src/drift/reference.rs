@@ -1,6 +1,6 @@
 //! What drift reports keep of the reference: which of its vectors are the sample.
 
-use crate::reference::{ReferenceRows, distinct};
+use crate::reference::{ReferenceRows, distinct, evenly};
 use bellwether_stats::NearestSimilarity;
 use std::ops::Range;
 
@@ -30,11 +30,7 @@ impl DriftReference {
         dim: usize,
         range: Range<usize>,
     ) -> Result<Self, bellwether_stats::Error> {
-        let spread = |most: usize| {
-            let (first, n) = (range.start, range.len());
-            let taken = n.min(most);
-            (0..taken).map(move |i| first + i * n / taken)
-        };
+        let spread = |most| evenly(range.len(), most).map(|i| range.start + i);
         let few = spread(BANDWIDTH_ROWS).flat_map(|row| &unit[row * dim..(row + 1) * dim]);
         let few: Vec<f32> = few.copied().collect();
         let median = bellwether_stats::median_distance(&few, dim)?;

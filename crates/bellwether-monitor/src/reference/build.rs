@@ -2,6 +2,7 @@
 
 use super::manifest::{FORMAT_VERSION, ReferenceManifest, ReferenceQuality, ReferenceRows};
 use super::slices;
+use super::task::{distinct, distinct_rows};
 use super::text_form::Form;
 use super::{NEIGHBOURS, Reference, ReferenceError, self_play, unit_rows};
 use crate::config::MonitorConfig;
@@ -176,7 +177,11 @@ fn all_similarities(unit: &[f32], ranges: &[Range<usize>], dim: usize) -> (Vec<f
     let (mut column, mut own) = (vec![0.0; rows], vec![0.0; rows]);
     for (t, range) in ranges.iter().enumerate() {
         let of_task = &unit[range.start * dim..range.end * dim];
-        let nearest = NearestSimilarity::new(&super::task::distinct_rows(of_task, dim), dim, NEIGHBOURS);
+        let nearest = NearestSimilarity::new(
+            &distinct_rows(of_task, &distinct(of_task, dim), dim),
+            dim,
+            NEIGHBOURS,
+        );
         nearest.query_fully(unit, &mut column);
         nearest.query(of_task, &mut own[range.clone()]);
         for (row, &s) in column.iter().enumerate() {

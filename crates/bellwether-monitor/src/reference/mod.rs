@@ -277,6 +277,12 @@ impl Reference {
     }
 }
 
+/// At most `most` of `n` rows, evenly over all.
+pub(crate) fn evenly(n: usize, most: usize) -> impl Iterator<Item = usize> {
+    let taken = n.min(most);
+    (0..taken).map(move |i| i * n / taken)
+}
+
 /// The rows' embeddings as unit vectors in `f32`, `[n, dim]`.
 fn unit_rows(rows: &ReferenceRows, dim: usize) -> Vec<f32> {
     let mut unit = rows.embedding.to_f32_vec();

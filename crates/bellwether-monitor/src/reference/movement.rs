@@ -4,7 +4,8 @@
 //! learnt against the class means of one half of the reference and looked at beside the rows of the other: a direction that
 //! has followed the error of the first half's means tells nothing of the second's.
 
-use super::task::{ClassMeans, distinct};
+use super::evenly;
+use super::task::ClassMeans;
 use crate::config::MonitorConfig;
 use bellwether_stats::{
     Error, FixedRows, FixedVector, NearestSimilarity, Precision, ProjectedRows, ProjectionMemory, ShiftBet,
@@ -109,9 +110,11 @@ impl Direction {
 }
 
 impl Movement {
-    /// Of a task's rows, the distinct vectors of which `nearest` has. `None` where their residuals do not vary.
+    /// Of a task's rows, whose distinct vectors `nearest` has, each at its place of `distinct`. `None` where the residuals do
+    /// not vary.
     pub(crate) fn new(
         nearest: &NearestSimilarity,
+        distinct: &[usize],
         rows: &ClassedRows<'_>,
         config: &MonitorConfig,
     ) -> Result<Option<Self>, Error> {
@@ -126,8 +129,7 @@ impl Movement {
             Err(Error::NotPositiveDefinite) => return Ok(None),
             other => other?,
         };
-        let distinct = distinct(rows.vectors, dim);
-        let half = |which| Half::new(rows, &distinct, which);
+        let half = |which| Half::new(rows, distinct, which);
         let (first, second) = (half(0), half(1));
         let learnt = ClassMeans::new(&first.vectors, &first.class, classes, dim).means;
         let ranked = RankedHalf::new(&space, &second, classes);
@@ -200,10 +202,7 @@ impl Movement {
 impl RankedHalf {
     fn new(space: &Space<'_>, half: &Half, classes: usize) -> Self {
         let means = ClassMeans::new(&half.vectors, &half.class, classes, space.dim);
-        let n = half.class.len();
-        let kept: Vec<usize> = (0..n.min(RANKED_ROWS))
-            .map(|i| i * n / n.min(RANKED_ROWS))
-            .collect();
+        let kept: Vec<usize> = evenly(half.class.len(), RANKED_ROWS).collect();
         let rows = |row: &usize| &half.vectors[row * space.dim..(row + 1) * space.dim];
         let vectors: Vec<f32> = kept.iter().flat_map(rows).copied().collect();
         let mean = mean(&means.residuals, space.dim);
@@ -335,6 +334,7 @@ fn mean(rows: &[f32], dim: usize) -> Vec<f32> {
 
 #[cfg(test)]
 mod tests {
+    use super::super::distinct;
     use super::*;
 
     const DIM: usize = 5;
@@ -356,7 +356,12 @@ mod tests {
             classes: 2,
             residuals: &means.residuals,
         };
-        let movement = Movement::new(&nearest, &rows, &MonitorConfig::default());
+        let movement = Movement::new(
+            &nearest,
+            &distinct(&vectors, DIM),
+            &rows,
+            &MonitorConfig::default(),
+        );
         (movement.unwrap().expect("they vary"), nearest, vectors, class)
     }
 
@@ -410,7 +415,7 @@ mod tests {
             classes: 1,
             residuals: &[0.0; 80],
         };
-        let none = Movement::new(&nearest, &rows, &MonitorConfig::default());
+        let none = Movement::new(&nearest, &[0; 40], &rows, &MonitorConfig::default());
         assert!(none.unwrap().is_none());
     }
 }

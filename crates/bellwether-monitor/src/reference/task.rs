@@ -200,8 +200,9 @@ impl TaskReference {
         } else {
             None
         };
-        let nearest = NearestSimilarity::new(&distinct_rows(vectors, dim), dim, NEIGHBOURS);
-        let movement = Movement::new(&nearest, &means.rows(vectors, &class, dim), config);
+        let places = distinct(vectors, dim);
+        let nearest = NearestSimilarity::new(&distinct_rows(vectors, &places, dim), dim, NEIGHBOURS);
+        let movement = Movement::new(&nearest, &places, &means.rows(vectors, &class, dim), config);
         let doubt_bet = |_: &ConformalScale| {
             let n = confidence.len();
             ShiftBet::new(n, WARNING_MARGIN_SE / (n as f64).sqrt())
@@ -431,10 +432,11 @@ fn loss_warning_of(scale: Option<&ConformalScale>, confidence: &[f64], loss: &[f
     (0..STRATA).map(of).collect()
 }
 
-/// The rows without exact repeats, in order: a repeated text must not look like a dense neighbourhood.
-pub(super) fn distinct_rows(vectors: &[f32], dim: usize) -> Vec<f32> {
+/// The rows without exact repeats, in order, where each row's place is known: a repeated text must not look like a dense
+/// neighbourhood.
+pub(super) fn distinct_rows(vectors: &[f32], places: &[usize], dim: usize) -> Vec<f32> {
     let mut out = Vec::with_capacity(vectors.len());
-    for (row, at) in vectors.chunks_exact(dim).zip(distinct(vectors, dim)) {
+    for (row, &at) in vectors.chunks_exact(dim).zip(places) {
         if at * dim == out.len() {
             out.extend_from_slice(row);
         }

@@ -84,10 +84,9 @@ pub(crate) async fn replay(args: ReplayArgs) -> Result<(), Failure> {
         pipeline.turn(turn).await?;
     }
     let rest = Turn {
-        observations: None,
         labels: labels.rest(),
         rejects: first_rejects,
-        release: Release::All,
+        ..Turn::last()
     };
     pipeline.turn(rest).await?;
     bar.finish_and_clear();

@@ -242,52 +242,46 @@ impl Document {
 
     /// A table of free keys; values are scalars, `env:NAME` or `file:PATH`.
     pub(crate) fn properties(&mut self, table: &str) -> BTreeMap<String, String> {
-        self.free_tables.insert(table.to_owned());
-        let prefix = format!("{table}.");
-        let entries: Vec<(String, Value)> = self
-            .values
-            .iter()
-            .filter(|(key, _)| key.starts_with(&prefix))
-            .map(|(key, (value, _))| (key.clone(), value.clone()))
-            .collect();
-        let mut out = BTreeMap::new();
-        for (key, value) in entries {
-            let text = match value {
-                Value::String(text) => self.secret(&key, text),
-                Value::Integer(n) => Some(n.to_string()),
-                Value::Float(x) => Some(x.to_string()),
-                Value::Other("true") => Some("true".to_owned()),
-                Value::Other("false") => Some("false".to_owned()),
-                other => {
-                    self.problem(
-                        &key,
-                        format!("a string is needed, not {}", other.kind()),
-                        "write it in quotes",
-                    );
-                    None
-                }
-            };
-            if let Some(text) = text {
-                out.insert(key[prefix.len()..].to_owned(), text);
+        self.free_table(table, Self::property)
+    }
+
+    fn property(&mut self, key: &str) -> Option<String> {
+        match self.values.get(key)?.0.clone() {
+            Value::String(text) => self.secret(key, text),
+            Value::Integer(n) => Some(n.to_string()),
+            Value::Float(x) => Some(x.to_string()),
+            Value::Other("true") => Some("true".to_owned()),
+            Value::Other("false") => Some("false".to_owned()),
+            other => {
+                self.problem(
+                    key,
+                    format!("a string is needed, not {}", other.kind()),
+                    "write it in quotes",
+                );
+                None
             }
         }
-        out
     }
 
     /// A table of free keys, each with a number within a range.
     pub(crate) fn numbers(&mut self, table: &str, range: &RangeInclusive<f64>) -> BTreeMap<String, f64> {
+        self.free_table(table, |document, key| document.number(key, range))
+    }
+
+    /// A table of keys that are not known in advance, each read in one way; those that cannot be read are left out.
+    fn free_table<T>(
+        &mut self,
+        table: &str,
+        mut read: impl FnMut(&mut Self, &str) -> Option<T>,
+    ) -> BTreeMap<String, T> {
         self.free_tables.insert(table.to_owned());
         let prefix = format!("{table}.");
-        let keys: Vec<String> = self
-            .values
-            .keys()
-            .filter(|key| key.starts_with(&prefix))
-            .cloned()
-            .collect();
+        let keys = self.values.keys().filter(|key| key.starts_with(&prefix));
+        let keys: Vec<String> = keys.cloned().collect();
         let mut out = BTreeMap::new();
         for key in keys {
-            if let Some(number) = self.number(&key, range) {
-                out.insert(key[prefix.len()..].to_owned(), number);
+            if let Some(value) = read(self, &key) {
+                out.insert(key[prefix.len()..].to_owned(), value);
             }
         }
         out
@@ -295,7 +289,6 @@ impl Document {
 
     /// A table of free keys, each with a string.
     pub(crate) fn texts(&mut self, table: &str) -> BTreeMap<String, String> {
-        self.free_tables.insert(table.to_owned());
         if self.values.contains_key(table) {
             self.problem(
                 table,
@@ -303,20 +296,7 @@ impl Document {
                 &format!("write [{table}] and a key for each name"),
             );
         }
-        let prefix = format!("{table}.");
-        let keys: Vec<String> = self
-            .values
-            .keys()
-            .filter(|key| key.starts_with(&prefix))
-            .cloned()
-            .collect();
-        let mut out = BTreeMap::new();
-        for key in keys {
-            if let Some(text) = self.string(&key) {
-                out.insert(key[prefix.len()..].to_owned(), text);
-            }
-        }
-        out
+        self.free_table(table, Self::string)
     }
 
     /// A secret, which must stand elsewhere: `env:NAME` or `file:PATH`.

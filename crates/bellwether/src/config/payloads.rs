@@ -58,16 +58,7 @@ pub(super) fn payloads(document: &mut Document, base: &Path) -> Payloads {
 
 fn format(document: &mut Document, topic: &str, of_the_other: Format) -> Format {
     let key = format!("payloads.{topic}.format");
-    let formats = [
-        Format::Auto,
-        Format::Json,
-        Format::Arrow,
-        Format::Protobuf,
-        Format::Confluent,
-        Format::Kserve,
-        Format::Sagemaker,
-    ];
-    let known = formats.into_iter().filter(|format| *format != of_the_other);
+    let known = Format::ALL.into_iter().filter(|format| *format != of_the_other);
     document
         .choice(&key, known.map(|format| (format.as_str(), format)).collect())
         .unwrap_or_default()

@@ -7,6 +7,7 @@ use super::{NAMED_REJECTS, summarise};
 use crate::cli::ReplayArgs;
 use crate::commands::load_reference;
 use crate::config::Config;
+use crate::consumer::AHEAD_LIMIT_MS;
 use crate::failure::Failure;
 use crate::pipeline::{Pipeline, Release, Turn};
 use crate::report;
@@ -24,8 +25,6 @@ use std::time::{Duration, Instant};
 
 /// Records of a turn.
 const BATCH_RECORDS: usize = 4096;
-/// How far, in event time, one partition may run ahead of the slowest: what is buffered stays bounded.
-const AHEAD_LIMIT_MS: i64 = 6 * 3_600_000;
 
 pub(super) async fn replay(args: ReplayArgs, config: Config) -> Result<(), Failure> {
     let path = args.reference.clone().or_else(|| config.reference.clone());
@@ -62,10 +61,7 @@ pub(super) async fn replay(args: ReplayArgs, config: Config) -> Result<(), Failu
         let decoded = topics.decode(&pipeline, &batch)?;
         let rejects = rejects(&batch, &decoded, &mut named);
         let now = Instant::now();
-        for (message, event_time) in batch.messages.iter().zip(&decoded.event_times) {
-            let next = NextOffset::after(message.offset);
-            tracker.record(message.partition, next, *event_time, now);
-        }
+        decoded.track(&batch, &mut tracker, now);
         let ended: Vec<PartitionEvent> = topics
             .partitions(reader.finished())
             .into_iter()
@@ -94,13 +90,7 @@ pub(super) async fn replay(args: ReplayArgs, config: Config) -> Result<(), Failu
             of.is_some_and(|partition| ahead.contains(&partition))
         });
     }
-    let rest = Turn {
-        observations: None,
-        labels: Vec::new(),
-        rejects: Vec::new(),
-        release: Release::All,
-    };
-    pipeline.turn(rest).await?;
+    pipeline.turn(Turn::last()).await?;
     bar.finish_and_clear();
     summarise(&pipeline, &args);
     Ok(())
@@ -121,15 +111,8 @@ fn end(partition: TopicPartition) -> PartitionEvent {
 
 /// What is refused is counted, and the first ones are named: nothing is written to the dead-letter topic.
 fn rejects(batch: &Batch, decoded: &Decoded, named: &mut usize) -> Vec<(Kind, Reject)> {
-    let here = decoded
-        .rejects
-        .iter()
-        .map(|(at, kind, reject)| (&batch.messages[*at], *kind, reject));
-    let before = decoded
-        .given_back
-        .iter()
-        .map(|(message, kind, reject)| (message, *kind, reject));
-    here.chain(before)
+    decoded
+        .refused(batch)
         .map(|(message, kind, reject)| {
             if *named < NAMED_REJECTS {
                 let (partition, offset) = (message.partition, message.offset);
