@@ -52,13 +52,15 @@ pub(crate) fn play<'a>(
         }
         engine.push_observations(builder.finish());
         engine.push_labels(take_before(&mut labels, last_ms));
-        if see(&engine.advance(last_ms)).is_break() {
+        let lines = engine.advance(last_ms).expect("no store that could fail");
+        if see(&lines).is_break() {
             return;
         }
     }
     engine.push_labels(labels);
     // The very end: whether the caller would stop no longer matters.
-    let _end = see(&engine.drain());
+    let lines = engine.drain().expect("no store that could fail");
+    let _end = see(&lines);
 }
 
 /// Adds an event to a batch; returns its id, whose order is that of the events.

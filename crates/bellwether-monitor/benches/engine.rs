@@ -33,7 +33,7 @@ fn quiet_observation(c: &mut Criterion) {
             |(batch, labels, now_ms)| {
                 engine.push_observations(batch);
                 engine.push_labels(labels);
-                engine.advance(now_ms)
+                engine.advance(now_ms).expect("in memory")
             },
             BatchSize::PerIteration,
         );

@@ -35,9 +35,9 @@ fn main() {
         let now_ms = traffic.sent * 1000;
         engine.push_labels(traffic::labels(&batch, &labels, now_ms));
         engine.push_observations(batch);
-        engine.advance(now_ms);
+        engine.advance(now_ms).expect("in memory");
     }
-    engine.drain();
+    engine.drain().expect("in memory");
     let in_all = HEAP.allocated() - before;
     let of_task = |bytes: usize| bytes as f64 / f64::from(traffic::TASKS) / f64::from(1 << 20);
     println!(

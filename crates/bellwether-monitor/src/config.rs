@@ -67,8 +67,11 @@ pub struct MonitorConfig {
     pub allowed_lateness_ms: i64,
     /// How long an observation waits for its label, and a label for its observation, in milliseconds of event time.
     pub label_retention_ms: i64,
-    /// Most observations, and most labels, that wait; beyond it the oldest are given up and counted.
+    /// Most observations that wait, in memory and on disk; beyond it the oldest are given up and counted.
     pub max_pending: usize,
+    /// Of them, the most in memory where there is a store on disk: older ones are moved there. Of labels that wait, the most
+    /// at all (or `max_pending`, if that is less); beyond it the oldest are given up and counted.
+    pub max_pending_in_memory: usize,
     /// Most classes of a task whose probabilities are kept until the label comes, at two bytes a class for each waiting
     /// observation. Tasks with more have no log-loss, Brier score, AUROC, average precision or expected macro-F1; all
     /// else is measured from prediction and confidence.
@@ -148,6 +151,11 @@ impl MonitorConfig {
         (self.watch_run_length * SLICE_WATCH_SIGNALS * self.slices_of_observation() / SLICES_SHARE).ln()
     }
 
+    /// Most labels that wait for their observation: they lie in memory.
+    pub(crate) fn max_pending_labels(&self) -> usize {
+        self.max_pending.min(self.max_pending_in_memory)
+    }
+
     /// Forgetting of an exponentially weighted mean, an observation.
     pub(crate) fn decay(&self) -> f64 {
         0.5_f64.powf(1.0 / self.half_life)
@@ -207,6 +215,7 @@ impl Default for MonitorConfig {
             allowed_lateness_ms: 5 * 60_000,
             label_retention_ms: 30 * 24 * HOUR,
             max_pending: 1_000_000,
+            max_pending_in_memory: 1_000_000,
             probability_classes: 256,
             slice_attributes: Vec::new(),
             max_slice_attributes: 3,

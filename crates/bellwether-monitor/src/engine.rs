@@ -3,7 +3,7 @@
 use crate::config::MonitorConfig;
 use crate::drift::{DriftReport, DriftSources};
 use crate::forgetting::NO_VERSION;
-use crate::join::{EventKey, JoinTable, Joined, PendingObservation};
+use crate::join::{EventKey, JoinTable, Joined, PendingError, PendingObservation, PendingStore};
 use crate::judge::Judge;
 use crate::outcome::{Outcome, TagIndex};
 use crate::quality::{
@@ -34,14 +34,38 @@ pub struct Engine {
 }
 
 impl Engine {
-    /// An engine that has seen nothing.
+    /// An engine that has seen nothing. All that waits for a label lies in memory.
     #[must_use]
     pub fn new(reference: Arc<Reference>, config: MonitorConfig) -> Self {
+        Self::with_joins(reference, config, JoinTable::default())
+    }
+
+    /// An engine that has seen nothing, and will move observations that wait for their labels to `store` when more than
+    /// `max_pending_in_memory` do.
+    ///
+    /// # Errors
+    /// [`SnapshotError::OtherPendingStore`] when the store is not empty: what it holds is another's.
+    pub fn with_pending_store(
+        reference: Arc<Reference>,
+        config: MonitorConfig,
+        store: Box<dyn PendingStore>,
+    ) -> Result<Self, SnapshotError> {
+        let span = store.span();
+        if !span.is_empty() {
+            return Err(SnapshotError::OtherPendingStore {
+                snapshot: 0..0,
+                store: span,
+            });
+        }
+        Ok(Self::with_joins(reference, config, JoinTable::with_store(store)))
+    }
+
+    pub(crate) fn with_joins(reference: Arc<Reference>, config: MonitorConfig, joins: JoinTable) -> Self {
         let schema = reference.schema();
         Self {
             tags: schema.tasks().map(|t| TagIndex::new(schema.spec(t))).collect(),
             sequencer: Sequencer::default(),
-            joins: JoinTable::default(),
+            joins,
             quality: schema
                 .tasks()
                 .map(|t| QualityLog::new(reference.quality(t).edges, &config))
@@ -93,32 +117,46 @@ impl Engine {
     }
 
     /// Judges everything strictly before `watermark_ms`, in order of event time.
-    pub fn advance(&mut self, watermark_ms: i64) -> Vec<TimelineLine> {
+    ///
+    /// # Errors
+    /// [`PendingError`] when the store of pending observations fails, never without such a store. The engine stands amid
+    /// a step then and must not be used further.
+    pub fn advance(&mut self, watermark_ms: i64) -> Result<Vec<TimelineLine>, PendingError> {
         let mut lines = Vec::new();
         for (item, late) in self.sequencer.release(watermark_ms) {
             match item {
-                Item::Observation { batch, row } => self.observation(&batch, row, late, &mut lines),
-                Item::Label(label) => self.label(&label, &mut lines),
+                Item::Observation { batch, row } => self.observation(&batch, row, late, &mut lines)?,
+                Item::Label(label) => self.label(&label, &mut lines)?,
             }
+            self.joins.settle(self.judge.now_ms, &self.judge.config)?;
         }
-        self.joins.evict(self.judge.now_ms, &self.judge.config);
-        lines
+        Ok(lines)
     }
 
     /// Judges all that is buffered: the stream has ended, or has been silent for long. What comes later than the newest
     /// of it is not late.
-    pub fn drain(&mut self) -> Vec<TimelineLine> {
-        self.sequencer
-            .newest_ms()
-            .map_or_else(Vec::new, |newest| self.advance(newest.saturating_add(1)))
+    ///
+    /// # Errors
+    /// As [`advance`](Self::advance).
+    pub fn drain(&mut self) -> Result<Vec<TimelineLine>, PendingError> {
+        match self.sequencer.newest_ms() {
+            Some(newest) => self.advance(newest.saturating_add(1)),
+            None => Ok(Vec::new()),
+        }
     }
 
-    fn observation(&mut self, batch: &ScoredBatch, row: usize, late: bool, lines: &mut Vec<TimelineLine>) {
+    fn observation(
+        &mut self,
+        batch: &ScoredBatch,
+        row: usize,
+        late: bool,
+        lines: &mut Vec<TimelineLine>,
+    ) -> Result<(), PendingError> {
         let event_id = batch.observations.event_id(row);
         let key = EventKey::of(event_id);
-        if self.joins.contains(key) {
+        if self.joins.contains(key)? {
             self.counts.duplicate_observations += 1;
-            return;
+            return Ok(());
         }
         // The detectors take observations in order only; a late one still counts for labelled quality.
         let place = if late {
@@ -150,20 +188,27 @@ impl Engine {
         } else {
             self.joins.add_waiting(key, pending);
         }
+        Ok(())
     }
 
-    fn label(&mut self, label: &LabelRow, lines: &mut Vec<TimelineLine>) {
-        match self
-            .joins
-            .add_label(&label.event_id, &label.label, label.timestamp_ms)
-        {
+    fn label(&mut self, label: &LabelRow, lines: &mut Vec<TimelineLine>) -> Result<(), PendingError> {
+        let (id, at) = (&label.event_id, label.timestamp_ms);
+        match self.joins.add_label(id, &label.label, at)? {
             Joined::Observation(observation) => {
-                let (id, at) = (&label.event_id, label.timestamp_ms);
+                // It may come from a store: what is not of this model must not reach what is indexed by it.
+                if !observation.fits(&self.reference, |task| self.slices_of(task)) {
+                    return Err(PendingError::foreign());
+                }
                 self.joined(&observation, id, at, &label.label, lines);
             }
             Joined::Duplicate => self.counts.duplicate_labels += 1,
             Joined::Waits => {}
         }
+        Ok(())
+    }
+
+    fn slices_of(&self, task: TaskId) -> usize {
+        self.judge.tasks[task.index()].slices.all().len()
     }
 
     fn joined(
@@ -207,11 +252,16 @@ impl Engine {
     /// Counters since start.
     #[must_use]
     pub fn counts(&self) -> PipelineCounts {
-        let (pending_observations, pending_labels, orphan_labels) = self.joins.sizes();
+        let (waiting, evictions) = (self.joins.waiting(), self.joins.evictions());
         PipelineCounts {
-            pending_observations,
-            pending_labels,
-            orphan_labels,
+            pending_observations: waiting.observations,
+            pending_observations_on_disk: waiting.on_disk,
+            pending_labels: waiting.labels,
+            orphan_labels: evictions.labels_by_age + evictions.labels_by_number,
+            evicted_observations_by_age: evictions.observations_by_age,
+            evicted_observations_by_number: evictions.observations_by_number,
+            evicted_labels_by_age: evictions.labels_by_age,
+            evicted_labels_by_number: evictions.labels_by_number,
             buffered: self.sequencer.len() as u64,
             ..self.counts
         }
@@ -305,8 +355,7 @@ impl State for Engine {
         for (task, log) in self.schema().tasks().zip(&self.quality) {
             ensure(log.fits(task, &self.reference), "labels are not of their task")?;
         }
-        let slices = |task: TaskId| self.judge.tasks[task.index()].slices.all().len();
-        let waiting = self.joins.fits(&self.reference, slices);
+        let waiting = self.joins.fits(&self.reference, |task| self.slices_of(task));
         ensure(waiting, "what waits for labels is not of its task")
     }
 }

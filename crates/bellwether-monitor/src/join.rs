@@ -1,115 +1,26 @@
 //! Labels find their observation, in any order, once, within bounds.
+//!
+//! The newest observations lie in memory. With a store, older ones lie there; without one, they are given up when there
+//! are too many. What is said of a stream is the same either way, as long as nothing is given up for its number.
+
+mod disk;
+mod memory;
+mod pending;
+
+pub use disk::{PendingError, PendingStore};
+pub(crate) use pending::{EventKey, PendingObservation};
 
 use crate::config::MonitorConfig;
 use crate::hashed::AlreadyHashed;
-use crate::outcome::{TagIndex, facts};
-use crate::prediction::StoredPrediction;
-use crate::quality::{Facts, StoredProbabilities};
-use crate::recent::Place;
 use crate::reference::Reference;
-use crate::selection::STRATA;
 use crate::snapshot::{Reader, SnapshotError, State, Writer};
-use bellwether_events::{ModelSchema, ObservationBatch, TaskId};
-use hashbrown::HashTable;
+use bellwether_events::TaskId;
+use disk::DiskTier;
+use memory::MemoryTier;
 use serde::{Deserialize, Serialize};
 use std::collections::{HashMap, VecDeque};
 use std::hash::BuildHasherDefault;
-
-/// 128 bits of an `event_id`: two of a billion events share them with probability below 10⁻²⁰.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
-#[serde(into = "[u8; 16]", from = "[u8; 16]")]
-pub(crate) struct EventKey(u128);
-
-impl From<EventKey> for [u8; 16] {
-    fn from(key: EventKey) -> Self {
-        key.0.to_le_bytes()
-    }
-}
-
-impl From<[u8; 16]> for EventKey {
-    fn from(bytes: [u8; 16]) -> Self {
-        Self(u128::from_le_bytes(bytes))
-    }
-}
-
-impl EventKey {
-    pub(crate) fn of(event_id: &str) -> Self {
-        Self(twox_hash::XxHash3_128::oneshot(event_id.as_bytes()))
-    }
-
-    /// They are a hash already.
-    #[expect(
-        clippy::cast_possible_truncation,
-        reason = "half of the bits are enough to find a bucket"
-    )]
-    fn bucket(self) -> u64 {
-        self.0 as u64
-    }
-}
-
-/// What a label needs of its observation.
-#[derive(Debug, Clone, Serialize, Deserialize)]
-pub(crate) struct PendingObservation {
-    pub(crate) task: TaskId,
-    /// Place within the task; `None` when it came late and the detectors did not see it.
-    pub(crate) place: Option<Place>,
-    pub(crate) timestamp_ms: i64,
-    pub(crate) p_novelty: f64,
-    prediction: StoredPrediction,
-    /// Of the prediction; NaN without.
-    confidence: f32,
-    /// Of a classification whose task has few enough classes, until the label comes: two bytes a class.
-    probabilities: Option<StoredProbabilities>,
-    labelled: bool,
-}
-
-impl PendingObservation {
-    pub(crate) fn new(
-        batch: &ObservationBatch,
-        row: usize,
-        place: Option<Place>,
-        p_novelty: f64,
-        probabilities: Option<StoredProbabilities>,
-    ) -> Self {
-        Self {
-            task: batch.tasks()[row],
-            place,
-            timestamp_ms: batch.timestamps_ms()[row],
-            p_novelty,
-            prediction: StoredPrediction::of(batch.prediction(row)),
-            confidence: batch.confidences()[row],
-            probabilities,
-            labelled: false,
-        }
-    }
-
-    /// Whether it is of this reference; `slices` tells how many slices a task has.
-    fn fits(&self, reference: &Reference, slices: impl Fn(TaskId) -> usize) -> bool {
-        self.prediction.fits(self.task, reference)
-            && self
-                .probabilities
-                .as_ref()
-                .is_none_or(|p| p.classes() == reference.task(self.task).classes)
-            && self.place.is_none_or(|place| {
-                place.stratum.is_none_or(|stratum| stratum < STRATA) && place.slices.fits(slices(self.task))
-            })
-    }
-
-    /// It beside its label; `None` when the label cannot be read for the task.
-    pub(crate) fn facts(&self, schema: &ModelSchema, tags: &[TagIndex], label: &str) -> Option<Facts> {
-        let tags = &tags[self.task.index()];
-        let probabilities = self.probabilities.clone();
-        facts(
-            schema,
-            self.task,
-            tags,
-            self.prediction.get(),
-            label,
-            self.confidence,
-            probabilities,
-        )
-    }
-}
+use std::ops::Range;
 
 /// What became of a label.
 #[derive(Debug)]
@@ -122,42 +33,51 @@ pub(crate) enum Joined {
     Waits,
 }
 
-/// Observations that wait for labels and labels that wait for observations. The tables are only looked up, never walked,
-/// so their order cannot matter.
-#[derive(Debug, Default)]
-pub(crate) struct JoinTable {
-    /// In the order in which they came.
-    observations: VecDeque<(EventKey, PendingObservation)>,
-    /// Observations given up: the number of the first that is kept.
-    first: u64,
-    /// Numbers of the observations by their keys: small, so that most of a million fit a cache.
-    numbers: HashTable<u64>,
-    labels: HashMap<EventKey, (i64, String), BuildHasherDefault<AlreadyHashed>>,
-    label_order: VecDeque<(i64, EventKey)>,
-    orphans: u64,
+/// What was given up: what never found the other.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub(crate) struct Evictions {
+    pub(crate) observations_by_age: u64,
+    pub(crate) observations_by_number: u64,
+    pub(crate) labels_by_age: u64,
+    pub(crate) labels_by_number: u64,
 }
 
-/// The key of the observation of this number.
-fn key_at(
-    observations: &VecDeque<(EventKey, PendingObservation)>,
-    first: u64,
-    number: u64,
-) -> Option<EventKey> {
-    let at = usize::try_from(number - first).ok()?;
-    observations.get(at).map(|&(key, _)| key)
+/// What waits.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) struct Waiting {
+    pub(crate) observations: u64,
+    /// Of them, those in the store.
+    pub(crate) on_disk: u64,
+    pub(crate) labels: u64,
+}
+
+/// Observations that wait for labels and labels that wait for observations. The table of labels is only looked up, never
+/// walked, so its order cannot matter.
+#[derive(Debug, Default)]
+pub(crate) struct JoinTable {
+    memory: MemoryTier,
+    /// What came before all that is in memory.
+    disk: Option<DiskTier>,
+    labels: HashMap<EventKey, (i64, String), BuildHasherDefault<AlreadyHashed>>,
+    label_order: VecDeque<(i64, EventKey)>,
+    evictions: Evictions,
 }
 
 impl JoinTable {
-    /// Whether an observation of that id is known.
-    pub(crate) fn contains(&self, key: EventKey) -> bool {
-        self.find(key).is_some()
+    /// A table whose older observations lie in a store.
+    pub(crate) fn with_store(store: Box<dyn PendingStore>) -> Self {
+        Self {
+            disk: Some(DiskTier::new(store)),
+            ..Self::default()
+        }
     }
 
-    /// Where the observation of that id stands.
-    fn find(&self, key: EventKey) -> Option<usize> {
-        let is_key = |&number: &u64| key_at(&self.observations, self.first, number) == Some(key);
-        let number = self.numbers.find(key.bucket(), is_key)?;
-        usize::try_from(number - self.first).ok()
+    /// Whether an observation of that id is known.
+    pub(crate) fn contains(&self, key: EventKey) -> Result<bool, PendingError> {
+        match &self.disk {
+            Some(disk) if !self.memory.contains(key) => disk.contains(key),
+            _ => Ok(self.memory.contains(key)),
+        }
     }
 
     /// The label that waited for an observation, with the time it became known.
@@ -167,107 +87,152 @@ impl JoinTable {
 
     /// Adds an observation that is not known yet, to wait for its label.
     pub(crate) fn add_waiting(&mut self, key: EventKey, observation: PendingObservation) {
-        let number = self.first + self.observations.len() as u64;
-        self.observations.push_back((key, observation));
-        let (observations, first) = (&self.observations, self.first);
-        self.numbers.insert_unique(key.bucket(), number, |&number| {
-            key_at(observations, first, number).map_or(0, EventKey::bucket)
-        });
+        self.memory.push(key, observation);
     }
 
     /// Adds an observation whose label is known: another label for it is a duplicate.
-    pub(crate) fn add_labelled(&mut self, key: EventKey, observation: PendingObservation) {
-        let labelled = PendingObservation {
-            labelled: true,
-            probabilities: None,
-            ..observation
-        };
-        self.add_waiting(key, labelled);
+    pub(crate) fn add_labelled(&mut self, key: EventKey, mut observation: PendingObservation) {
+        observation.label();
+        self.memory.push(key, observation);
     }
 
     /// Joins a label with its observation, or lets it wait.
-    pub(crate) fn add_label(&mut self, event_id: &str, label: &str, timestamp_ms: i64) -> Joined {
+    pub(crate) fn add_label(
+        &mut self,
+        event_id: &str,
+        label: &str,
+        timestamp_ms: i64,
+    ) -> Result<Joined, PendingError> {
         let key = EventKey::of(event_id);
-        let known = self.find(key).and_then(|at| self.observations.get_mut(at));
-        match known {
-            Some((_, observation)) if observation.labelled => Joined::Duplicate,
-            Some((_, observation)) => {
-                observation.labelled = true;
-                // The first label counts, so no other will ask for them.
-                let probabilities = observation.probabilities.take();
-                Joined::Observation(PendingObservation {
-                    probabilities,
-                    ..observation.clone()
-                })
-            }
+        let known = match (self.memory.get_mut(key), &mut self.disk) {
+            (Some(observation), _) => Some(observation.label()),
+            (None, Some(disk)) => disk.label(key)?,
+            (None, None) => None,
+        };
+        Ok(match known {
+            Some(observation) if observation.labelled => Joined::Duplicate,
+            Some(observation) => Joined::Observation(observation),
             None if self.labels.contains_key(&key) => Joined::Duplicate,
             None => {
                 self.labels.insert(key, (timestamp_ms, label.to_owned()));
                 self.label_order.push_back((timestamp_ms, key));
                 Joined::Waits
             }
-        }
+        })
     }
 
-    /// Gives up what is older than the retention or beyond the bound, oldest first.
-    pub(crate) fn evict(&mut self, now_ms: i64, config: &MonitorConfig) {
+    /// Gives up what is older than the retention or beyond the bound, oldest first, and moves what is too much for memory to
+    /// the store. After every event: what is known must not depend on how the stream is cut.
+    pub(crate) fn settle(&mut self, now_ms: i64, config: &MonitorConfig) -> Result<(), PendingError> {
         let horizon = now_ms.saturating_sub(config.label_retention_ms);
-        while let Some((key, oldest)) = self.observations.front() {
-            if oldest.timestamp_ms >= horizon && self.observations.len() <= config.max_pending {
+        while let Some((at, labelled)) = self.oldest()? {
+            let too_old = at < horizon;
+            if !too_old && self.observations() <= config.max_pending {
                 break;
             }
-            if let Ok(entry) = self
-                .numbers
-                .find_entry(key.bucket(), |&number| number == self.first)
-            {
-                entry.remove();
+            self.give_up_oldest()?;
+            if !labelled {
+                let (by_age, by_number) = (too_old, !too_old);
+                self.evictions.observations_by_age += u64::from(by_age);
+                self.evictions.observations_by_number += u64::from(by_number);
             }
-            self.observations.pop_front();
-            self.first += 1;
         }
+        self.give_up_labels(horizon, config.max_pending_labels());
+        if let Some(disk) = &mut self.disk {
+            while self.memory.len() > config.max_pending_in_memory
+                && let Some((key, observation)) = self.memory.pop()
+            {
+                disk.push(key, &observation)?;
+            }
+        }
+        Ok(())
+    }
+
+    fn give_up_labels(&mut self, horizon: i64, most: usize) {
         while let Some(&(at, key)) = self.label_order.front() {
-            if at >= horizon && self.labels.len() <= config.max_pending {
+            let too_old = at < horizon;
+            if !too_old && self.labels.len() <= most {
                 break;
             }
             self.label_order.pop_front();
             // A label that found its observation left the map but not the queue.
             if self.labels.remove(&key).is_some() {
-                self.orphans += 1;
+                self.evictions.labels_by_age += u64::from(too_old);
+                self.evictions.labels_by_number += u64::from(!too_old);
             }
         }
     }
 
-    /// Whether all that waits is of this reference; `slices` tells how many slices a task has.
-    pub(crate) fn fits(&self, reference: &Reference, slices: impl Fn(TaskId) -> usize) -> bool {
-        let mut waiting = self.observations.iter();
-        waiting.all(|(_, observation)| observation.fits(reference, &slices))
+    /// Time of the oldest observation, and whether it has a label.
+    fn oldest(&mut self) -> Result<Option<(i64, bool)>, PendingError> {
+        if let Some(disk) = &mut self.disk
+            && let Some(oldest) = disk.oldest()?
+        {
+            return Ok(Some(oldest));
+        }
+        let oldest = self.memory.oldest();
+        Ok(oldest.map(|observation| (observation.timestamp_ms, observation.labelled)))
     }
 
-    /// Observations and labels that wait, and labels given up.
-    pub(crate) fn sizes(&self) -> (u64, u64, u64) {
-        (
-            self.observations.len() as u64,
-            self.labels.len() as u64,
-            self.orphans,
-        )
+    fn give_up_oldest(&mut self) -> Result<(), PendingError> {
+        match &mut self.disk {
+            Some(disk) if disk.len() > 0 => disk.pop(),
+            _ => {
+                self.memory.pop();
+                Ok(())
+            }
+        }
+    }
+
+    fn observations(&self) -> usize {
+        self.memory.len() + self.disk.as_ref().map_or(0, DiskTier::len)
+    }
+
+    /// The part of the store that is this table's; empty without a store.
+    pub(crate) fn span(&self) -> Range<u64> {
+        self.disk.as_ref().map_or(0..0, DiskTier::span)
+    }
+
+    /// Whether all that waits in memory is of this reference; `slices` tells how many slices a task has.
+    pub(crate) fn fits(&self, reference: &Reference, slices: impl Fn(TaskId) -> usize) -> bool {
+        let mut waiting = self.memory.all();
+        waiting.all(|observation| observation.fits(reference, &slices))
+    }
+
+    pub(crate) fn waiting(&self) -> Waiting {
+        Waiting {
+            observations: self.observations() as u64,
+            on_disk: self.disk.as_ref().map_or(0, DiskTier::len) as u64,
+            labels: self.labels.len() as u64,
+        }
+    }
+
+    pub(crate) fn evictions(&self) -> Evictions {
+        self.evictions
     }
 }
 
-/// Where observations stand is found anew; labels are written in the order of their keys.
+/// Where observations stand is found anew; of those in the store only the span is written; labels are written in the order
+/// of their keys.
 impl State for JoinTable {
     fn write(&self, out: &mut Writer) {
         let mut labels: Vec<_> = self.labels.iter().collect();
         labels.sort_unstable_by_key(|(key, _)| key.0);
-        out.put(&(&self.observations, labels, &self.label_order, self.orphans));
+        out.put(&self.span());
+        out.put(&(&self.memory, labels, &self.label_order, self.evictions));
     }
 
     fn read(&mut self, from: &mut Reader<'_>) -> Result<(), SnapshotError> {
-        let (observations, labels, label_order, orphans): (Vec<_>, Vec<_>, _, _) = from.take()?;
+        let (snapshot, store): (Range<u64>, _) = (from.take()?, self.span());
+        if snapshot != store && !(snapshot.is_empty() && store.is_empty()) {
+            return Err(SnapshotError::OtherPendingStore { snapshot, store });
+        }
+        let (observations, labels, label_order, evictions): (Vec<_>, Vec<_>, _, _) = from.take()?;
         for (key, observation) in observations {
-            self.add_waiting(key, observation);
+            self.memory.push(key, observation);
         }
         self.labels = labels.into_iter().collect();
-        (self.label_order, self.orphans) = (label_order, orphans);
+        (self.label_order, self.evictions) = (label_order, evictions);
         Ok(())
     }
 }
@@ -300,23 +265,32 @@ mod tests {
         PendingObservation::new(&builder.finish(), 0, None, 0.5, None)
     }
 
+    fn waiting(table: &JoinTable) -> (u64, u64) {
+        (table.waiting().observations, table.waiting().labels)
+    }
+
+    fn label(table: &mut JoinTable, event_id: &str, label: &str, at: i64) -> Joined {
+        table.add_label(event_id, label, at).expect("in memory")
+    }
+
     #[test]
     fn a_label_finds_its_observation_in_either_order_and_once() {
         let mut table = JoinTable::default();
-        assert!(matches!(table.add_label("late", "3", 10), Joined::Waits));
+        assert!(matches!(label(&mut table, "late", "3", 10), Joined::Waits));
         assert!(
-            matches!(table.add_label("late", "4", 11), Joined::Duplicate),
+            matches!(label(&mut table, "late", "4", 11), Joined::Duplicate),
             "the first counts"
         );
         assert_eq!(table.take_label(EventKey::of("late")), Some((10, "3".to_owned())));
         table.add_labelled(EventKey::of("late"), observation("late", 5));
-        assert!(matches!(table.add_label("late", "5", 12), Joined::Duplicate));
+        assert!(matches!(label(&mut table, "late", "5", 12), Joined::Duplicate));
 
         assert_eq!(table.take_label(EventKey::of("early")), None);
         table.add_waiting(EventKey::of("early"), observation("early", 6));
-        assert!(matches!(table.add_label("early", "3", 13), Joined::Observation(o) if o.timestamp_ms == 6));
-        assert!(matches!(table.add_label("early", "3", 14), Joined::Duplicate));
-        assert_eq!(table.sizes(), (2, 0, 0));
+        let joined = label(&mut table, "early", "3", 13);
+        assert!(matches!(joined, Joined::Observation(o) if o.timestamp_ms == 6));
+        assert!(matches!(label(&mut table, "early", "3", 14), Joined::Duplicate));
+        assert_eq!(waiting(&table), (2, 0));
     }
 
     #[test]
@@ -324,23 +298,29 @@ mod tests {
         let mut table = JoinTable::default();
         for i in 0..10 {
             table.add_waiting(EventKey::of(&format!("o{i}")), observation("o", i));
-            table.add_label(&format!("l{i}"), "1", i);
+            label(&mut table, &format!("l{i}"), "1", i);
         }
+        label(&mut table, "o0", "1", 9);
         let by_age = MonitorConfig {
             label_retention_ms: 100,
             ..MonitorConfig::default()
         };
-        table.evict(104, &by_age);
-        assert_eq!(table.sizes(), (6, 6, 4));
+        table.settle(104, &by_age).expect("in memory");
+        assert_eq!(waiting(&table), (6, 6));
         let by_number = MonitorConfig {
             max_pending: 2,
             ..by_age
         };
-        table.evict(104, &by_number);
-        assert_eq!(table.sizes(), (2, 2, 8));
-        assert!(
-            !table.contains(EventKey::of("o7")) && table.contains(EventKey::of("o8")),
-            "the oldest go first"
-        );
+        table.settle(104, &by_number).expect("in memory");
+        assert_eq!(waiting(&table), (2, 2));
+        let known = |id| table.contains(EventKey::of(id)).expect("in memory");
+        assert!(!known("o7") && known("o8"), "the oldest go first");
+        let expected = Evictions {
+            observations_by_age: 3,
+            observations_by_number: 4,
+            labels_by_age: 4,
+            labels_by_number: 4,
+        };
+        assert_eq!(table.evictions(), expected, "o0 had its label");
     }
 }

@@ -46,6 +46,7 @@ pub use costs::{CostStatus, Costs, RemedyCost};
 pub use drift::{ClassDrift, DriftDirection, DriftReport, DriftSplit, DriftTest};
 pub use engine::Engine;
 pub use forgetting::{ComparedTask, ForgettingConfig, ForgettingStatus, TaskForgetting, compare};
+pub use join::{PendingError, PendingStore};
 pub use quality::{
     ClassStatus, Disagreement, MeasuredReference, MetricStatus, ProbabilityCalibration, QualityReport,
     ReliabilityCurve, ReliabilityPoint, Selection, StratumStatus, UnlabelledEstimate,

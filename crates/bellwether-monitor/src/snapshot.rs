@@ -11,14 +11,16 @@ pub(crate) use codec::{Reader, State, Writer, ensure, state};
 
 use crate::config::MonitorConfig;
 use crate::engine::Engine;
+use crate::join::{JoinTable, PendingStore};
 use crate::reference::Reference;
 use fingerprint::fingerprint;
+use std::ops::Range;
 use std::sync::Arc;
 
 /// The first bytes of every snapshot.
 const MARK: [u8; 8] = *b"BWSTATE\n";
 /// Version of the body's meaning; a reader refuses another.
-const FORMAT_VERSION: u32 = 1;
+const FORMAT_VERSION: u32 = 2;
 /// Mark, version and length.
 const HEADER: usize = 8 + 4 + 8;
 /// The checksum behind the body.
@@ -66,13 +68,24 @@ pub enum SnapshotError {
         "the snapshot was made with other tolerances, half-lives, seasons, slices or label retention; go on with those, or start without the snapshot"
     )]
     OtherConfiguration,
+    /// Its older observations lie in another store of pending observations than the one at hand, if there is one.
+    #[error(
+        "the snapshot goes with observations {} to {} in a store on disk, at hand are {} to {}; go on with the store it was written with, or start without both",
+        snapshot.start, snapshot.end, store.start, store.end
+    )]
+    OtherPendingStore {
+        /// Numbers in the store of the snapshot; the last is that of the next.
+        snapshot: Range<u64>,
+        /// Numbers in the store at hand; empty without one.
+        store: Range<u64>,
+    },
     /// Sound by its checksum, and yet no state of a monitor.
     #[error("the snapshot contradicts itself: {0}; take an earlier one, or start without")]
     Inconsistent(&'static str),
 }
 
 impl Engine {
-    /// The whole state, for [`Engine::restore`]. Equal states give equal bytes.
+    /// The whole state, for [`Engine::restore`]. Equal states give equal bytes. Of observations in a store only the numbers.
     #[must_use]
     pub fn snapshot(&self) -> Vec<u8> {
         let mut out = Writer::default();
@@ -85,11 +98,33 @@ impl Engine {
     /// The engine whose snapshot `bytes` is: given the same events it says what that one would have said.
     ///
     /// # Errors
-    /// [`SnapshotError`] when `bytes` is no snapshot, is damaged, or was made with another reference, or with settings under
-    /// which its state means something else.
+    /// [`SnapshotError`] when `bytes` is no snapshot, is damaged, or was made with another reference, with settings under
+    /// which its state means something else, or with observations in a store.
     pub fn restore(
         reference: Arc<Reference>,
         config: MonitorConfig,
+        bytes: &[u8],
+    ) -> Result<Self, SnapshotError> {
+        Self::restore_with(reference, config, JoinTable::default(), bytes)
+    }
+
+    /// The same for an engine whose older observations lie in a store, which is as it was when the snapshot was taken.
+    ///
+    /// # Errors
+    /// [`SnapshotError`] as for [`restore`](Self::restore), and when the snapshot goes with other contents of the store.
+    pub fn restore_with_pending_store(
+        reference: Arc<Reference>,
+        config: MonitorConfig,
+        store: Box<dyn PendingStore>,
+        bytes: &[u8],
+    ) -> Result<Self, SnapshotError> {
+        Self::restore_with(reference, config, JoinTable::with_store(store), bytes)
+    }
+
+    fn restore_with(
+        reference: Arc<Reference>,
+        config: MonitorConfig,
+        joins: JoinTable,
         bytes: &[u8],
     ) -> Result<Self, SnapshotError> {
         let (kept, settings) = (Arc::clone(&reference), config.clone());
@@ -108,7 +143,7 @@ impl Engine {
         if from.take::<u64>()? != fingerprint(&config) {
             return Err(SnapshotError::OtherConfiguration);
         }
-        let mut engine = Self::new(reference, config);
+        let mut engine = Self::with_joins(reference, config, joins);
         engine.read(&mut from)?;
         ensure(from.bytes.is_empty(), "there is more than a state")?;
         Ok(engine)

@@ -187,10 +187,20 @@ pub struct PipelineCounts {
     pub duplicate_labels: u64,
     /// Labels waiting for their observation.
     pub pending_labels: u64,
-    /// Labels given up: their observation never came within the retention.
+    /// Labels given up: their observation never came.
     pub orphan_labels: u64,
-    /// Observations waiting for a label.
+    /// Observations remembered until their label comes or its time is over, in memory and on disk.
     pub pending_observations: u64,
+    /// Of them, those on disk.
+    pub pending_observations_on_disk: u64,
+    /// Observations given up because no label came within the retention.
+    pub evicted_observations_by_age: u64,
+    /// Observations given up without a label because too many waited.
+    pub evicted_observations_by_number: u64,
+    /// Of `orphan_labels`, those given up for their age.
+    pub evicted_labels_by_age: u64,
+    /// Of `orphan_labels`, those given up because too many waited.
+    pub evicted_labels_by_number: u64,
     /// Observations and labels buffered until the watermark passes them.
     pub buffered: u64,
 }

@@ -49,7 +49,7 @@ fn arrival_may_be_in_any_order_within_the_lateness() {
         engine.push_labels(labels(piece, *start));
         engine.push_observations(batch(&schema, piece, *start));
     }
-    assert_eq!(engine.drain(), in_order);
+    assert_eq!(engine.drain().expect("in memory"), in_order);
 }
 
 #[test]
@@ -62,7 +62,7 @@ fn repeats_and_strays_are_counted_once() {
     engine.push_labels(labels(&inputs[..300], 0));
     engine.push_labels(labels(&inputs[..30], 0));
     engine.push_labels(labels(&inputs[300..330], 900_000));
-    engine.drain();
+    engine.drain().expect("in memory");
     let counts = engine.counts();
     assert_eq!((counts.observations, counts.duplicate_observations), (300, 100));
     assert_eq!(
@@ -73,7 +73,7 @@ fn repeats_and_strays_are_counted_once() {
     // Not newer than what has been released: joined with its label, but no evidence.
     engine.push_observations(batch(&schema, &inputs[300..310], 0));
     engine.push_observations(batch(&schema, &inputs[310..320], 900_000));
-    engine.drain();
+    engine.drain().expect("in memory");
     let counts = engine.counts();
     assert_eq!(
         (

@@ -165,7 +165,7 @@ fn a_report_depends_on_the_events_alone_and_one_a_look_is_made_anew() {
     let schema = engine.schema().clone();
     // After the labels of what came before, so that nothing is late.
     engine.push_observations(batch(&schema, &more, 1000));
-    engine.drain();
+    engine.drain().expect("in memory");
     let renewed = |now: &[DriftReport], then: &[DriftReport]| {
         now.iter()
             .zip(then)

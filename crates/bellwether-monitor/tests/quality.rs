@@ -71,7 +71,7 @@ fn play(
         .filter(|l| l.timestamp_ms <= end)
         .collect();
     engine.push_labels(labels);
-    engine.drain();
+    engine.drain().expect("in memory");
     engine
 }
 
@@ -278,7 +278,7 @@ fn a_task_with_more_classes_than_are_kept_is_measured_without_its_probabilities(
     let mut engine = Engine::new(honest_reference(), config);
     engine.push_observations(batch(&schema, &inputs, 0));
     engine.push_labels(synthetic::labels(&inputs, 0));
-    engine.drain();
+    engine.drain().expect("in memory");
     assert_eq!(schema.spec(TaskId(0)).labels.len(), 4);
     let report = report(&engine);
     for metric in &report.metrics {

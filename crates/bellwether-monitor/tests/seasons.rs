@@ -57,7 +57,7 @@ fn verdicts(config: &MonitorConfig, seed: u64, days: usize, swap: usize) -> (Eng
             .map(|minute| of_hour(&mut world, is_night(minute) != (minute >= swap)))
             .collect();
         engine.push_observations(batch_every(&schema, &inputs, start, STEP));
-        let lines = engine.drain();
+        let lines = engine.drain().expect("in memory");
         seen.extend(
             lines
                 .iter()

@@ -23,7 +23,7 @@ fn restored(engine: &Engine, reference: &Arc<Reference>) -> Engine {
 type End = (String, String, Vec<u8>);
 
 fn end(mut engine: Engine, mut lines: Vec<TimelineLine>) -> End {
-    lines.extend(engine.drain());
+    lines.extend(engine.drain().expect("in memory"));
     let text = |lines| serde_json::to_string(lines).expect("lines");
     let status = serde_json::to_string(&engine.status()).expect("a status");
     (text(&lines), status, engine.snapshot())
@@ -109,7 +109,7 @@ fn an_observation_that_waits_takes_few_bytes() {
     let (some, rest) = inputs.split_at(5000);
     let mut play = |inputs: &[synthetic::Input], start: usize| {
         engine.push_observations(synthetic::batch(&schema, inputs, start));
-        engine.drain();
+        engine.drain().expect("in memory");
         engine.snapshot().len()
     };
     let (before, after) = (play(some, 0), play(rest, 5000));

@@ -380,7 +380,7 @@ fn watches(
             let schema = engine.schema().clone();
             engine.push_observations(batch(&schema, &inputs, 0));
             engine.push_labels(labels(&inputs, 0));
-            engine.drain();
+            engine.drain().expect("in memory");
             let status = engine.status();
             status.tasks.into_iter().filter_map(|t| t.forgetting).collect()
         })

@@ -71,7 +71,8 @@ impl Pipeline {
     /// Everything that happens to a turn, in order: count, score, put in time order, judge, publish.
     ///
     /// # Errors
-    /// [`Failure`] when a sink does not accept; then the source's offsets must not be committed.
+    /// [`Failure`] when what waits for labels cannot be read or written, or a sink does not accept; then the source's offsets
+    /// must not be committed.
     pub(crate) async fn turn(&mut self, turn: Turn) -> Result<(), Failure> {
         self.count(&turn);
         // Scoring and judging take milliseconds: not on a thread that serves sockets.
@@ -81,11 +82,13 @@ impl Pipeline {
             }
             self.engine.push_labels(turn.labels);
             match turn.release {
-                Release::Hold => Vec::new(),
+                Release::Hold => Ok(Vec::new()),
                 Release::Before(watermark_ms) => self.engine.advance(watermark_ms),
                 Release::All => self.engine.drain(),
             }
         });
+        let lines = lines
+            .map_err(|error| Failure::at_work("cannot go on with what waits for labels").because(&error))?;
         self.sinks.lines(&lines).await
     }
 

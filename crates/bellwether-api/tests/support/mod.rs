@@ -288,6 +288,11 @@ pub fn status(event_time_ms: i64) -> ModelStatus {
             orphan_labels: 5,
             pending_observations: 6,
             buffered: 7,
+            pending_observations_on_disk: 2,
+            evicted_observations_by_age: 8,
+            evicted_observations_by_number: 9,
+            evicted_labels_by_age: 1,
+            evicted_labels_by_number: 4,
         },
     }
 }

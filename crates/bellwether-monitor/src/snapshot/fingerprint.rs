@@ -55,6 +55,7 @@ impl<'a> Shaping<'a> {
             shared_cosine: _,
             allowed_lateness_ms: _,
             max_pending: _,
+            max_pending_in_memory: _,
             probability_classes: _,
             slice_min_observations: _,
             forgetting: _,

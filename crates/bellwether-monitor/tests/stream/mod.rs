@@ -17,7 +17,7 @@ impl Step {
         match self {
             Self::Observations(batch) => engine.push_observations((**batch).clone()),
             Self::Labels(labels) => engine.push_labels(labels.clone()),
-            Self::Advance(watermark_ms) => return engine.advance(*watermark_ms),
+            Self::Advance(watermark_ms) => return engine.advance(*watermark_ms).expect("in memory"),
         }
         Vec::new()
     }

@@ -232,8 +232,12 @@ pub(crate) fn play_with(
         if with_labels {
             engine.push_labels(labels(chunk, n * cut));
         }
-        lines.extend(engine.advance(minute((n + 1) * cut) - minute(10)));
+        lines.extend(
+            engine
+                .advance(minute((n + 1) * cut) - minute(10))
+                .expect("in memory"),
+        );
     }
-    lines.extend(engine.drain());
+    lines.extend(engine.drain().expect("in memory"));
     (engine, lines)
 }
