@@ -153,6 +153,22 @@ async fn the_numbers_of_the_status_are_exposed() {
             ("bellwether_duplicate_observations_total", 2.0),
             ("bellwether_orphan_labels_total", 5.0),
             (
+                "bellwether_join_evictions_total{what=\"observation\",reason=\"age\"}",
+                8.0,
+            ),
+            (
+                "bellwether_join_evictions_total{what=\"observation\",reason=\"number\"}",
+                9.0,
+            ),
+            (
+                "bellwether_join_evictions_total{what=\"label\",reason=\"age\"}",
+                1.0,
+            ),
+            (
+                "bellwether_join_evictions_total{what=\"label\",reason=\"number\"}",
+                4.0,
+            ),
+            (
                 "bellwether_task_verdict_changes_total{task=\"banking\",verdict=\"retrain\"}",
                 1.0,
             ),

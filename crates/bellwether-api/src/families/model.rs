@@ -112,8 +112,26 @@ pub(super) static FAMILIES: &[Family] = &[
         Counter,
         "bellwether_orphan_labels_total",
         &[],
-        "Labels given up because their observation never came within the retention",
+        "Labels given up because their observation never came",
         |now, out| out.value(now.count(|c| c.orphan_labels)),
+    ),
+    family(
+        Counter,
+        "bellwether_join_evictions_total",
+        &["what", "reason"],
+        "Observations and labels given up before the other came, by reason: age (the retention) or number (too many waited)",
+        |now, out| {
+            out.labelled(
+                &["observation", "age"],
+                now.count(|c| c.evicted_observations_by_age),
+            );
+            out.labelled(
+                &["observation", "number"],
+                now.count(|c| c.evicted_observations_by_number),
+            );
+            out.labelled(&["label", "age"], now.count(|c| c.evicted_labels_by_age));
+            out.labelled(&["label", "number"], now.count(|c| c.evicted_labels_by_number));
+        },
     ),
     family(
         Gauge,
@@ -128,8 +146,15 @@ pub(super) static FAMILIES: &[Family] = &[
         Gauge,
         "bellwether_pending_observations",
         &[],
-        "Observations waiting for a label",
+        "Observations remembered until their label comes or their time is over, in memory and on disk",
         |now, out| out.value(now.count(|c| c.pending_observations)),
+    ),
+    family(
+        Gauge,
+        "bellwether_pending_observations_on_disk",
+        &[],
+        "Of bellwether_pending_observations, those on disk",
+        |now, out| out.value(now.count(|c| c.pending_observations_on_disk)),
     ),
     family(
         Gauge,
