@@ -123,6 +123,9 @@ fn monitor(document: &mut Document, defaults: MonitorConfig) -> MonitorConfig {
     if let Some(n) = document.integer("monitor.max_pending", 1000..=100_000_000) {
         config.max_pending = usize::try_from(n).unwrap_or(usize::MAX);
     }
+    if let Some(n) = document.integer("monitor.max_pending_in_memory", 1000..=100_000_000) {
+        config.max_pending_in_memory = usize::try_from(n).unwrap_or(usize::MAX);
+    }
     if let Some(n) = document.integer("monitor.probability_classes", 0..=1_000_000) {
         config.probability_classes = usize::try_from(n).unwrap_or(usize::MAX);
     }
