@@ -1,8 +1,8 @@
-//! Parquet in and out: observations, labels and the reference file.
+//! Parquet in and out (observations, labels and the reference file), and the state of a monitor on disk.
 //!
 //! Owns the files: which format one is in, reading it in bounded batches, and saying what is wrong with it and what to do. It
-//! is the only crate that knows Parquet. What a column means is the business of `bellwether-events`; what a
-//! reference is, of `bellwether-monitor`. Start from [`ObservationReader`].
+//! is the only crate that knows Parquet and the database. What a column means is the business of `bellwether-events`; what a
+//! reference is, of `bellwether-monitor`. Start from [`ObservationReader`] and [`StateStore`].
 //!
 //! ```no_run
 //! use bellwether_events::ModelSchema;
@@ -25,9 +25,11 @@ mod observations;
 mod recording;
 mod reference;
 mod source;
+mod state;
 
 pub use error::Error;
 pub use format::Format;
 pub use observations::{ObservationReader, embedding_width, read_labels, read_reference_input};
 pub use recording::{RecordedEvent, Recording, RecordingError};
 pub use reference::{ReferenceFileError, read_reference, write_reference};
+pub use state::{Checkpoint, PendingTier, StateError, StateOptions, StateStore};
