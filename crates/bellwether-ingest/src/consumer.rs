@@ -1,16 +1,19 @@
 //! The consumer: one member of the group, reading both topics in batches.
 
 use crate::batch::{Batch, BatchBuilder, PartitionEvent};
+use crate::beginning::{Beginnings, Others};
 use crate::config::{Config, Subscription, client_error};
 use crate::context::{Change, Client, Context, Shared, Topics};
 use crate::error::Error;
-use crate::health::Health;
+use crate::health::{Health, lock};
 use crate::position::{NextOffset, TopicPartition};
 use rdkafka::consumer::base_consumer::PartitionQueue;
 use rdkafka::consumer::{CommitMode, Consumer as _};
 use rdkafka::error::KafkaError;
 use rdkafka::message::{BorrowedMessage, Message};
+use rdkafka::metadata::MetadataPartition;
 use rdkafka::{Offset, TopicPartitionList};
+use std::collections::BTreeMap;
 use std::fmt;
 use std::sync::Arc;
 use std::time::Duration;
@@ -73,8 +76,24 @@ impl Consumer {
     /// [`Error::Client`], [`Error::Subscribe`]. With [`Subscription::Assign`] also [`Error::Metadata`] and
     /// [`Error::NoSuchTopic`].
     pub async fn start(config: &Config) -> Result<Self, Error> {
+        Self::start_from(config, BTreeMap::new(), Others::Committed).await
+    }
+
+    /// As [`start`](Self::start), but these partitions are read from these offsets when they are first assigned, whatever
+    /// the group has committed: they belong to a state that holds all before them. `others` says where those begin that are
+    /// not named.
+    ///
+    /// An offset that the broker no longer has or not yet is a fault, and reading begins as `auto.offset.reset` says.
+    ///
+    /// # Errors
+    /// As [`start`](Self::start).
+    pub async fn start_from(
+        config: &Config,
+        offsets: BTreeMap<TopicPartition, NextOffset>,
+        others: Others,
+    ) -> Result<Self, Error> {
         let topics = Topics::new(config)?;
-        let shared = Arc::new(Shared::default());
+        let shared = Arc::new(Shared::beginning_at(Beginnings::kept(offsets, others)));
         let context = Context::new(Arc::clone(&shared), topics.clone());
         let mut client: Client = config
             .consumer()?
@@ -107,7 +126,8 @@ impl Consumer {
             }
             Subscription::Assign => {
                 let (client, topics) = (Arc::clone(&consumer.client), consumer.topics.clone());
-                let changes = tokio::task::spawn_blocking(move || assign_all(&client, &topics))
+                let beginnings = lock(&consumer.shared.beginnings).clone();
+                let changes = tokio::task::spawn_blocking(move || assign_all(&client, &topics, &beginnings))
                     .await
                     .map_err(|_| Error::Interrupted)??;
                 consumer.shared.push(changes);
@@ -292,6 +312,15 @@ impl Consumer {
             .collect()
     }
 
+    /// What was delivered before these offsets is kept: a partition that goes and comes again is read from there, or from
+    /// what others have committed meanwhile. Call it when a batch was worked on.
+    pub fn read_to(&self, offsets: impl IntoIterator<Item = (TopicPartition, NextOffset)>) {
+        let mut beginnings = lock(&self.shared.beginnings);
+        for (partition, next) in offsets {
+            beginnings.read_to(partition, next);
+        }
+    }
+
     /// Commits offsets and waits for the broker's answer. Nothing happens for an empty list.
     ///
     /// # Errors
@@ -345,15 +374,13 @@ impl Consumer {
     #[must_use]
     pub fn lag(&self) -> Vec<PartitionLag> {
         let ends = self.shared.statistics().partitions;
+        let beginnings = lock(&self.shared.beginnings);
         let lag = |assigned: &Assigned| {
             let end = ends.get(&assigned.partition).filter(|end| end.high >= 0)?;
             // Before the first record: where reading starts.
-            let start = if end.committed >= 0 {
-                end.committed
-            } else {
-                end.low.max(0)
-            };
-            let position = assigned.position.unwrap_or(NextOffset(start));
+            let committed = Some(NextOffset(end.committed)).filter(|next| next.0 >= 0);
+            let start = beginnings.of(assigned.partition, committed).or(committed);
+            let position = assigned.position.or(start).unwrap_or(NextOffset(end.low.max(0)));
             // Statistics are up to a second old, so what was read may be beyond the end they name.
             let end = NextOffset(end.high.max(position.0));
             let lag = u64::try_from(end.0 - position.0).unwrap_or(0);
@@ -398,8 +425,12 @@ impl fmt::Debug for Consumer {
     }
 }
 
-/// Assigns every partition of the topics, each from its committed offset or, without one, from its beginning.
-fn assign_all(client: &Client, topics: &Topics) -> Result<Change, Error> {
+/// Assigns every partition of the topics, each from where it was left, its committed offset or, without one, its beginning.
+fn assign_all(client: &Client, topics: &Topics, beginnings: &Beginnings) -> Result<Change, Error> {
+    let failed = |source| Error::Subscribe {
+        topics: topics.names().join(", "),
+        source,
+    };
     let mut partitions = TopicPartitionList::new();
     for topic in topics.names() {
         let metadata = client
@@ -415,15 +446,21 @@ fn assign_all(client: &Client, topics: &Topics) -> Result<Change, Error> {
                 topic: topic.to_owned(),
             });
         };
-        for partition in found.partitions() {
-            partitions.add_partition(topic, partition.id());
+        for number in found.partitions().iter().map(MetadataPartition::id) {
+            let at = topics.kind(topic).map(|kind| TopicPartition {
+                kind,
+                partition: number,
+            });
+            match at.and_then(|at| beginnings.of(at, None)) {
+                Some(begin) => partitions
+                    .add_partition_offset(topic, number, Offset::Offset(begin.0))
+                    .map_err(failed)?,
+                None => drop(partitions.add_partition(topic, number)),
+            }
         }
     }
     let queues = client.context().split(&partitions);
-    client.assign(&partitions).map_err(|source| Error::Subscribe {
-        topics: topics.names().join(", "),
-        source,
-    })?;
+    client.assign(&partitions).map_err(failed)?;
     Ok(Change::Assigned(queues))
 }
 

@@ -1,19 +1,26 @@
 //! What librdkafka calls back into: rebalances, statistics, faults and log lines.
 
+use crate::beginning::Beginnings;
 use crate::config::Config;
 use crate::error::Error;
 use crate::health::{Faults, Health, forward_log, lock};
-use crate::position::{TopicKind, TopicPartition};
+use crate::position::{NextOffset, TopicKind, TopicPartition};
 use rdkafka::client::ClientContext;
 use rdkafka::config::RDKafkaLogLevel;
 use rdkafka::consumer::base_consumer::PartitionQueue;
-use rdkafka::consumer::{BaseConsumer, ConsumerContext, Rebalance};
+use rdkafka::consumer::{BaseConsumer, Consumer as _, ConsumerContext, RebalanceProtocol};
 use rdkafka::error::{KafkaError, KafkaResult, RDKafkaErrorCode};
-use rdkafka::{Statistics, TopicPartitionList};
+use rdkafka::topic_partition_list::TopicPartitionListElem;
+use rdkafka::types::RDKafkaRespErr;
+use rdkafka::{Offset, Statistics, TopicPartitionList};
 use std::collections::BTreeMap;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, OnceLock, Weak};
+use std::time::Duration;
 use tokio::sync::Notify;
+
+/// How long a rebalance waits for the group's offsets.
+const COMMITTED_TIMEOUT: Duration = Duration::from_secs(5);
 
 /// A client whose callbacks come here.
 pub(crate) type Client = BaseConsumer<Context>;
@@ -84,6 +91,7 @@ pub(crate) struct Shared {
     fatal: OnceLock<String>,
     callbacks: AtomicU64,
     rebalances: AtomicU64,
+    pub(crate) beginnings: Mutex<Beginnings>,
     pub(crate) faults: Faults,
     /// Woken when a queue that was empty has something.
     pub(crate) wake: Notify,
@@ -105,6 +113,13 @@ pub(crate) struct Ends {
 }
 
 impl Shared {
+    pub(crate) fn beginning_at(beginnings: Beginnings) -> Self {
+        Self {
+            beginnings: Mutex::new(beginnings),
+            ..Self::default()
+        }
+    }
+
     pub(crate) fn take_changes(&self) -> Vec<Change> {
         std::mem::take(&mut lock(&self.changes))
     }
@@ -164,6 +179,66 @@ impl Context {
 
     pub(crate) fn bind(&self, client: &Arc<Client>) {
         self.client.get_or_init(|| Arc::downgrade(client));
+    }
+
+    /// Sets the offsets from which partitions that are known are read; for the others the group's offsets decide.
+    fn begin_where_left(&self, client: &BaseConsumer<Self>, list: &mut TopicPartitionList) {
+        let beginnings = lock(&self.shared.beginnings).clone();
+        let partitions = self.topics.partitions(list);
+        let asked = partitions.iter().filter(|&&p| beginnings.depends_on_group(p));
+        let committed = self.committed(client, asked);
+        for &partition in &partitions {
+            let begin = beginnings.of(partition, committed.get(&partition).copied());
+            let (Some(begin), Some(topic)) = (begin, self.topics.name(partition.kind)) else {
+                continue;
+            };
+            let begin = Offset::Offset(begin.0);
+            if let Err(error) = list.set_partition_offset(topic, partition.partition, begin) {
+                self.report(&error);
+            }
+        }
+    }
+
+    /// The group's offsets; none where the broker does not answer: then we go on where we were, as better read twice than never.
+    fn committed<'p>(
+        &self,
+        client: &BaseConsumer<Self>,
+        partitions: impl Iterator<Item = &'p TopicPartition>,
+    ) -> BTreeMap<TopicPartition, NextOffset> {
+        let mut asked = TopicPartitionList::new();
+        for partition in partitions {
+            if let Some(topic) = self.topics.name(partition.kind) {
+                asked.add_partition(topic, partition.partition);
+            }
+        }
+        if asked.count() == 0 {
+            return BTreeMap::new();
+        }
+        let answer = client.committed_offsets(asked, COMMITTED_TIMEOUT);
+        let answer = answer.inspect_err(|error| self.report(error)).ok();
+        let known = |element: TopicPartitionListElem<'_>| {
+            let Offset::Offset(offset) = element.offset() else {
+                return None;
+            };
+            let kind = self.topics.kind(element.topic())?;
+            let partition = element.partition();
+            Some((TopicPartition { kind, partition }, NextOffset(offset)))
+        };
+        let elements = answer.iter().flat_map(TopicPartitionList::elements);
+        elements.filter_map(known).collect()
+    }
+
+    /// In the cooperative protocol most rebalances change nothing.
+    fn changed(&self, list: &TopicPartitionList, change: impl FnOnce() -> Change) {
+        if list.count() > 0 {
+            self.shared.rebalances.fetch_add(1, Ordering::Relaxed);
+            self.shared.push(change());
+        }
+    }
+
+    fn report(&self, error: &KafkaError) {
+        let code = name(error.rdkafka_error_code());
+        self.shared.faults.report("consumer", code, &error.to_string());
     }
 
     /// Gives each partition its own queue.
@@ -241,33 +316,41 @@ impl ClientContext for Context {
 }
 
 impl ConsumerContext for Context {
-    fn pre_rebalance(&self, _: &BaseConsumer<Self>, rebalance: &Rebalance<'_>) {
+    /// As the bindings do it, but partitions that are known are read from where they were left.
+    fn rebalance(&self, client: &BaseConsumer<Self>, code: RDKafkaRespErr, list: &mut TopicPartitionList) {
         self.shared.called();
-        match rebalance {
-            Rebalance::Assign(list) if list.count() > 0 => {
-                self.shared.rebalances.fetch_add(1, Ordering::Relaxed);
-                let queues = self.split(list);
-                self.shared.push(Change::Assigned(queues));
+        let cooperative = matches!(client.rebalance_protocol(), RebalanceProtocol::Cooperative);
+        let done = match code {
+            RDKafkaRespErr::RD_KAFKA_RESP_ERR__ASSIGN_PARTITIONS => {
+                self.begin_where_left(client, list);
+                self.changed(list, || Change::Assigned(self.split(list)));
+                if cooperative {
+                    client.incremental_assign(list)
+                } else {
+                    client.assign(list)
+                }
             }
-            Rebalance::Revoke(list) if list.count() > 0 => {
-                self.shared.rebalances.fetch_add(1, Ordering::Relaxed);
-                self.shared.push(Change::Revoked(self.topics.partitions(list)));
+            code => {
+                if code != RDKafkaRespErr::RD_KAFKA_RESP_ERR__REVOKE_PARTITIONS {
+                    self.report(&KafkaError::Rebalance(code.into()));
+                }
+                self.changed(list, || Change::Revoked(self.topics.partitions(list)));
+                if cooperative {
+                    client.incremental_unassign(list)
+                } else {
+                    client.unassign()
+                }
             }
-            Rebalance::Assign(_) | Rebalance::Revoke(_) => {}
-            Rebalance::Error(error) => {
-                self.shared
-                    .faults
-                    .report("consumer", name(error.rdkafka_error_code()), &error.to_string());
-            }
+        };
+        if let Err(error) = done {
+            self.report(&error);
         }
     }
 
     fn commit_callback(&self, result: KafkaResult<()>, _: &TopicPartitionList) {
         self.shared.called();
         if let Err(error) = result {
-            self.shared
-                .faults
-                .report("consumer", name(error.rdkafka_error_code()), &error.to_string());
+            self.report(&error);
         }
     }
 }

@@ -176,6 +176,9 @@ impl Error {
                     | RDKafkaErrorCode::CoordinatorNotAvailable
                     | RDKafkaErrorCode::CoordinatorLoadInProgress
                     | RDKafkaErrorCode::NotLeaderForPartition
+                    | RDKafkaErrorCode::LeaderNotAvailable
+                    | RDKafkaErrorCode::ReplicaNotAvailable
+                    | RDKafkaErrorCode::OffsetNotAvailable
                     | RDKafkaErrorCode::NotEnoughReplicas
                     | RDKafkaErrorCode::NotEnoughReplicasAfterAppend
                     | RDKafkaErrorCode::RequestTimedOut

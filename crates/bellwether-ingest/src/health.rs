@@ -114,6 +114,10 @@ pub(crate) fn forward_log(level: RDKafkaLogLevel, facility: &str, message: &str)
             // Its errors come through the error callback as well, where they are counted and rate limited.
             tracing::info!(target: "librdkafka", facility, "{message}");
         }
+        // Consumers and producers are given the same properties, of which some are for the one kind only.
+        RDKafkaLogLevel::Warning if facility == "CONFWARN" && message.contains("will be ignored by this") => {
+            tracing::debug!(target: "librdkafka", facility, "{message}");
+        }
         RDKafkaLogLevel::Warning => tracing::warn!(target: "librdkafka", facility, "{message}"),
         RDKafkaLogLevel::Notice | RDKafkaLogLevel::Info | RDKafkaLogLevel::Debug => {
             tracing::debug!(target: "librdkafka", facility, "{message}");

@@ -31,6 +31,7 @@
 //! ```
 
 mod batch;
+mod beginning;
 mod config;
 mod consumer;
 mod context;
@@ -46,6 +47,7 @@ mod range;
 mod tracker;
 
 pub use batch::{Batch, PartitionEvent, RawMessage};
+pub use beginning::Others;
 pub use config::{Config, Subscription};
 pub use consumer::{Consumer, PartitionLag};
 pub use dead_letter::{DeadLetter, Resubmitter};
@@ -56,4 +58,4 @@ pub use place::{NoPlace, Place};
 pub use position::{NextOffset, TopicKind, TopicPartition};
 pub use producer::{DeadLetters, VerdictProducer};
 pub use range::{Bound, RangeReader, StoredRecord};
-pub use tracker::{PartitionTracker, Watermark};
+pub use tracker::{PartitionTracker, Progress, Watermark};

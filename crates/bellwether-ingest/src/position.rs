@@ -1,5 +1,6 @@
 //! Where in the input a record stands.
 
+use serde::{Deserialize, Serialize};
 use std::fmt;
 
 /// Which of the two inputs a topic is.
@@ -64,7 +65,7 @@ impl fmt::Display for TopicPartition {
 }
 
 /// The offset to read next, which is what Kafka commits: one more than the last offset read.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
 pub struct NextOffset(pub i64);
 
 impl NextOffset {

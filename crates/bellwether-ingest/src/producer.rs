@@ -6,7 +6,8 @@ use crate::context::name;
 use crate::dead_letter::{DETAIL, OFFSET, PARTITION, REASON, TIMESTAMP, TOPIC};
 use crate::error::Error;
 use crate::health::{Faults, Health, forward_log};
-use crate::position::TopicKind;
+use crate::position::{NextOffset, TopicKind};
+use rdkafka::ClientConfig;
 use rdkafka::client::ClientContext;
 use rdkafka::config::RDKafkaLogLevel;
 use rdkafka::error::KafkaError;
@@ -14,12 +15,17 @@ use rdkafka::message::{Header, OwnedHeaders};
 use rdkafka::producer::{FutureProducer, FutureRecord};
 use rdkafka::util::Timeout;
 use std::fmt;
+use std::pin::pin;
 use std::sync::Arc;
+use std::time::Duration;
 
 /// Headers may grow a record beyond what the broker takes, so a long explanation is cut here.
 const MAX_DETAIL_BYTES: usize = 1024;
 
-/// Publishes verdict lines, each awaited until the brokers have it.
+/// After so much waiting for the brokers the log says so, and again after as much.
+const PATIENCE: Duration = Duration::from_secs(10);
+
+/// Publishes verdict lines, each awaited until the brokers have it, however long they are away.
 ///
 /// Idempotent: a line that is sent again after a fault is stored once. Cheap to clone.
 #[derive(Clone, Debug)]
@@ -38,17 +44,21 @@ impl VerdictProducer {
             setting: "verdicts_topic",
         })?;
         Ok(Self {
-            publisher: Publisher::new(config, topic, "verdict producer")?,
+            publisher: Publisher::patient(config, topic, "verdict producer")?,
         })
     }
 
-    /// Writes one line with its headers. Lines with the same key keep their order, when each is awaited before the next is
-    /// published; a compacted topic keeps the last of each key.
+    /// Writes one line with its headers, and says at which partition and offset it stands. Lines with the same key keep
+    /// their order, when each is awaited before the next is published; a compacted topic keeps the last of each key.
     ///
     /// # Errors
-    /// [`Error::Publish`] when the brokers did not take it within `message.timeout.ms` (a minute unless configured), or
-    /// refused it.
-    pub async fn publish(&self, key: &str, headers: &[(&str, &str)], line: &[u8]) -> Result<(), Error> {
+    /// [`Error::Publish`] when the brokers refused it, or did not take it within `message.timeout.ms` where that is configured.
+    pub async fn publish(
+        &self,
+        key: &str,
+        headers: &[(&str, &str)],
+        line: &[u8],
+    ) -> Result<(i32, NextOffset), Error> {
         let headers = headers
             .iter()
             .fold(OwnedHeaders::new(), |headers, &(key, value)| {
@@ -90,19 +100,25 @@ impl DeadLetters {
             setting: "dead_letter_topic",
         })?;
         Ok(Self {
-            publisher: Publisher::new(config, topic, "dead letter producer")?,
+            publisher: Publisher::patient(config, topic, "dead letter producer")?,
             observations_topic: config.observations_topic.clone(),
             labels_topic: config.labels_topic.clone(),
         })
     }
 
-    /// Writes the record's bytes and key, and waits until the brokers have it. `reason` is one of a closed set,
-    /// `detail` a sentence, of which the first 1,024 bytes are kept.
+    /// Writes the record's bytes and key, waits until the brokers have it, however long they are away, and says at which
+    /// partition and offset it stands. `reason` is one of a closed set, `detail` a sentence, of which the first 1,024
+    /// bytes are kept.
     ///
     /// # Errors
-    /// [`Error::Publish`] when the brokers did not take it within `message.timeout.ms` (a minute unless configured), or
-    /// refused it. The record is then nowhere but in its own topic: do not commit beyond it.
-    pub async fn publish(&self, original: &RawMessage, reason: &str, detail: &str) -> Result<(), Error> {
+    /// [`Error::Publish`] when the brokers refused it, or did not take it within `message.timeout.ms` where that is
+    /// configured. The record is then nowhere but in its own topic: do not commit beyond it.
+    pub async fn publish(
+        &self,
+        original: &RawMessage,
+        reason: &str,
+        detail: &str,
+    ) -> Result<(i32, NextOffset), Error> {
         let topic = match original.partition.kind {
             TopicKind::Observations => &self.observations_topic,
             TopicKind::Labels => self.labels_topic.as_ref().ok_or(Error::TopicNotConfigured {
@@ -165,9 +181,22 @@ pub(crate) struct Publisher {
 
 impl Publisher {
     pub(crate) fn new(config: &Config, topic: &str, client: &'static str) -> Result<Self, Error> {
+        Self::with(&config.producer()?, topic, client)
+    }
+
+    /// One that waits for brokers that are away until they are back: what was given up could have been written all the
+    /// same, and would be there twice after another attempt.
+    fn patient(config: &Config, topic: &str, client: &'static str) -> Result<Self, Error> {
+        let mut settings = config.producer()?;
+        if !config.properties.contains_key("message.timeout.ms") {
+            settings.set("message.timeout.ms", "0");
+        }
+        Self::with(&settings, topic, client)
+    }
+
+    fn with(settings: &ClientConfig, topic: &str, client: &'static str) -> Result<Self, Error> {
         let faults = Arc::new(Faults::default());
-        let producer = config
-            .producer()?
+        let producer = settings
             .create_with_context(ProducerEvents {
                 client,
                 faults: Arc::clone(&faults),
@@ -180,10 +209,27 @@ impl Publisher {
         })
     }
 
-    async fn send(&self, key: Option<&[u8]>, payload: &[u8], headers: OwnedHeaders) -> Result<(), Error> {
+    async fn send(
+        &self,
+        key: Option<&[u8]>,
+        payload: &[u8],
+        headers: OwnedHeaders,
+    ) -> Result<(i32, NextOffset), Error> {
         let mut record = FutureRecord::to(&self.topic).payload(payload).headers(headers);
         record.key = key;
-        self.deliver(record).await.map(|_| ())
+        let mut delivery = pin!(self.deliver(record));
+        loop {
+            match tokio::time::timeout(PATIENCE, &mut delivery).await {
+                Ok(delivered) => {
+                    let (partition, offset) = delivered?;
+                    return Ok((partition, NextOffset::after(offset)));
+                }
+                Err(_) => tracing::warn!(
+                    topic = self.topic,
+                    "The brokers have not taken a record yet; waiting"
+                ),
+            }
+        }
     }
 
     /// Writes any record, and says at which partition and offset it stands.

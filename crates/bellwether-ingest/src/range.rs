@@ -12,6 +12,7 @@ pub use bound::Bound;
 use crate::config::Config;
 use crate::error::Error;
 use crate::place::Place;
+use crate::position::NextOffset;
 use bound::{Ends, Stretch};
 use client::{RangeClient, RangeEvents, client};
 use rdkafka::consumer::Consumer as _;
@@ -19,7 +20,7 @@ use rdkafka::consumer::base_consumer::PartitionQueue;
 use rdkafka::error::{KafkaError, RDKafkaErrorCode};
 use rdkafka::message::{BorrowedMessage, Headers as _, Message as _};
 use rdkafka::{Offset, TopicPartitionList};
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 use std::fmt;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
@@ -99,6 +100,19 @@ impl RangeReader {
         let ends = Ends::of(&client, topics)?;
         let stretches = bound::stretches(&client, &ends, from, to)?;
         Self::start(client, stretches)
+    }
+
+    /// The offset that is written next in every partition of a topic; nothing for a topic that does not exist. Blocks.
+    ///
+    /// # Errors
+    /// [`Error::ReservedProperty`], [`Error::BadProperty`], [`Error::Client`], [`Error::Metadata`].
+    pub fn ends(config: &Config, topic: &str) -> Result<BTreeMap<i32, NextOffset>, Error> {
+        let client = client(config)?;
+        match Ends::of(&client, &[topic]) {
+            Ok(ends) => Ok(ends.next_offsets().collect()),
+            Err(Error::NoSuchTopic { .. }) => Ok(BTreeMap::new()),
+            Err(error) => Err(error),
+        }
     }
 
     /// The record at a place; none where there is none or none any more. Blocks.

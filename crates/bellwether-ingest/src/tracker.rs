@@ -12,6 +12,7 @@
 
 use crate::batch::PartitionEvent;
 use crate::position::{NextOffset, TopicPartition};
+use serde::{Deserialize, Serialize};
 use std::collections::{BTreeMap, VecDeque};
 use std::time::{Duration, Instant};
 
@@ -47,8 +48,25 @@ impl Watermark {
 pub struct PartitionTracker {
     idle_timeout: Duration,
     partitions: BTreeMap<TopicPartition, State>,
+    /// Partitions that are not ours now and were once, or by a state that is gone on from; and since when.
+    left: BTreeMap<TopicPartition, (Progress, Instant)>,
     /// The highest watermark given so far: what was released can't be taken back.
     floor_ms: Option<i64>,
+}
+
+/// A partition that went holds back the watermark for this long, in case it comes back: as records of it would be late then.
+/// As long as the group waits for a member that does not poll (`max.poll.interval.ms`).
+const AWAY_TIMEOUT: Duration = Duration::from_secs(300);
+
+/// How far one partition was read: what has to be known to go on with it.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Progress {
+    /// Everything before it was delivered.
+    pub delivered: NextOffset,
+    /// Everything before it was released; `None` where nothing was yet.
+    pub released: Option<NextOffset>,
+    /// The newest event time delivered, in milliseconds since the epoch.
+    pub newest_ms: Option<i64>,
 }
 
 /// Where the end of a partition was met, in order of what is newer.
@@ -63,6 +81,8 @@ enum End {
 #[derive(Debug, Clone)]
 struct State {
     next_offset: Option<NextOffset>,
+    /// Whether a record came since the partition was assigned.
+    recorded: bool,
     end: End,
     oldest_ms: Option<i64>,
     newest_ms: Option<i64>,
@@ -85,6 +105,7 @@ impl State {
     fn new(now: Instant) -> Self {
         Self {
             next_offset: None,
+            recorded: false,
             end: End::NotMet,
             oldest_ms: None,
             newest_ms: None,
@@ -95,12 +116,37 @@ impl State {
         }
     }
 
+    /// Goes on where the partition was left. What had been delivered by then may wait for its release still.
+    fn resumed(progress: &Progress, now: Instant) -> Self {
+        let waiting = progress.newest_ms.map(|newest_ms| Waiting {
+            next: progress.delivered,
+            newest_ms,
+        });
+        Self {
+            next_offset: Some(progress.delivered),
+            oldest_ms: progress.newest_ms,
+            newest_ms: progress.newest_ms,
+            waiting: waiting.into_iter().collect(),
+            released: progress.released,
+            ..Self::new(now)
+        }
+    }
+
+    /// `None` where nothing was delivered.
+    fn progress(&self) -> Option<Progress> {
+        self.next_offset.map(|delivered| Progress {
+            delivered,
+            released: self.released,
+            newest_ms: self.newest_ms,
+        })
+    }
+
     /// Whether everything that the partition holds was delivered. An end that was reached before newer records came
     /// counts no more.
     fn at_end(&self) -> bool {
         match self.end {
             End::NotMet => false,
-            End::BeforeAnyRecord => self.next_offset.is_none(),
+            End::BeforeAnyRecord => !self.recorded,
             End::At(end) => self.next_offset.is_none_or(|next| end >= next),
         }
     }
@@ -141,8 +187,38 @@ impl PartitionTracker {
         Self {
             idle_timeout,
             partitions: BTreeMap::new(),
+            left: BTreeMap::new(),
             floor_ms: None,
         }
+    }
+
+    /// A tracker that goes on from the [`progress`](Self::progress) of another. Where a partition is read from when it is
+    /// assigned is the consumer's business: see [`Consumer::start_from`](crate::Consumer::start_from).
+    #[must_use]
+    pub fn resume(
+        idle_timeout: Duration,
+        progress: BTreeMap<TopicPartition, Progress>,
+        now: Instant,
+    ) -> Self {
+        let left = progress.into_iter();
+        Self {
+            left: left
+                .map(|(partition, progress)| (partition, (progress, now)))
+                .collect(),
+            ..Self::new(idle_timeout)
+        }
+    }
+
+    /// How far every partition was read that is ours or was.
+    #[must_use]
+    pub fn progress(&self) -> BTreeMap<TopicPartition, Progress> {
+        let ours = self.partitions.iter();
+        let ours = ours.filter_map(|(&partition, state)| Some((partition, state.progress()?)));
+        self.left
+            .iter()
+            .map(|(&p, &(progress, _))| (p, progress))
+            .chain(ours)
+            .collect()
     }
 
     /// Takes note of a batch's events. Call it before recording the batch's messages.
@@ -150,7 +226,7 @@ impl PartitionTracker {
         for event in events {
             match event {
                 PartitionEvent::Assigned(partitions) => self.assign(partitions, now),
-                PartitionEvent::Revoked(partitions) => self.revoke(partitions),
+                PartitionEvent::Revoked(partitions) => self.revoke(partitions, now),
                 &PartitionEvent::EndReached {
                     partition,
                     next_offset,
@@ -161,16 +237,26 @@ impl PartitionTracker {
         }
     }
 
-    /// These partitions are ours from here on. One that was known already starts anew.
+    /// These partitions are ours from here on. One that was known already goes on where it was left.
     pub fn assign(&mut self, partitions: &[TopicPartition], now: Instant) {
-        self.partitions
-            .extend(partitions.iter().map(|&partition| (partition, State::new(now))));
+        self.revoke(partitions, now);
+        for &partition in partitions {
+            let left = self.left.remove(&partition);
+            let state = left.map_or_else(|| State::new(now), |(progress, _)| State::resumed(&progress, now));
+            self.partitions.insert(partition, state);
+        }
     }
 
-    /// These partitions are no longer ours: all about them is forgotten.
-    pub fn revoke(&mut self, partitions: &[TopicPartition]) {
-        self.partitions
-            .retain(|partition, _| !partitions.contains(partition));
+    /// These partitions are no longer ours: how far they were read is remembered, in case they come back.
+    pub fn revoke(&mut self, partitions: &[TopicPartition], now: Instant) {
+        for partition in partitions {
+            let progress = self
+                .partitions
+                .remove(partition)
+                .and_then(|state| state.progress());
+            self.left
+                .extend(progress.map(|progress| (*partition, (progress, now))));
+        }
     }
 
     /// The partition has nothing beyond `next_offset` (`None`: nothing at all since it was assigned).
@@ -202,7 +288,9 @@ impl PartitionTracker {
         let Some(state) = self.partitions.get_mut(&partition) else {
             return;
         };
-        state.next_offset = state.next_offset.max(Some(next_offset));
+        // Not the maximum: a topic that was made anew begins at 0 again.
+        state.next_offset = Some(next_offset);
+        state.recorded = true;
         state.active_at = now;
         if let Some(event_time_ms) = newest_event_time_ms {
             state.observe(event_time_ms);
@@ -216,8 +304,8 @@ impl PartitionTracker {
         if self.partitions.is_empty() {
             return Watermark::None;
         }
-        let mut lowest: Option<i64> = None;
-        let mut all_idle = true;
+        let mut lowest = self.lowest_away(now);
+        let mut all_idle = lowest.is_none();
         for state in self
             .partitions
             .values()
@@ -236,6 +324,13 @@ impl PartitionTracker {
         }
         self.floor_ms = self.floor_ms.max(lowest);
         self.floor_ms.map_or(Watermark::None, Watermark::At)
+    }
+
+    /// The lowest newest event time of partitions that went not long ago.
+    fn lowest_away(&self, now: Instant) -> Option<i64> {
+        let away = self.left.values();
+        let away = away.filter(|(_, since)| now.saturating_duration_since(*since) < AWAY_TIMEOUT);
+        away.filter_map(|(progress, _)| progress.newest_ms).min()
     }
 
     /// Partitions whose newest event time is more than `limit_ms` ahead of the watermark last given. Give them to

@@ -3,6 +3,7 @@
 use super::{ANSWER, RangeClient, probe};
 use crate::error::Error;
 use crate::place::Place;
+use crate::position::NextOffset;
 use rdkafka::consumer::Consumer as _;
 use rdkafka::error::{KafkaError, RDKafkaErrorCode};
 use rdkafka::{Offset, TopicPartitionList};
@@ -85,6 +86,15 @@ impl Ends {
             }
         }
         Ok(Self(ends))
+    }
+}
+
+impl Ends {
+    /// By partition, where one topic was asked for.
+    pub(super) fn next_offsets(&self) -> impl Iterator<Item = (i32, NextOffset)> {
+        self.0
+            .iter()
+            .map(|((_, partition), (_, high))| (*partition, NextOffset(*high)))
     }
 }
 

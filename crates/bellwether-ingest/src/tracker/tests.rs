@@ -108,15 +108,51 @@ fn added_partition_holds_the_watermark_and_never_moves_it_back() {
 }
 
 #[test]
-fn revoked_partition_neither_holds_nor_commits() {
+fn revoked_partition_commits_nothing_and_holds_for_a_while() {
     let (mut tracker, now) = tracker(&[A, B]);
     tracker.record(A, NextOffset(5), Some(500), now);
     tracker.record(B, NextOffset(5), Some(100), now);
-    tracker.revoke(&[B]);
-    assert_eq!(tracker.watermark(now), Watermark::At(500));
+    tracker.revoke(&[B], now);
+    assert_eq!(tracker.watermark(now), Watermark::At(100), "it may come back");
+    assert_eq!(tracker.watermark(now + AWAY_TIMEOUT), Watermark::At(500));
     assert_eq!(tracker.committable(i64::MAX), [(A, NextOffset(5))]);
     tracker.record(B, NextOffset(9), Some(900), now);
     assert_eq!(tracker.committable(i64::MAX), [(A, NextOffset(5))]);
+}
+
+#[test]
+fn what_comes_back_goes_on_where_it_was_left() {
+    let (mut tracker, now) = tracker(&[A, B]);
+    tracker.record(A, NextOffset(5), Some(500), now);
+    tracker.record(B, NextOffset(3), Some(100), now);
+    tracker.record(B, NextOffset(7), Some(300), now);
+    tracker.committable(200);
+    let left = Progress {
+        delivered: NextOffset(7),
+        released: Some(NextOffset(3)),
+        newest_ms: Some(300),
+    };
+    tracker.revoke(&[B], now);
+    assert_eq!(tracker.progress()[&B], left);
+    tracker.assign(&[B], now);
+    assert_eq!(tracker.progress()[&B], left);
+    assert_eq!(tracker.watermark(now), Watermark::At(300));
+
+    // The same in another process, which finds nothing new.
+    let mut other = PartitionTracker::resume(IDLE, tracker.progress(), now);
+    other.assign(&[A, B], now);
+    assert_eq!(other.progress(), tracker.progress());
+    assert_eq!(other.watermark(now), Watermark::At(300));
+    assert_eq!(other.committable(300), [(B, NextOffset(3))]);
+    other.end_reached(A, None, now);
+    other.end_reached(B, None, now);
+    assert_eq!(other.watermark(now + IDLE), Watermark::Drained);
+    assert_eq!(
+        other.committable(i64::MAX),
+        [(A, NextOffset(5)), (B, NextOffset(7))]
+    );
+    other.record(B, NextOffset(8), Some(400), now);
+    assert_eq!(other.progress()[&B].delivered, NextOffset(8));
 }
 
 #[test]
@@ -258,6 +294,7 @@ proptest! {
         let mut now = Instant::now();
         let mut tracker = PartitionTracker::new(IDLE);
         let mut model: HashMap<TopicPartition, Naive> = HashMap::new();
+        let mut left: HashMap<TopicPartition, Naive> = HashMap::new();
         let mut highest = i64::MIN;
         let mut watermark = Watermark::None;
         for step in steps {
@@ -278,13 +315,13 @@ proptest! {
                     let partition = TopicPartition::observations(partition);
                     model.entry(partition).or_insert_with(|| {
                         tracker.assign(&[partition], now);
-                        Naive::default()
+                        left.remove(&partition).unwrap_or_default()
                     });
                 }
                 Step::Revoke { partition } => {
                     let partition = TopicPartition::observations(partition);
-                    model.remove(&partition);
-                    tracker.revoke(&[partition]);
+                    left.extend(model.remove_entry(&partition));
+                    tracker.revoke(&[partition], now);
                 }
                 Step::Wait { seconds } => now += Duration::from_secs(seconds),
                 Step::Commit => released_only(&mut tracker, &mut model, watermark.released_up_to_ms()),

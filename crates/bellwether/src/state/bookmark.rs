@@ -1,0 +1,151 @@
+//! Where reading and writing stood when a checkpoint was taken.
+
+use crate::config::{StartFrom, StateConfig};
+use bellwether_ingest::{Config, NextOffset, Others, Progress, TopicKind, TopicPartition};
+use bellwether_payloads::Halves;
+use serde::{Deserialize, Serialize};
+use std::collections::BTreeMap;
+use std::path::PathBuf;
+
+/// A bookmark of another form is refused.
+const FORMAT: u32 = 1;
+
+/// Everything beside the engine's state that has to be known to go on as if nothing had happened.
+#[derive(Debug, Clone, PartialEq, Default, Serialize, Deserialize)]
+pub(crate) struct Bookmark {
+    /// Topic and partition with how far it was read. By name: a topic that is configured anew begins anew.
+    pub(crate) partitions: Vec<(String, i32, Progress)>,
+    /// Whether partitions that are not named are read from their oldest record, whatever the group has committed.
+    pub(crate) others_from_oldest: bool,
+    /// Halves of calls that wait for each other.
+    pub(crate) halves: Option<Halves>,
+    pub(crate) timeline: Option<FileEnd>,
+    pub(crate) verdicts: Option<TopicEnds>,
+    pub(crate) dead_letters: Option<TopicEnds>,
+}
+
+/// A file that was written up to a length.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub(crate) struct FileEnd {
+    pub(crate) path: PathBuf,
+    pub(crate) bytes: u64,
+}
+
+/// A topic that was written up to an offset of each partition.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub(crate) struct TopicEnds {
+    pub(crate) topic: String,
+    pub(crate) ends: BTreeMap<i32, NextOffset>,
+}
+
+impl Bookmark {
+    pub(crate) fn to_bytes(&self) -> Vec<u8> {
+        postcard::to_allocvec(&(FORMAT, self)).expect("a bookmark is made of numbers, texts and sequences")
+    }
+
+    /// `None` for bytes of another form.
+    pub(crate) fn from_bytes(bytes: &[u8]) -> Option<Self> {
+        let (format, rest) = postcard::take_from_bytes::<u32>(bytes).ok()?;
+        (format == FORMAT)
+            .then(|| postcard::from_bytes(rest).ok())
+            .flatten()
+    }
+
+    /// For detectors that begin anew: what the former ones had buffered is read again.
+    pub(crate) fn from_first_unjudged(self) -> Self {
+        let unjudged = |(topic, partition, progress): (String, i32, Progress)| {
+            let released = progress.released?;
+            let progress = Progress {
+                delivered: released,
+                newest_ms: None,
+                ..progress
+            };
+            Some((topic, partition, progress))
+        };
+        Self {
+            partitions: self.partitions.into_iter().filter_map(unjudged).collect(),
+            halves: None,
+            ..self
+        }
+    }
+
+    /// With no state to go on from, but perhaps a former process: from the oldest record on, the state is what that one had, and
+    /// what it has written is not written again.
+    pub(crate) fn of_nothing(state: &StateConfig, config: &crate::config::Config) -> Self {
+        if state.start_from == StartFrom::Committed {
+            return Self::default();
+        }
+        let nothing = |topic: &Option<String>| {
+            topic.clone().map(|topic| TopicEnds {
+                topic,
+                ends: BTreeMap::new(),
+            })
+        };
+        Self {
+            others_from_oldest: true,
+            timeline: config.timeline.clone().map(|path| FileEnd { path, bytes: 0 }),
+            verdicts: nothing(&config.kafka.verdicts_topic),
+            dead_letters: nothing(&config.kafka.dead_letter_topic),
+            ..Self::default()
+        }
+    }
+
+    /// Where partitions begin that are not in it.
+    pub(crate) fn others(&self) -> Others {
+        if self.others_from_oldest {
+            Others::Oldest
+        } else {
+            Others::Committed
+        }
+    }
+
+    /// How far the configured topics were read.
+    pub(crate) fn progress(&self, config: &Config) -> BTreeMap<TopicPartition, Progress> {
+        let of = |topic: &str| {
+            [TopicKind::Observations, TopicKind::Labels]
+                .into_iter()
+                .find(|&kind| config.topic(kind) == Some(topic))
+        };
+        let known = self.partitions.iter().filter_map(|(topic, partition, progress)| {
+            let kind = of(topic)?;
+            let partition = *partition;
+            Some((TopicPartition { kind, partition }, *progress))
+        });
+        known.collect()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_bookmark_is_read_as_it_was_written_and_belongs_to_topics_by_name() {
+        let progress = Progress {
+            delivered: NextOffset(7),
+            released: Some(NextOffset(5)),
+            newest_ms: Some(-3),
+        };
+        let partitions = ["predictions", "labels", "former"].map(|topic| (topic.to_owned(), 2, progress));
+        let bookmark = Bookmark {
+            partitions: partitions.into(),
+            verdicts: Some(TopicEnds {
+                topic: "verdicts".to_owned(),
+                ends: BTreeMap::from([(0, NextOffset(3))]),
+            }),
+            ..Bookmark::default()
+        };
+        let bytes = bookmark.to_bytes();
+        assert_eq!(Bookmark::from_bytes(&bytes), Some(bookmark.clone()));
+        assert_eq!(Bookmark::from_bytes(&bytes[..bytes.len() - 1]), None);
+        let config = Config {
+            labels_topic: Some("labels".to_owned()),
+            ..Config::default()
+        };
+        let expected = [TopicPartition::observations(2), TopicPartition::labels(2)];
+        assert_eq!(
+            bookmark.progress(&config),
+            expected.map(|partition| (partition, progress)).into()
+        );
+    }
+}

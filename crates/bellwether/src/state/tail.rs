@@ -1,0 +1,111 @@
+//! What a topic was given after a checkpoint.
+
+use super::bookmark::TopicEnds;
+use crate::failure::Failure;
+use bellwether_ingest::{Bound, Config, Error, NextOffset, RangeReader, StoredRecord};
+use std::collections::BTreeMap;
+use std::time::Duration;
+
+/// Between attempts to reach the brokers, at first and at most.
+const PAUSE: (Duration, Duration) = (Duration::from_millis(500), Duration::from_secs(10));
+/// Records taken at once.
+const RECORDS: usize = 1024;
+
+/// A topic that we write to, and where it stood.
+#[derive(Debug)]
+pub(crate) struct WrittenTopic {
+    name: String,
+    /// Where it ended when nothing was in it that may come again.
+    settled: BTreeMap<i32, NextOffset>,
+    ends: BTreeMap<i32, NextOffset>,
+}
+
+impl WrittenTopic {
+    pub(crate) fn new(name: &str) -> Self {
+        Self {
+            name: name.to_owned(),
+            settled: BTreeMap::new(),
+            ends: BTreeMap::new(),
+        }
+    }
+
+    /// Reads what the topic was given since it ended at `since`; without that nothing but where it ends. Waits for brokers that
+    /// are away.
+    pub(crate) async fn resume(
+        &mut self,
+        config: &Config,
+        since: Option<&TopicEnds>,
+    ) -> Result<Vec<StoredRecord>, Failure> {
+        let since = since.filter(|since| since.topic == self.name);
+        let since = since.map(|since| since.ends.clone());
+        let mut pause = PAUSE.0;
+        loop {
+            let (config, name, from) = (config.clone(), self.name.clone(), since.clone());
+            let read = tokio::task::spawn_blocking(move || read(&config, &name, from.as_ref())).await;
+            let error = match read.unwrap_or(Err(Error::Interrupted)) {
+                Ok((records, ends)) => {
+                    self.settled = since.unwrap_or_else(|| ends.clone());
+                    self.ends = ends;
+                    return Ok(records);
+                }
+                Err(error) => error,
+            };
+            if !error.is_retryable() {
+                return Err(
+                    Failure::at_work(format!("cannot read back the topic {}", self.name))
+                        .because(&error)
+                        .fix("allow bellwether to read it as well as to write it: docs/KAFKA.md"),
+                );
+            }
+            tracing::warn!(%error, topic = self.name, "Cannot read back what was written; trying again");
+            tokio::time::sleep(pause).await;
+            pause = (2 * pause).min(PAUSE.1);
+        }
+    }
+
+    /// The partition has a record of ours before `next`.
+    pub(crate) fn wrote(&mut self, (partition, next): (i32, NextOffset)) {
+        self.ends.insert(partition, next);
+    }
+
+    /// Where to read from after a restart. `nothing_left` says that all that was read back came again.
+    pub(crate) fn settle(&mut self, nothing_left: bool) -> TopicEnds {
+        if nothing_left {
+            self.settled.clone_from(&self.ends);
+        }
+        TopicEnds {
+            topic: self.name.clone(),
+            ends: self.settled.clone(),
+        }
+    }
+}
+
+/// Blocks.
+fn read(
+    config: &Config,
+    topic: &str,
+    since: Option<&BTreeMap<i32, NextOffset>>,
+) -> Result<(Vec<StoredRecord>, BTreeMap<i32, NextOffset>), Error> {
+    let ends = RangeReader::ends(config, topic)?;
+    let mut records = Vec::new();
+    let Some(since) = since else {
+        return Ok((records, ends));
+    };
+    // A partition that is new since then is read from its beginning, and one that was made anew not at all.
+    let from = ends.iter().map(|(&partition, &end)| {
+        let start = since.get(&partition).copied().unwrap_or(NextOffset(0));
+        ((topic.to_owned(), partition), start.min(end).0)
+    });
+    let from = Bound::Offsets(from.collect());
+    if !ends.is_empty() {
+        let mut reader = RangeReader::open(config, &[topic], &from, &Bound::Latest)?;
+        loop {
+            let some = reader.next_records(RECORDS)?;
+            if some.is_empty() {
+                break;
+            }
+            records.extend(some);
+        }
+    }
+    Ok((records, ends))
+}

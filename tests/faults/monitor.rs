@@ -1,0 +1,166 @@
+//! One monitor over its restarts: its configuration, its outputs, and what it counts.
+
+use crate::fixture::{Fixture, directory, text};
+use crate::http::try_json;
+use crate::stream::Stream;
+use bellwether_tests::{Binary, RealKafka, Running, wait_until};
+use serde_json::Value;
+use std::path::PathBuf;
+use std::time::Duration;
+use tempfile::TempDir;
+
+pub(crate) const PATIENCE: Duration = Duration::from_secs(120);
+
+/// Longest time until all parts of the state that is shown are of one moment.
+const RENEWED: Duration = Duration::from_secs(2);
+
+/// What a monitor has said and counted, in each of the places where it says so.
+#[derive(Debug, Clone, PartialEq)]
+pub(crate) struct Outcome {
+    /// `/api/v1/model` without what belongs to the process.
+    pub(crate) model: Value,
+    pub(crate) timeline: String,
+    pub(crate) verdicts: Vec<String>,
+    /// Topic, partition and offset of each refused record, sorted.
+    pub(crate) dead_letters: Vec<[String; 3]>,
+}
+
+/// A monitor with a directory of its own.
+pub(crate) struct Monitor<'a> {
+    kafka: &'a RealKafka,
+    pub(crate) directory: TempDir,
+    name: String,
+}
+
+impl<'a> Monitor<'a> {
+    pub(crate) fn new(
+        kafka: &'a RealKafka,
+        fixture: &Fixture,
+        stream: &Stream,
+        name: &str,
+        checkpoint_interval: &str,
+    ) -> Self {
+        let monitor = Self {
+            kafka,
+            directory: directory(),
+            name: name.to_owned(),
+        };
+        let topics = kafka.topics();
+        topics.create(&monitor.verdicts(), 1);
+        topics.create(&monitor.dead_letters(), 1);
+        let written = format!(
+            "reference = {:?}\n[listen]\naddress = \"127.0.0.1:0\"\n[timeline]\npath = \"timeline.jsonl\"\n\
+             [state]\ndirectory = \"state\"\ncheckpoint_interval = \"{checkpoint_interval}\"\n\
+             [kafka]\nbrokers = {:?}\ngroup_id = {name:?}\nobservations_topic = {:?}\nlabels_topic = {:?}\n\
+             verdicts_topic = {:?}\ndead_letter_topic = {:?}\nidle_timeout = \"1h\"\n\
+             [kafka.properties]\n\"group.instance.id\" = \"one\"\n\"session.timeout.ms\" = 10000\n",
+            fixture.path("model.ref"),
+            kafka.brokers(),
+            stream.predictions,
+            stream.labels,
+            monitor.verdicts(),
+            monitor.dead_letters(),
+        );
+        std::fs::write(monitor.path("bellwether.toml"), written).expect("writable");
+        monitor
+    }
+
+    pub(crate) fn path(&self, name: &str) -> PathBuf {
+        self.directory.path().join(name)
+    }
+
+    fn verdicts(&self) -> String {
+        format!("{}-verdicts", self.name)
+    }
+
+    fn dead_letters(&self) -> String {
+        format!("{}-dead", self.name)
+    }
+
+    /// Starts the program and waits until it listens.
+    pub(crate) fn start(&self) -> (Running, String) {
+        let config = self.path("bellwether.toml");
+        let run = Binary::locate().spawn(&["run", "--config", text(&config)]);
+        let url = run.listening_url(PATIENCE);
+        (run, url)
+    }
+
+    /// Runs until `done` holds of what was counted, then stops and collects.
+    pub(crate) fn complete(&self, done: impl Fn(&Value) -> bool) -> Outcome {
+        let (run, url) = self.start();
+        let model = || {
+            let mut model = try_json(&url, "/api/v1/model")?;
+            let fields = model.as_object_mut()?;
+            fields.remove("instance");
+            fields.remove("pipeline");
+            Some(model)
+        };
+        wait_until("everything to be judged", PATIENCE, || {
+            model().filter(|model| done(&model["counts"]))
+        });
+        // Reports are renewed a few a look.
+        std::thread::sleep(RENEWED);
+        let model = model().expect("it was there a moment ago");
+        run.terminate();
+        let finished = run.wait(PATIENCE);
+        assert_eq!(finished.code(), Some(0), "{finished:?}");
+        self.outcome(model)
+    }
+
+    fn outcome(&self, model: Value) -> Outcome {
+        let timeline = std::fs::read_to_string(self.path("timeline.jsonl")).expect("a timeline");
+        let topics = self.kafka.topics();
+        let verdicts = topics.all(&self.verdicts()).into_iter();
+        let letter = |record: bellwether_tests::Consumed| {
+            ["topic", "partition", "offset"].map(|part| {
+                record
+                    .header(&format!("bellwether-{part}"))
+                    .expect("a header")
+                    .to_owned()
+            })
+        };
+        let mut dead_letters: Vec<_> = topics.all(&self.dead_letters()).into_iter().map(letter).collect();
+        dead_letters.sort();
+        Outcome {
+            model,
+            timeline,
+            verdicts: verdicts
+                .map(|record| String::from_utf8(record.payload).expect("JSON"))
+                .collect(),
+            dead_letters,
+        }
+    }
+}
+
+impl Outcome {
+    /// Says where this differs from what an undisturbed monitor has said and counted.
+    pub(crate) fn check(&self, undisturbed: &Self, story: &str) {
+        assert_eq!(
+            self.model["counts"], undisturbed.model["counts"],
+            "{story}: counts"
+        );
+        for (at, (one, other)) in self
+            .timeline
+            .lines()
+            .zip(undisturbed.timeline.lines())
+            .enumerate()
+        {
+            assert_eq!(one, other, "{story}: line {at} of the timeline");
+        }
+        assert_eq!(
+            self.timeline, undisturbed.timeline,
+            "{story}: one timeline goes on"
+        );
+        assert_eq!(
+            self.verdicts, undisturbed.verdicts,
+            "{story}: the topic of verdicts"
+        );
+        let joined: String = self.verdicts.iter().map(|line| format!("{line}\n")).collect();
+        assert_eq!(joined, self.timeline, "{story}: topic and file");
+        assert_eq!(
+            self.dead_letters, undisturbed.dead_letters,
+            "{story}: dead letters"
+        );
+        assert_eq!(self.model, undisturbed.model, "{story}: the final state");
+    }
+}
