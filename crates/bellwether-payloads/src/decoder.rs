@@ -2,11 +2,11 @@
 
 use crate::confluent;
 use crate::format::{Carried, Format};
-use crate::kserve::{self, GivenBack, KserveDecoder, PairLimits};
+use crate::kserve::{self, GivenBack, Halves, KserveDecoder, PairLimits};
 use crate::mapping::{LabelFields, ObservationFields, Part, Scratch};
 use crate::native;
 use crate::protobuf;
-use crate::record::{Position, Record};
+use crate::record::Record;
 use crate::registry::{Registry, Schema, Unavailable};
 use crate::sagemaker;
 use crate::source::Context;
@@ -169,9 +169,15 @@ impl PayloadDecoder {
         outcome
     }
 
-    /// Forgets what waits from partitions of the topic of observations that are no longer ours.
-    pub fn retain(&mut self, keep: impl Fn(Position) -> bool) {
-        self.kserve.retain(keep);
+    /// The halves of calls that wait for their other half: all that a decoder remembers of what it read.
+    #[must_use]
+    pub fn halves(&self) -> Halves {
+        self.kserve.halves()
+    }
+
+    /// Goes on from the halves that another decoder remembered, having read nothing itself.
+    pub fn resume(&mut self, halves: &Halves) {
+        self.kserve.resume(halves);
     }
 
     /// Halves of calls that wait for their other half, and the bytes they take.

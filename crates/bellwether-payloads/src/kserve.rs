@@ -9,10 +9,10 @@ mod event;
 mod pairs;
 mod tensor;
 
-pub use pairs::PairLimits;
+pub use pairs::{Halves, PairLimits};
 
 use crate::mapping::{ObservationFields, Part, Scratch};
-use crate::record::{OwnedRecord, Position, Record};
+use crate::record::{OwnedRecord, Record};
 use crate::source::{Context, Sources};
 use crate::value::Value;
 use bellwether_events::{Fault, ModelSchema, ObservationBatchBuilder, Reject, RejectReason};
@@ -148,9 +148,14 @@ impl KserveDecoder {
         outcome
     }
 
-    /// Forgets halves of partitions that are no longer ours: who has them now reads them again.
-    pub(crate) fn retain(&mut self, keep: impl Fn(Position) -> bool) {
-        self.pairs.retain(keep);
+    /// What waits for its other half.
+    pub(crate) fn halves(&self) -> Halves {
+        self.pairs.halves()
+    }
+
+    /// Goes on from what waited.
+    pub(crate) fn resume(&mut self, halves: &Halves) {
+        self.pairs.resume(halves);
     }
 
     /// Halves that wait, and their bytes.

@@ -27,7 +27,7 @@ mod vector;
 
 pub use decoder::{Outcome, PayloadConfig, PayloadDecoder};
 pub use format::Format;
-pub use kserve::{GivenBack, PairLimits, default_fields as kserve_fields};
+pub use kserve::{GivenBack, Halves, PairLimits, default_fields as kserve_fields};
 pub use mapping::{LabelFields, ObservationFields, PredictionForm};
 pub use path::{Path, PathError};
 pub use record::{OwnedRecord, Position, Record};

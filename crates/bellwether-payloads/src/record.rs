@@ -1,9 +1,10 @@
 //! A record as it lies in its topic: what a decoder may look at, and a copy of it for those that must wait.
 
+use serde::{Deserialize, Serialize};
 use std::mem::size_of;
 
 /// Where a record lies in its topic.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 pub struct Position {
     /// Number of the partition.
     pub partition: i32,
@@ -55,7 +56,7 @@ impl<'a> Record<'a> {
 }
 
 /// A copy of a record that outlives the batch it came in.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct OwnedRecord {
     /// Its topic.
     pub topic: Box<str>,

@@ -3,11 +3,9 @@
 use crate::config::Payloads;
 use bellwether_api::TopicKind as Kind;
 use bellwether_events::{LabelBatch, ModelSchema, ObservationBatch, Reject};
-use bellwether_ingest::{
-    Batch, NextOffset, PartitionEvent, PartitionTracker, RawMessage, TopicKind, TopicPartition,
-};
+use bellwether_ingest::{Batch, NextOffset, PartitionTracker, RawMessage, TopicKind, TopicPartition};
 use bellwether_payloads::{
-    GivenBack, HttpRegistry, OwnedRecord, PayloadDecoder, Position, Record, Registry, RegistryError,
+    GivenBack, Halves, HttpRegistry, OwnedRecord, PayloadDecoder, Position, Record, Registry, RegistryError,
     Unavailable,
 };
 use std::time::Instant;
@@ -95,7 +93,6 @@ impl WireDecoder {
             self.payloads
                 .prepare(of_kind(TopicKind::Observations), of_kind(TopicKind::Labels))?;
         }
-        self.forget_revoked(batch);
         Ok(self.decode_prepared(schema, batch, &headers))
     }
 
@@ -105,20 +102,14 @@ impl WireDecoder {
         (records as u64, bytes as u64)
     }
 
-    /// What waits of partitions that went is read again by who has them now.
-    fn forget_revoked(&mut self, batch: &Batch) {
-        for event in &batch.events {
-            let PartitionEvent::Revoked(partitions) = event else {
-                continue;
-            };
-            let gone = |position: Position| {
-                partitions.contains(&TopicPartition {
-                    kind: TopicKind::Observations,
-                    partition: position.partition,
-                })
-            };
-            self.payloads.retain(|position| !gone(position));
-        }
+    /// The halves of calls that wait for their other half.
+    pub(crate) fn halves(&self) -> Halves {
+        self.payloads.halves()
+    }
+
+    /// Goes on from halves that waited.
+    pub(crate) fn resume(&mut self, halves: &Halves) {
+        self.payloads.resume(halves);
     }
 
     fn decode_prepared(&mut self, schema: &ModelSchema, batch: &Batch, headers: &Headers<'_>) -> Decoded {

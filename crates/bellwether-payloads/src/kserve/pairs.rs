@@ -5,6 +5,7 @@ use super::event::{Event, Half};
 use crate::record::{OwnedRecord, Position, Record};
 use bellwether_events::raw::quote;
 use bellwether_events::{Fault, RejectReason};
+use serde::{Deserialize, Serialize};
 use std::collections::{BTreeMap, HashMap};
 
 /// What an entry takes beside its record.
@@ -31,6 +32,23 @@ impl Default for PairLimits {
     }
 }
 
+/// Halves of calls that wait for their other half, to go on from after a restart.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Halves {
+    newest_ms: i64,
+    records: Vec<OwnedRecord>,
+}
+
+impl Halves {
+    /// Whether the record at this place is one of them.
+    #[must_use]
+    pub fn holds(&self, topic: &str, partition: i32, offset: i64) -> bool {
+        let position = Position { partition, offset };
+        let mut records = self.records.iter();
+        records.any(|record| record.position == position && *record.topic == *topic)
+    }
+}
+
 /// What a half meets.
 #[derive(Debug)]
 pub(super) enum Met {
@@ -42,9 +60,7 @@ pub(super) enum Met {
 
 /// The halves that wait, in memory, oldest event time first.
 ///
-/// A half goes when its other half comes, or when one of the limits is met; then it is given back as refused. A disk store will
-/// come to hold those that wait for long; until then a half that waits across a restart is read again only where its offset was
-/// not yet committed, which is as long as its event time has not been released.
+/// A half goes when its other half comes, or when one of the limits is met; then it is given back as refused.
 #[derive(Debug)]
 pub(super) struct Pairs {
     limits: PairLimits,
@@ -85,10 +101,7 @@ impl Pairs {
         given_back: &mut Vec<GivenBack>,
     ) -> Met {
         let call = event.call();
-        // A clock that is far ahead must neither age all the others nor outlive them: no event is later than its record.
-        let time_ms = record
-            .timestamp_ms
-            .map_or(event.time_ms, |ms| event.time_ms.min(ms));
+        let time_ms = Self::time_ms(event, record);
         let met = match self.remove(&call) {
             Some(other) if other.half != event.half => Met::Other(other.record),
             _ => {
@@ -99,6 +112,13 @@ impl Pairs {
         self.newest_ms = self.newest_ms.max(time_ms);
         self.evict(given_back);
         met
+    }
+
+    /// A clock that is far ahead must neither age all the others nor outlive them: no event is later than its record.
+    fn time_ms(event: &Event, record: &Record<'_>) -> i64 {
+        record
+            .timestamp_ms
+            .map_or(event.time_ms, |ms| event.time_ms.min(ms))
     }
 
     fn keep(&mut self, call: String, half: Half, time_ms: i64, record: &Record<'_>) {
@@ -160,17 +180,31 @@ impl Pairs {
         }
     }
 
-    /// Forgets those of other positions.
-    pub(super) fn retain(&mut self, keep: impl Fn(Position) -> bool) {
-        let gone: Vec<String> = self
-            .waiting
-            .iter()
-            .filter(|(_, waiting)| !keep(waiting.record.position))
-            .map(|(call, _)| call.clone())
-            .collect();
-        for call in gone {
-            self.remove(&call);
+    /// What waits, in the order in which it came.
+    pub(super) fn halves(&self) -> Halves {
+        let mut waiting: Vec<&Waiting> = self.waiting.values().collect();
+        waiting.sort_unstable_by_key(|waiting| waiting.place.1);
+        Halves {
+            newest_ms: self.newest_ms,
+            records: waiting
+                .into_iter()
+                .map(|waiting| waiting.record.clone())
+                .collect(),
         }
+    }
+
+    /// Goes on from what waited, having met nothing itself.
+    pub(super) fn resume(&mut self, halves: &Halves) {
+        for half in &halves.records {
+            half.with(|record| {
+                // It was read when it came, so this succeeds again.
+                if let Ok(event) = Event::read(record) {
+                    let time_ms = Self::time_ms(&event, record);
+                    self.keep(event.call(), event.half, time_ms, record);
+                }
+            });
+        }
+        self.newest_ms = halves.newest_ms;
     }
 
     /// How many wait, and their bytes.

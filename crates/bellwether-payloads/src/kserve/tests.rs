@@ -378,13 +378,30 @@ fn a_record_that_comes_back_is_the_one_that_came() {
 }
 
 #[test]
-fn the_same_half_twice_waits_once_and_partitions_that_go_take_theirs_along() {
+fn the_same_half_twice_waits_once() {
     let [request, response] = v1_call("e1");
     check_one(&run(&[request.clone(), request.clone(), response]));
-    let mut decoder = KserveDecoder::new(default_fields(), limits());
-    assert_eq!(run_with(&mut decoder, &[request]).waiting.0, 1);
-    decoder.retain(|position| position.partition != 0);
-    assert_eq!(decoder.waiting(), (0, 0));
+}
+
+#[test]
+fn what_waits_is_gone_on_from_by_another_decoder() {
+    let calls = ["e1", "e2", "e3"].map(v1_call);
+    let [requests, responses] = [0, 1].map(|half| calls.each_ref().map(|call| call[half].clone()));
+    let mut first = KserveDecoder::new(default_fields(), limits());
+    run_with(&mut first, &requests);
+    let bytes = serde_json::to_vec(&first.halves()).expect("halves are data");
+    let halves = serde_json::from_slice(&bytes).expect("halves come back");
+    let mut second = KserveDecoder::new(default_fields(), limits());
+    second.resume(&halves);
+    assert_eq!(second.halves(), first.halves());
+    assert_eq!(second.waiting(), first.waiting());
+    let (gone_on, undisturbed) = (
+        run_with(&mut second, &responses),
+        run_with(&mut first, &responses),
+    );
+    assert_eq!(gone_on.batch.len(), 3);
+    assert_eq!(gone_on.batch.event_id(2), undisturbed.batch.event_id(2));
+    assert_eq!(gone_on.waiting, (0, 0));
 }
 
 #[test]
