@@ -86,6 +86,32 @@ impl BatchSizes {
     }
 }
 
+/// The connection to the brokers.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub struct BrokerMetrics {
+    /// Brokers with a connection.
+    pub up: u64,
+    /// Times that partitions came or went.
+    pub rebalances: u64,
+    /// Faults that the client met; most it mends by trying again.
+    pub faults: u64,
+}
+
+/// The kept state.
+#[derive(Debug, Clone, Copy, Default, PartialEq)]
+pub struct CheckpointMetrics {
+    /// Checkpoints that are durable.
+    pub taken: u64,
+    /// Attempts that failed, as on a full disk.
+    pub failed: u64,
+    /// Wall-clock time of the last, in milliseconds since the epoch; `None` before the first of this process.
+    pub last_ms: Option<i64>,
+    /// Bytes of the last, joins on disk aside.
+    pub last_bytes: u64,
+    /// Time that the last took, in seconds.
+    pub last_seconds: f64,
+}
+
 /// The pipeline's own numbers. Totals count since the start of the process and never fall.
 #[derive(Debug, Clone, Default, PartialEq)]
 pub struct PipelineMetrics {
@@ -107,6 +133,10 @@ pub struct PipelineMetrics {
     pub waiting_bytes: u64,
     /// One entry per assigned partition; empty without a consumer.
     pub lag: Vec<PartitionLag>,
+    /// The connection to the brokers; none without a consumer.
+    pub brokers: Option<BrokerMetrics>,
+    /// The kept state; none where it is in memory only.
+    pub checkpoints: Option<CheckpointMetrics>,
     /// Sizes of the batches so far.
     pub batch_sizes: BatchSizes,
     /// Wall-clock time of the last poll of the input, in milliseconds since the epoch, whether or not it brought

@@ -89,6 +89,62 @@ pub(super) static FAMILIES: &[Family] = &[
         },
     ),
     family(
+        Gauge,
+        "bellwether_brokers_up",
+        &[],
+        "Brokers that the consumer is connected to; NaN without a consumer",
+        |now, out| out.value(now.pipeline.brokers.map_or(f64::NAN, |b| b.up as f64)),
+    ),
+    family(
+        Counter,
+        "bellwether_consumer_rebalances_total",
+        &[],
+        "Times that partitions came to the consumer or went",
+        |now, out| out.value(now.pipeline.brokers.map_or(0.0, |b| b.rebalances as f64)),
+    ),
+    family(
+        Counter,
+        "bellwether_consumer_faults_total",
+        &[],
+        "Faults that the consumer's client met, such as a lost connection; most it mends by trying again",
+        |now, out| out.value(now.pipeline.brokers.map_or(0.0, |b| b.faults as f64)),
+    ),
+    family(
+        Counter,
+        "bellwether_checkpoints_total",
+        &["outcome"],
+        "Checkpoints of the state, by outcome: taken or failed",
+        |now, out| {
+            let checkpoints = now.pipeline.checkpoints.unwrap_or_default();
+            out.labelled(&["taken"], checkpoints.taken as f64);
+            out.labelled(&["failed"], checkpoints.failed as f64);
+        },
+    ),
+    family(
+        Gauge,
+        "bellwether_checkpoint_timestamp_seconds",
+        &[],
+        "Wall-clock time of the last checkpoint; NaN before the first, and where the state is in memory only",
+        |now, out| {
+            let last = now.pipeline.checkpoints.and_then(|c| c.last_ms);
+            out.value(last.map_or(f64::NAN, seconds));
+        },
+    ),
+    family(
+        Gauge,
+        "bellwether_checkpoint_bytes",
+        &[],
+        "Size of the last checkpoint, what waits in the store on disk aside",
+        |now, out| out.value(now.pipeline.checkpoints.map_or(f64::NAN, |c| c.last_bytes as f64)),
+    ),
+    family(
+        Gauge,
+        "bellwether_checkpoint_duration_seconds",
+        &[],
+        "Time that the last checkpoint took",
+        |now, out| out.value(now.pipeline.checkpoints.map_or(f64::NAN, |c| c.last_seconds)),
+    ),
+    family(
         Histogram,
         "bellwether_batch_rows",
         &[],

@@ -4,7 +4,8 @@
 #![allow(clippy::unwrap_used, reason = "a test fails by panicking")]
 
 use bellwether_api::{
-    ApiConfig, ApiState, BatchSizes, PartitionLag, PipelineMetrics, RejectedRecords, TopicKind,
+    ApiConfig, ApiState, BatchSizes, BrokerMetrics, CheckpointMetrics, PartitionLag, PipelineMetrics,
+    RejectedRecords, TopicKind,
 };
 use bellwether_events::TaskKind;
 use bellwether_monitor::{
@@ -326,6 +327,18 @@ pub fn pipeline() -> PipelineMetrics {
             partition: 3,
             records: 42,
         }],
+        brokers: Some(BrokerMetrics {
+            up: 3,
+            rebalances: 2,
+            faults: 1,
+        }),
+        checkpoints: Some(CheckpointMetrics {
+            taken: 7,
+            failed: 1,
+            last_ms: Some(1_800_000_000_000),
+            last_bytes: 2_000_000,
+            last_seconds: 0.25,
+        }),
         batch_sizes,
         last_poll_ms: Some(1_800_000_000_500),
         progress_ratio: None,
