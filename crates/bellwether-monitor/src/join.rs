@@ -240,7 +240,7 @@ impl State for JoinTable {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use bellwether_events::{ObservationRow, Prediction, TaskKind, TaskSpec};
+    use bellwether_events::{ModelSchema, ObservationBatch, ObservationRow, Prediction, TaskKind, TaskSpec};
     use std::collections::BTreeMap;
 
     fn observation(event_id: &str, timestamp_ms: i64) -> PendingObservation {

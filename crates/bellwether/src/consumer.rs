@@ -1,12 +1,14 @@
-//! Turns from Kafka: poll, decode, watermark, pipeline, commit.
+//! Turns from Kafka: poll, decode, watermark, pipeline, checkpoint, commit.
 
 use crate::config::Payloads;
 use crate::failure::Failure;
+use crate::letters::Letters;
 use crate::pipeline::{Pipeline, Release, SourceMetrics, Turn};
+use crate::state::{Bookmark, Checkpoints};
 use crate::wire::{Decoded, WireDecoder};
-use bellwether_api::{PartitionLag, TopicKind as Kind};
+use bellwether_api::{BrokerMetrics, PartitionLag, TopicKind as Kind};
 use bellwether_events::Reject;
-use bellwether_ingest::{Batch, Config, Consumer, DeadLetters, PartitionTracker, TopicKind, Watermark};
+use bellwether_ingest::{Batch, Config, Consumer, PartitionTracker, TopicKind, TopicPartition, Watermark};
 use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
 
 /// How often the state is shown to whoever looks.
@@ -14,8 +16,8 @@ const PUBLISH_EVERY: Duration = Duration::from_millis(250);
 /// How far, in event time, one partition may run ahead of the slowest before it is held: what is buffered stays bounded.
 pub(crate) const AHEAD_LIMIT_MS: i64 = 6 * 3_600_000;
 
-/// Between attempts to keep a refused record.
-const DEAD_LETTER_PAUSE: Duration = Duration::from_secs(1);
+/// How long the last commit may take: without brokers it would use up all the time that a stop has.
+const LAST_COMMIT: Duration = Duration::from_secs(5);
 
 /// Between attempts to fetch a schema.
 const REGISTRY_PAUSE: Duration = Duration::from_secs(1);
@@ -28,7 +30,11 @@ pub(crate) struct KafkaSource {
     decoder: WireDecoder,
     /// A batch whose schemas could not be fetched yet.
     undecoded: Option<Batch>,
-    dead_letters: Option<DeadLetters>,
+    letters: Letters,
+    checkpoints: Option<Checkpoints>,
+    others_from_oldest: bool,
+    /// Event time before which everything was released.
+    released_ms: i64,
     metrics: SourceMetrics,
     published: Option<Instant>,
     silence: Option<Silence>,
@@ -41,37 +47,70 @@ struct Silence {
 }
 
 impl KafkaSource {
-    /// Connects and subscribes.
+    /// Connects and subscribes, with nothing to go on from.
     pub(crate) async fn start(config: &Config, payloads: &Payloads) -> Result<Self, Failure> {
+        Self::resume(config, payloads, None, &Bookmark::default()).await
+    }
+
+    /// Connects and subscribes; reading goes on where the bookmark says. Waits for brokers that are away where it has to know
+    /// what was written after the bookmark.
+    pub(crate) async fn resume(
+        config: &Config,
+        payloads: &Payloads,
+        checkpoints: Option<Checkpoints>,
+        bookmark: &Bookmark,
+    ) -> Result<Self, Failure> {
         let failed = |error: bellwether_ingest::Error| {
             Failure::at_work(format!("cannot consume from {}", config.brokers))
                 .because(&error)
                 .fix("check kafka.brokers, the topics and kafka.properties")
         };
-        let dead_letters = match &config.dead_letter_topic {
-            Some(_) => Some(DeadLetters::new(config).map_err(failed)?),
-            None => None,
-        };
+        let mut letters = Letters::new(config).map_err(failed)?;
+        if checkpoints.is_some() {
+            letters.resume(config, bookmark.dead_letters.as_ref()).await?;
+        }
         let topics = [
             config.observations_topic.clone(),
             config.labels_topic.clone().unwrap_or_default(),
         ];
-        let decoder = WireDecoder::new(payloads, &topics[0], &topics[1]).map_err(|error| {
+        let mut decoder = WireDecoder::new(payloads, &topics[0], &topics[1]).map_err(|error| {
             Failure::at_work("cannot ask the schema registry")
                 .because(&error)
                 .fix("correct payloads.registry")
         })?;
+        if let Some(halves) = &bookmark.halves {
+            decoder.resume(halves);
+        }
+        let progress = bookmark.progress(config);
+        let offsets = progress.iter().map(|(&at, progress)| (at, progress.delivered));
+        let newest_ms = progress.values().filter_map(|progress| progress.newest_ms).max();
         Ok(Self {
             topics,
-            consumer: Consumer::start(config).await.map_err(failed)?,
-            tracker: PartitionTracker::new(config.idle_timeout),
+            consumer: Consumer::start_from(config, offsets.collect(), bookmark.others())
+                .await
+                .map_err(failed)?,
+            others_from_oldest: bookmark.others_from_oldest,
+            tracker: PartitionTracker::resume(config.idle_timeout, progress, Instant::now()),
             decoder,
             undecoded: None,
-            dead_letters,
+            letters,
+            checkpoints,
+            released_ms: i64::MIN,
             metrics: SourceMetrics::default(),
             published: None,
-            silence: None,
+            silence: newest_ms.map(|newest_ms| Silence {
+                since: Instant::now(),
+                newest_ms,
+            }),
         })
+    }
+
+    /// Before the first turn: a state that is new is kept before anything is written, so that a crash finds where to begin.
+    pub(crate) fn begin(&mut self, pipeline: &mut Pipeline) -> Result<(), Failure> {
+        match &self.checkpoints {
+            Some(checkpoints) if !checkpoints.any() => self.checkpoint(pipeline, Instant::now()).map(drop),
+            _ => Ok(()),
+        }
     }
 
     /// One turn of the loop. Returns what was read, and whether every partition is at its end.
@@ -106,7 +145,11 @@ impl KafkaSource {
             release,
         };
         pipeline.turn(turn).await?;
-        self.commit(release).await;
+        self.released_ms = release.before_ms().max(self.released_ms);
+        let delivered = self.tracker.progress();
+        self.consumer
+            .read_to(delivered.iter().map(|(&at, progress)| (at, progress.delivered)));
+        self.settle(pipeline, now).await?;
         self.consumer.hold(&self.tracker.ahead_of(AHEAD_LIMIT_MS));
         self.publish(pipeline, now);
         Ok(TurnReport {
@@ -138,10 +181,18 @@ impl KafkaSource {
         })
     }
 
-    /// Judges what is still buffered, commits, and shows the final state.
+    /// Commits and shows the final state. With a state directory what is buffered waits there for the next process; without
+    /// one it is judged now.
     pub(crate) async fn finish(&mut self, pipeline: &mut Pipeline) -> Result<(), Failure> {
-        pipeline.turn(Turn::last()).await?;
-        self.commit(Release::All).await;
+        if self.checkpoints.is_some() {
+            self.checkpoint(pipeline, Instant::now())?;
+        } else {
+            pipeline.turn(Turn::last()).await?;
+            self.released_ms = i64::MAX;
+        }
+        if tokio::time::timeout(LAST_COMMIT, self.commit()).await.is_err() {
+            tracing::warn!("The last offsets were not committed: the brokers do not answer");
+        }
         self.published = None;
         self.publish(pipeline, Instant::now());
         Ok(())
@@ -178,49 +229,53 @@ impl KafkaSource {
         }
     }
 
-    /// Sends refused records to the dead-letter topic, or logs them where there is none. Waits for a topic that is away:
-    /// a record must not be forgotten before it is kept.
+    /// Keeps what was refused; returns it to be counted.
     async fn reject(&mut self, batch: &Batch, decoded: &Decoded) -> Result<Vec<(Kind, Reject)>, Failure> {
         let mut counted = Vec::new();
         for (message, kind, reject) in decoded.refused(batch) {
+            self.letters.keep(message, reject).await?;
             counted.push((kind, reject.clone()));
-            let Some(dead_letters) = &self.dead_letters else {
-                tracing::warn!(
-                    topic = self.topics[usize::from(message.partition.kind == TopicKind::Labels)],
-                    partition = message.partition.partition,
-                    offset = message.offset,
-                    reason = reject.reason.as_str(),
-                    detail = reject.detail,
-                    "Record refused; no dead-letter topic is configured"
-                );
-                continue;
-            };
-            while let Err(error) = dead_letters
-                .publish(message, reject.reason.as_str(), &reject.detail)
-                .await
-            {
-                self.metrics.dead_letters_failed += 1;
-                if !error.is_retryable() {
-                    return Err(Failure::at_work("cannot keep a refused record")
-                        .because(&error)
-                        .fix("make the topic kafka.dead_letter_topic writable"));
-                }
-                tracing::warn!(%error, offset = message.offset, "Refused record could not be kept; trying again");
-                tokio::time::sleep(DEAD_LETTER_PAUSE).await;
-            }
-            self.metrics.dead_letters_published += 1;
         }
         Ok(counted)
     }
 
-    /// Commits what the sinks have accepted. A commit that fails is tried again with the next one.
-    async fn commit(&mut self, release: Release) {
-        let released_ms = match release {
-            Release::Hold => return,
-            Release::Before(ms) => ms,
-            Release::All => i64::MAX,
-        };
-        let offsets = self.tracker.committable(released_ms);
+    /// Takes a checkpoint when it is time, and commits what it holds as released; without a state directory, what the sinks
+    /// have accepted.
+    async fn settle(&mut self, pipeline: &mut Pipeline, now: Instant) -> Result<(), Failure> {
+        match &self.checkpoints {
+            None => self.commit().await,
+            Some(checkpoints) if checkpoints.due(now) => {
+                if self.checkpoint(pipeline, now)? {
+                    self.commit_in_background();
+                }
+            }
+            Some(_) => {}
+        }
+        Ok(())
+    }
+
+    /// Keeps the state with what belongs to it. Where that fails, the checkpoint before counts. Returns whether it is kept.
+    fn checkpoint(&mut self, pipeline: &mut Pipeline, now: Instant) -> Result<bool, Failure> {
+        let bookmark = self.bookmark(pipeline)?;
+        Ok(self.checkpoints.as_mut().is_some_and(|checkpoints| {
+            tokio::task::block_in_place(|| checkpoints.take(pipeline.engine(), &bookmark, now))
+        }))
+    }
+
+    /// Commits what has been released and does not wait: with a state that is kept, the group's offsets are for others to see.
+    fn commit_in_background(&mut self) {
+        let offsets = self.tracker.committable(self.released_ms);
+        match self.consumer.commit_in_background(&offsets) {
+            Ok(()) => self.tracker.committed(&offsets),
+            Err(error) => {
+                tracing::warn!(%error, "Offsets were not committed; they will be with the next ones")
+            }
+        }
+    }
+
+    /// Commits what has been released. A commit that fails is tried again with the next one.
+    async fn commit(&mut self) {
+        let offsets = self.tracker.committable(self.released_ms);
         if offsets.is_empty() {
             return;
         }
@@ -232,6 +287,33 @@ impl KafkaSource {
         }
     }
 
+    /// Where reading and writing stand.
+    fn bookmark(&mut self, pipeline: &mut Pipeline) -> Result<Bookmark, Failure> {
+        let topic =
+            |partition: TopicPartition| &self.topics[usize::from(partition.kind == TopicKind::Labels)];
+        let progress = self.tracker.progress();
+        let halves = self.decoder.halves();
+        let dead_letters = self.letters.settle(|origin| {
+            let at = progress.iter().find(|(partition, _)| {
+                partition.partition == origin.partition && *topic(**partition) == origin.topic
+            });
+            at.is_none_or(|(_, progress)| progress.delivered.0 <= origin.offset)
+                || halves.holds(&origin.topic, origin.partition, origin.offset)
+        });
+        let partitions = progress
+            .iter()
+            .map(|(&p, &progress)| (topic(p).clone(), p.partition, progress));
+        let mut bookmark = Bookmark {
+            partitions: partitions.collect(),
+            others_from_oldest: self.others_from_oldest,
+            halves: Some(halves),
+            dead_letters,
+            ..Bookmark::default()
+        };
+        pipeline.settle(&mut bookmark)?;
+        Ok(bookmark)
+    }
+
     fn publish(&mut self, pipeline: &mut Pipeline, now: Instant) {
         if self.published.is_some_and(|last| now - last < PUBLISH_EVERY) {
             return;
@@ -240,6 +322,17 @@ impl KafkaSource {
         let wall = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
         self.metrics.last_poll_ms = i64::try_from(wall.as_millis()).ok();
         self.metrics.waiting = self.decoder.waiting();
+        (
+            self.metrics.dead_letters_published,
+            self.metrics.dead_letters_failed,
+        ) = self.letters.totals();
+        self.metrics.checkpoints = self.checkpoints.as_ref().map(Checkpoints::metrics);
+        let health = self.consumer.health();
+        self.metrics.brokers = Some(BrokerMetrics {
+            up: health.brokers_up as u64,
+            rebalances: health.rebalances_total,
+            faults: health.faults_total,
+        });
         self.metrics.lag = self
             .consumer
             .lag()

@@ -50,6 +50,19 @@ impl Failure {
         self
     }
 
+    /// An error of our own that knows what to do about it.
+    fn with_fix(error: &dyn Error, fix: Option<impl Into<String>>) -> Self {
+        let failure = Self::at_work(error.to_string());
+        let failure = match error.source() {
+            Some(source) => failure.because(source),
+            None => failure,
+        };
+        match fix {
+            Some(fix) => failure.fix(fix),
+            None => failure,
+        }
+    }
+
     /// 1 for a failure at work, 2 for bad usage or configuration.
     pub(crate) fn exit_code(&self) -> u8 {
         if self.usage { 2 } else { 1 }
@@ -82,16 +95,14 @@ impl Failure {
     }
 }
 
+impl From<bellwether_store::StateError> for Failure {
+    fn from(error: bellwether_store::StateError) -> Self {
+        Self::with_fix(&error, error.fix())
+    }
+}
+
 impl From<bellwether_store::Error> for Failure {
     fn from(error: bellwether_store::Error) -> Self {
-        let failure = Self::at_work(error.to_string());
-        let failure = match error.source() {
-            Some(source) => failure.because(source),
-            None => failure,
-        };
-        match error.fix() {
-            Some(fix) => failure.fix(fix),
-            None => failure,
-        }
+        Self::with_fix(&error, error.fix())
     }
 }

@@ -8,9 +8,12 @@ mod commands;
 mod config;
 mod consumer;
 mod failure;
+mod letters;
 mod pipeline;
 mod report;
 mod sinks;
+mod state;
+mod stop;
 mod verdicts;
 mod wire;
 

@@ -4,7 +4,8 @@
 
 use crate::failure::Failure;
 use crate::sinks::Sinks;
-use bellwether_api::{PipelineMetrics, RejectedRecords, TopicKind};
+use crate::state::Bookmark;
+use bellwether_api::{BrokerMetrics, CheckpointMetrics, PipelineMetrics, RejectedRecords, TopicKind};
 use bellwether_events::{LabelBatch, ObservationBatch, Reject, RejectReason};
 use bellwether_monitor::{Engine, ModelStatus, TaskReports};
 use std::collections::BTreeMap;
@@ -18,6 +19,17 @@ pub(crate) enum Release {
     Before(i64),
     /// Everything: the stream is over.
     All,
+}
+
+impl Release {
+    /// Everything strictly before this time, in milliseconds since the epoch, is released.
+    pub(crate) fn before_ms(self) -> i64 {
+        match self {
+            Self::Hold => i64::MIN,
+            Self::Before(ms) => ms,
+            Self::All => i64::MAX,
+        }
+    }
 }
 
 /// What a source delivers in one turn.
@@ -92,6 +104,11 @@ impl Pipeline {
         self.sinks.lines(&lines).await
     }
 
+    /// Makes what the sinks have durable, and notes where they stand.
+    pub(crate) fn settle(&mut self, bookmark: &mut Bookmark) -> Result<(), Failure> {
+        self.sinks.settle(bookmark)
+    }
+
     fn count(&mut self, turn: &Turn) {
         let rows = turn.observations.as_ref().map_or(0, ObservationBatch::len);
         if rows > 0 {
@@ -124,6 +141,8 @@ impl Pipeline {
         self.metrics.dead_letters_failed = source.dead_letters_failed;
         self.metrics.schema_fetches_failed = source.schema_fetches_failed;
         (self.metrics.waiting_records, self.metrics.waiting_bytes) = source.waiting;
+        self.metrics.brokers = source.brokers;
+        self.metrics.checkpoints = source.checkpoints;
         self.metrics.lag = source.lag;
         self.metrics.last_poll_ms = source.last_poll_ms;
         self.metrics.progress_ratio = source.progress_ratio;
@@ -147,6 +166,9 @@ pub(crate) struct SourceMetrics {
     pub(crate) schema_fetches_failed: u64,
     /// Records that wait for another, and their bytes.
     pub(crate) waiting: (u64, u64),
+    pub(crate) brokers: Option<BrokerMetrics>,
+    /// Without a state directory none is ever taken.
+    pub(crate) checkpoints: Option<CheckpointMetrics>,
     pub(crate) lag: Vec<bellwether_api::PartitionLag>,
     pub(crate) last_poll_ms: Option<i64>,
     pub(crate) progress_ratio: Option<f64>,

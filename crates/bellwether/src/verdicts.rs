@@ -3,6 +3,7 @@
 //! Records are keyed by task, so that a compacted topic keeps the state of each; the model's line has a key of its own.
 
 use crate::failure::Failure;
+use crate::state::{TopicEnds, WrittenLines, WrittenTopic};
 use bellwether_ingest::{Config, VerdictProducer};
 use bellwether_monitor::{TimelineLine, Verdict};
 use std::fmt::Write;
@@ -26,33 +27,56 @@ pub(crate) enum VerdictsFormat {
 /// Publishes changes of state.
 #[derive(Debug)]
 pub(crate) struct VerdictTopic {
+    topic: WrittenTopic,
     producer: VerdictProducer,
     format: VerdictsFormat,
     source: String,
+    written: WrittenLines,
 }
 
 impl VerdictTopic {
     /// Where a topic is configured.
     pub(crate) fn new(config: &Config, format: VerdictsFormat) -> Result<Option<Self>, Failure> {
-        if config.verdicts_topic.is_none() {
+        let Some(topic) = &config.verdicts_topic else {
             return Ok(None);
-        }
+        };
         let failed = |error| Failure::at_work("cannot publish verdicts").because(&error);
         Ok(Some(Self {
+            topic: WrittenTopic::new(topic),
             producer: VerdictProducer::new(config).map_err(failed)?,
             format,
             source: source(&config.group_id),
+            written: WrittenLines::default(),
         }))
     }
 
+    /// Finds which lines were written after a checkpoint. Waits for brokers that are away.
+    pub(crate) async fn resume(&mut self, config: &Config, since: Option<&TopicEnds>) -> Result<(), Failure> {
+        for record in self.topic.resume(config, since).await? {
+            self.written.add(&record.payload);
+        }
+        Ok(())
+    }
+
+    /// Where the topic stood when nothing was written that may come again.
+    pub(crate) fn settle(&mut self) -> TopicEnds {
+        self.topic.settle(self.written.is_empty())
+    }
+
     /// Waits until the brokers have it.
-    pub(crate) async fn publish(&self, line: &TimelineLine, body: &[u8]) -> Result<(), Failure> {
+    pub(crate) async fn publish(&mut self, line: &TimelineLine, body: &[u8]) -> Result<(), Failure> {
+        if self.written.take(line, body) {
+            return Ok(());
+        }
         let headers = headers(self.format, &self.source, line);
         let headers: Vec<(&str, &str)> = headers.iter().map(|(name, value)| (*name, &**value)).collect();
-        self.producer
+        let written = self
+            .producer
             .publish(key(line), &headers, body)
             .await
-            .map_err(|error| Failure::at_work("cannot publish a verdict").because(&error))
+            .map_err(|error| Failure::at_work("cannot publish a verdict").because(&error))?;
+        self.topic.wrote(written);
+        Ok(())
     }
 }
 

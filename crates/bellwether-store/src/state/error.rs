@@ -90,6 +90,12 @@ impl StateError {
         Some(fix)
     }
 
+    /// Whether what was written is there no more as it was: with the directory out of the way a monitor can begin anew.
+    #[must_use]
+    pub fn is_damaged(&self) -> bool {
+        matches!(self, Self::DamagedDatabase { .. } | Self::DamagedEngine { .. })
+    }
+
     /// A file or directory that the system refuses.
     pub(super) fn io(path: &Path, source: io::Error) -> Self {
         let path = path.to_owned();

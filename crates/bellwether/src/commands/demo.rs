@@ -1,6 +1,6 @@
 //! `bellwether demo`: ten recorded days through an in-process broker and the same consumer as `run`.
 
-use super::{Server, interrupted};
+use super::Server;
 use crate::cli::DemoArgs;
 use crate::config::Payloads;
 use crate::consumer::KafkaSource;
@@ -8,6 +8,7 @@ use crate::failure::Failure;
 use crate::pipeline::Pipeline;
 use crate::report::{self, LineReporter};
 use crate::sinks::{Sinks, TimelineFile};
+use crate::stop::Stop;
 use bellwether_api::{ApiConfig, ApiState};
 use bellwether_ingest::{Config, DemoProducer, DemoRecord, EmbeddedBroker, Subscription};
 use bellwether_monitor::{Engine, MonitorConfig, Reference};
@@ -32,7 +33,7 @@ const IDLE: Duration = Duration::from_millis(400);
 const FLUSH: Duration = Duration::from_secs(10);
 
 pub(crate) async fn demo(args: DemoArgs) -> Result<(), Failure> {
-    let stop = tokio::spawn(interrupted());
+    let stop = Stop::listen();
     let api = ApiState::new(ApiConfig::default());
     let server = start_server(args.listen, api.clone()).await?;
     report::note(&format!("listening on http://{}", server.address));
@@ -71,7 +72,7 @@ pub(crate) async fn demo(args: DemoArgs) -> Result<(), Failure> {
     let total = events.len() as u64;
     let player = Player::start(broker.producer(), events, args.speed);
     let mut read = 0;
-    while !stop.is_finished() {
+    while !stop.requested() {
         let turn = source.turn(&mut pipeline).await?;
         player.producer.acknowledge(turn.messages, turn.bytes);
         read += turn.messages as u64;
@@ -82,7 +83,7 @@ pub(crate) async fn demo(args: DemoArgs) -> Result<(), Failure> {
             break;
         }
     }
-    let interrupted_early = stop.is_finished();
+    let interrupted_early = stop.requested();
     if interrupted_early {
         player.task.abort();
     } else {
@@ -97,7 +98,7 @@ pub(crate) async fn demo(args: DemoArgs) -> Result<(), Failure> {
             "the stream is over; the page stays at http://{} until Ctrl-C",
             server.address
         ));
-        let _stopped = stop.await;
+        stop.wait().await;
     }
     source.close().await;
     server.stop().await

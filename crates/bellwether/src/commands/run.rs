@@ -1,19 +1,22 @@
 //! `bellwether run`: the consumer, until it is told to stop.
 
-use super::{Server, interrupted, load_reference, read_config};
+use super::{Server, load_reference, read_config};
 use crate::cli::ConfigArgs;
+use crate::config::Config;
 use crate::consumer::KafkaSource;
 use crate::failure::Failure;
 use crate::pipeline::Pipeline;
 use crate::report::{self, LineReporter};
 use crate::sinks::{Sinks, TimelineFile};
+use crate::state::{Bookmark, Checkpoints, Kept};
+use crate::stop::Stop;
 use crate::verdicts::VerdictTopic;
 use bellwether_api::{ApiConfig, ApiState};
-use bellwether_monitor::Engine;
+use bellwether_monitor::{Engine, Reference};
 use std::sync::Arc;
 
 pub(crate) async fn run(args: ConfigArgs) -> Result<(), Failure> {
-    let stop = tokio::spawn(interrupted());
+    let stop = Stop::listen();
     let config = read_config(&args.config)?;
     let Some(path) = &config.reference else {
         return Err(
@@ -22,6 +25,7 @@ pub(crate) async fn run(args: ConfigArgs) -> Result<(), Failure> {
         );
     };
     let reference = Arc::new(load_reference(path, &config.monitor)?);
+    let (checkpoints, kept) = kept(&config, reference)?;
     let api = ApiState::new(ApiConfig::default());
     let sinks = Sinks {
         timeline: config.timeline.as_deref().map(TimelineFile::append).transpose()?,
@@ -29,17 +33,55 @@ pub(crate) async fn run(args: ConfigArgs) -> Result<(), Failure> {
         api: Some(api.clone()),
         terminal: Some(LineReporter::new(args.output, None, None)),
     };
-    let mut pipeline = Pipeline::new(Engine::new(reference, config.monitor), sinks);
     let server = Server::start(config.listen, api).await?;
     report::note(&format!("listening on http://{}", server.address));
-    let mut source = KafkaSource::start(&config.kafka, &config.payloads).await?;
+    tokio::select! {
+        done = consume(&config, checkpoints, kept, sinks, &stop) => done?,
+        () = stop.overdue(config.shutdown_timeout) => {
+            return Err(Failure::at_work(format!(
+                "stopping took longer than {} s",
+                config.shutdown_timeout.as_secs()
+            ))
+            .fix("nothing is lost: what was not kept is read again at the next start; look whether the brokers are away"));
+        }
+    }
+    server.stop().await
+}
 
-    // A turn is never cut short: what it recorded as read must reach the monitor before it can be committed.
-    while !stop.is_finished() {
+/// The state to go on from, where one is kept.
+fn kept(config: &Config, reference: Arc<Reference>) -> Result<(Option<Checkpoints>, Kept), Failure> {
+    if let Some(state) = &config.state {
+        let (checkpoints, kept) = Checkpoints::open(state, config, reference)?;
+        return Ok((Some(checkpoints), kept));
+    }
+    let kept = Kept {
+        engine: Engine::new(reference, config.monitor.clone()),
+        bookmark: Bookmark::default(),
+    };
+    Ok((None, kept))
+}
+
+/// Turn after turn until the stop. A turn is never cut short unless stopping takes too long: what it recorded as read must reach
+/// the monitor before it can be kept or committed.
+async fn consume(
+    config: &Config,
+    checkpoints: Option<Checkpoints>,
+    Kept { engine, bookmark }: Kept,
+    mut sinks: Sinks,
+    stop: &Stop,
+) -> Result<(), Failure> {
+    if checkpoints.is_some() {
+        sinks.resume(&config.kafka, &bookmark).await?;
+    }
+    let mut pipeline = Pipeline::new(engine, sinks);
+    let (kafka, payloads) = (&config.kafka, &config.payloads);
+    let mut source = KafkaSource::resume(kafka, payloads, checkpoints, &bookmark).await?;
+    source.begin(&mut pipeline)?;
+    while !stop.requested() {
         source.turn(&mut pipeline).await?;
     }
-    report::note("stopping: judging what is buffered");
+    report::note("stopping");
     source.finish(&mut pipeline).await?;
     source.close().await;
-    server.stop().await
+    Ok(())
 }

@@ -4,14 +4,17 @@ mod decision;
 mod document;
 mod kafka;
 mod payloads;
+mod state;
 
 use crate::verdicts::VerdictsFormat;
 use bellwether_monitor::{MAX_SLICE_ATTRIBUTES, MonitorConfig, Seasons};
 use document::Document;
 pub(crate) use document::Problem;
 pub(crate) use payloads::Payloads;
+pub(crate) use state::{StartFrom, StateConfig};
 use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
+use std::time::Duration;
 
 /// Everything `run` needs.
 #[derive(Debug, Clone)]
@@ -22,6 +25,10 @@ pub(crate) struct Config {
     pub(crate) kafka: bellwether_ingest::Config,
     pub(crate) verdicts_format: VerdictsFormat,
     pub(crate) payloads: Payloads,
+    /// Without it the state is in memory only.
+    pub(crate) state: Option<StateConfig>,
+    /// Longest time that a stop may take.
+    pub(crate) shutdown_timeout: Duration,
     pub(crate) monitor: MonitorConfig,
 }
 
@@ -34,6 +41,8 @@ impl Default for Config {
             kafka: bellwether_ingest::Config::default(),
             verdicts_format: VerdictsFormat::default(),
             payloads: Payloads::default(),
+            state: None,
+            shutdown_timeout: Duration::from_secs(20),
             monitor: MonitorConfig::default(),
         }
     }
@@ -82,6 +91,11 @@ impl Config {
         let kafka = kafka::kafka(&mut document, defaults.kafka);
         let verdicts_format = kafka::verdicts_format(&mut document);
         let payloads = payloads::payloads(&mut document, base);
+        let state = state::state(&mut document, base);
+        let shutdown_timeout = document.duration_ms("shutdown_timeout");
+        let shutdown_timeout = shutdown_timeout.map_or(defaults.shutdown_timeout, |ms| {
+            Duration::from_millis(ms.unsigned_abs())
+        });
         let monitor = monitor(&mut document, defaults.monitor);
         document.unknown_keys();
         let problems = document.finish();
@@ -93,6 +107,8 @@ impl Config {
                 kafka,
                 verdicts_format,
                 payloads,
+                state,
+                shutdown_timeout,
                 monitor,
             })
         } else {

@@ -4,8 +4,9 @@ use super::bookmark::Bookmark;
 use crate::config::{Config, StateConfig};
 use crate::failure::Failure;
 use bellwether_api::CheckpointMetrics;
-use bellwether_monitor::{Engine, Reference};
-use bellwether_store::{Checkpoint, StateStore};
+use bellwether_monitor::{Engine, Reference, SnapshotError};
+use bellwether_store::{Checkpoint, StateError, StateStore};
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
 
@@ -36,41 +37,46 @@ pub(crate) struct Checkpoints {
 }
 
 impl Checkpoints {
-    /// Opens the directory and goes on from what is there. A state that does not fit is given up with a warning: its detectors
-    /// begin anew, and reading goes on with the first record that they had not judged.
+    /// Opens the directory and goes on from what is there.
+    ///
+    /// A damaged state is moved aside and built again from the topics. One that belongs to something else, such as another
+    /// reference, is given up: detectors begin anew, and reading goes on with the first record that they had not judged.
     pub(crate) fn open(
         state: &StateConfig,
         config: &Config,
         reference: Arc<Reference>,
     ) -> Result<(Self, Kept), Failure> {
-        let mut store = StateStore::open(&state.directory, &state.options)?;
-        let checkpoint = store.load()?;
+        let (mut store, checkpoint) = match load(state) {
+            Err(error) if error.is_damaged() => {
+                let aside = set_aside(&state.directory)?;
+                let failure = Failure::from(error);
+                tracing::error!(
+                    cause = failure.cause(),
+                    aside = %aside.display(),
+                    "The state is damaged; it is moved aside and built again from the topics"
+                );
+                load(state)?
+            }
+            other => other?,
+        };
         let any = checkpoint.is_some();
-        let fresh = || Engine::new(Arc::clone(&reference), config.monitor.clone());
-        let kept = match checkpoint {
-            None => Kept {
-                engine: fresh(),
-                bookmark: Bookmark::of_nothing(state, config),
-            },
-            Some(Checkpoint { engine, source }) => {
-                let restored = Engine::restore(Arc::clone(&reference), config.monitor.clone(), &engine);
-                match (restored, Bookmark::from_bytes(&source)) {
-                    (Ok(engine), Some(bookmark)) => Kept { engine, bookmark },
-                    (outcome, bookmark) => {
-                        let why = outcome.err().map_or_else(
-                            || "its bookmark was written by another version".to_owned(),
-                            |error| error.to_string(),
-                        );
-                        tracing::warn!(
-                            why,
-                            "The state that was kept cannot be gone on from; detectors begin anew"
-                        );
+        let kept = match checkpoint.map(|checkpoint| restore(&store, config, &reference, &checkpoint)) {
+            Some(Ok(kept)) => kept,
+            unusable => {
+                let bookmark = match unusable {
+                    Some(Err(bookmark)) => {
                         store.reset()?;
-                        Kept {
-                            engine: fresh(),
-                            bookmark: bookmark.map(Bookmark::from_first_unjudged).unwrap_or_default(),
-                        }
+                        bookmark
                     }
+                    _ => None,
+                };
+                let pending = Box::new(store.pending());
+                let engine = Engine::with_pending_store(reference, config.monitor.clone(), pending);
+                Kept {
+                    engine: engine.map_err(|error| {
+                        Failure::at_work("cannot begin with an empty state").because(&error)
+                    })?,
+                    bookmark: bookmark.unwrap_or_else(|| Bookmark::of_nothing(state, config)),
                 }
             }
         };
@@ -135,5 +141,73 @@ impl Checkpoints {
 
     pub(crate) fn metrics(&self) -> CheckpointMetrics {
         self.metrics
+    }
+}
+
+fn load(state: &StateConfig) -> Result<(StateStore, Option<Checkpoint>), StateError> {
+    let store = StateStore::open(&state.directory, &state.options)?;
+    let checkpoint = store.load()?;
+    Ok((store, checkpoint))
+}
+
+/// Moves a directory to a name that is free, for whoever wants to look at it.
+fn set_aside(directory: &Path) -> Result<PathBuf, Failure> {
+    let named = |number: u32| {
+        let mut name = directory.as_os_str().to_owned();
+        name.push(format!(".damaged-{number}"));
+        PathBuf::from(name)
+    };
+    let free = (1..)
+        .map(named)
+        .find(|path| !path.exists())
+        .unwrap_or_else(|| named(0));
+    std::fs::rename(directory, &free).map_err(|error| {
+        Failure::at_work(format!(
+            "cannot move the damaged state {} aside",
+            directory.display()
+        ))
+        .because(&error)
+        .fix("move it away by hand; the monitor then builds its state again")
+    })?;
+    Ok(free)
+}
+
+/// The engine of a checkpoint; otherwise where to begin without it, `None` for the oldest records.
+fn restore(
+    store: &StateStore,
+    config: &Config,
+    reference: &Arc<Reference>,
+    checkpoint: &Checkpoint,
+) -> Result<Kept, Option<Bookmark>> {
+    let bookmark = Bookmark::from_bytes(&checkpoint.source);
+    let restored = Engine::restore_with_pending_store(
+        Arc::clone(reference),
+        config.monitor.clone(),
+        Box::new(store.pending()),
+        &checkpoint.engine,
+    );
+    match (restored, bookmark) {
+        (Ok(engine), Some(bookmark)) => Ok(Kept { engine, bookmark }),
+        (Ok(_), None) => {
+            tracing::warn!(
+                "The bookmark of the state is of another version; the state is built again from the topics"
+            );
+            Err(None)
+        }
+        (Err(error), bookmark) => {
+            let belongs_elsewhere = matches!(
+                error,
+                SnapshotError::OtherReference { .. }
+                    | SnapshotError::OtherConfiguration
+                    | SnapshotError::OtherFormat { .. }
+            );
+            if belongs_elsewhere {
+                tracing::warn!(%error, "The state cannot be gone on from; detectors begin anew");
+                Err(bookmark.map(Bookmark::from_first_unjudged))
+            } else {
+                tracing::error!(%error, "The state cannot be gone on from; it is built again from the topics");
+                Err(None)
+            }
+        }
     }
 }
