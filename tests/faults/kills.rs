@@ -1,8 +1,9 @@
 //! The process is killed, again and again.
 
 use crate::fixture::Fixture;
-use crate::monitor::{Monitor, Outcome};
-use crate::stream::{LABELS, OBSERVATIONS, Stream};
+use crate::monitor::Monitor;
+use crate::report;
+use crate::stream::Stream;
 use bellwether_tests::RealKafka;
 use rand::{Rng, SeedableRng};
 use rand_chacha::ChaCha8Rng;
@@ -26,8 +27,9 @@ fn points() -> usize {
 fn a_process_that_is_killed_at_any_time_leaves_no_trace() {
     let Some(kafka) = RealKafka::shared() else { return };
     let fixture = Fixture::shared();
-    let stream = Stream::write(&kafka.topics(), "kills", EVENTS, 1);
-    let undisturbed = undisturbed(kafka, &fixture, &stream);
+    let stream = Stream::new(&kafka.topics(), "kills", EVENTS, 1);
+    stream.write(&kafka.topics());
+    let undisturbed = Monitor::new(kafka, &fixture, &stream, "kills-undisturbed", "1h").undisturbed();
     let (mut killed, mut stopped) = (0, 0);
     for round in 0..points().div_ceil(A_STREAM) {
         let mut random = ChaCha8Rng::seed_from_u64(round as u64);
@@ -50,8 +52,7 @@ fn a_process_that_is_killed_at_any_time_leaves_no_trace() {
             story += &format!(" {}{} ms", if softly { "~" } else { "" }, after.as_millis());
             drop(run.wait(Duration::from_secs(60)));
         }
-        let outcome = monitor.complete(|counts| *counts == undisturbed.model["counts"]);
-        outcome.check(&undisturbed, &story);
+        monitor.complete(&undisturbed).check(&undisturbed, &story);
     }
     report(&format!(
         "killed {killed} times and stopped {stopped} times, each {A_STREAM} on {} observations: \
@@ -60,24 +61,4 @@ fn a_process_that_is_killed_at_any_time_leaves_no_trace() {
         undisturbed.verdicts.len(),
         undisturbed.dead_letters.len()
     ));
-}
-
-/// What is said and counted without any fault.
-fn undisturbed(kafka: &RealKafka, fixture: &Fixture, stream: &Stream) -> Outcome {
-    let monitor = Monitor::new(kafka, fixture, stream, "undisturbed", "1h");
-    let closing = u64::try_from(OBSERVATIONS + LABELS).expect("a count");
-    let outcome = monitor.complete(|counts| {
-        let of = |name: &str| counts[name].as_u64().unwrap_or(0);
-        of("observations") + of("duplicate_observations") == stream.observations as u64
-            && of("buffered") == closing
-    });
-    assert_eq!(outcome.dead_letters.len(), stream.malformed);
-    assert_eq!(outcome.model["counts"]["late_observations"], 0);
-    assert!(outcome.verdicts.len() > 6, "{:?}", outcome.verdicts);
-    outcome
-}
-
-#[expect(clippy::print_stderr, reason = "the figures of the suite")]
-fn report(line: &str) {
-    eprintln!("{line}");
 }

@@ -5,6 +5,7 @@
 //! `BELLWETHER_FAULTS=200 cargo test --release -p bellwether-tests --test faults -- --nocapture` takes many, and prints what was
 //! tried.
 
+mod brokers;
 #[path = "../scenarios/fixture.rs"]
 #[expect(dead_code, reason = "shared with the scenarios, which need more of it")]
 mod fixture;
@@ -13,4 +14,11 @@ mod fixture;
 mod http;
 mod kills;
 mod monitor;
+mod state;
 mod stream;
+
+/// Shows figures of the suite.
+#[expect(clippy::print_stderr, reason = "the figures of the suite")]
+fn report(line: &str) {
+    eprintln!("{line}");
+}

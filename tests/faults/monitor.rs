@@ -2,11 +2,11 @@
 
 use crate::fixture::{Fixture, directory, text};
 use crate::http::try_json;
-use crate::stream::Stream;
-use bellwether_tests::{Binary, RealKafka, Running, wait_until};
+use crate::stream::{self, LABELS, OBSERVATIONS};
+use bellwether_tests::{Binary, RealKafka, Running, Stream};
 use serde_json::Value;
 use std::path::PathBuf;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 use tempfile::TempDir;
 
 pub(crate) const PATIENCE: Duration = Duration::from_secs(120);
@@ -28,7 +28,8 @@ pub(crate) struct Outcome {
 /// A monitor with a directory of its own.
 pub(crate) struct Monitor<'a> {
     kafka: &'a RealKafka,
-    pub(crate) directory: TempDir,
+    stream: &'a stream::Stream,
+    directory: TempDir,
     name: String,
 }
 
@@ -36,12 +37,13 @@ impl<'a> Monitor<'a> {
     pub(crate) fn new(
         kafka: &'a RealKafka,
         fixture: &Fixture,
-        stream: &Stream,
+        stream: &'a stream::Stream,
         name: &str,
         checkpoint_interval: &str,
     ) -> Self {
         let monitor = Self {
             kafka,
+            stream,
             directory: directory(),
             name: name.to_owned(),
         };
@@ -85,19 +87,48 @@ impl<'a> Monitor<'a> {
         (run, url)
     }
 
-    /// Runs until `done` holds of what was counted, then stops and collects.
-    pub(crate) fn complete(&self, done: impl Fn(&Value) -> bool) -> Outcome {
+    /// Runs from the beginning to the end of the stream, and looks whether this is the run to compare others with.
+    pub(crate) fn undisturbed(&self) -> Outcome {
         let (run, url) = self.start();
+        let closing = u64::try_from(OBSERVATIONS + LABELS).expect("a count");
+        let outcome = self.finish(run, &url, |counts| {
+            let of = |name: &str| counts[name].as_u64().unwrap_or(0);
+            of("observations") + of("duplicate_observations") == self.stream.observations as u64
+                && of("buffered") == closing
+        });
+        assert_eq!(outcome.dead_letters.len(), self.stream.malformed);
+        assert_eq!(outcome.model["counts"]["late_observations"], 0);
+        assert!(outcome.verdicts.len() > 6, "{:?}", outcome.verdicts);
+        outcome
+    }
+
+    /// Runs until as much is counted as without any fault.
+    pub(crate) fn complete(&self, undisturbed: &Outcome) -> Outcome {
+        let (run, url) = self.start();
+        self.finish(run, &url, |counts| *counts == undisturbed.model["counts"])
+    }
+
+    /// Waits until `done` holds of what was counted, then stops and collects.
+    pub(crate) fn finish(&self, run: Running, url: &str, done: impl Fn(&Value) -> bool) -> Outcome {
         let model = || {
-            let mut model = try_json(&url, "/api/v1/model")?;
+            let mut model = try_json(url, "/api/v1/model")?;
             let fields = model.as_object_mut()?;
             fields.remove("instance");
             fields.remove("pipeline");
             Some(model)
         };
-        wait_until("everything to be judged", PATIENCE, || {
-            model().filter(|model| done(&model["counts"]))
-        });
+        let mut last = Value::Null;
+        let deadline = Instant::now() + PATIENCE;
+        while !done(&last["counts"]) {
+            assert!(
+                Instant::now() < deadline,
+                "not all was judged: {}\n{}",
+                last["counts"],
+                run.printed(Stream::Stderr)
+            );
+            std::thread::sleep(Duration::from_millis(50));
+            last = model().unwrap_or(last);
+        }
         // Reports are renewed a few a look.
         std::thread::sleep(RENEWED);
         let model = model().expect("it was there a moment ago");

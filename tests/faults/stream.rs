@@ -8,6 +8,7 @@ use rand::{Rng, SeedableRng};
 use rand_chacha::ChaCha8Rng;
 use serde_json::json;
 use std::collections::BTreeMap;
+use std::time::Duration;
 
 /// Partitions of the topic of observations.
 pub(crate) const OBSERVATIONS: i32 = 4;
@@ -18,7 +19,10 @@ const SHUFFLED_MS: i64 = 60_000;
 /// After the last event: what moves event time past all of them, one in each partition.
 const CLOSING_MS: i64 = 3_600_000;
 
-/// The topics of one stream.
+/// Chunks in which a stream comes that takes its time.
+const CHUNKS: usize = 100;
+
+/// A stream and its topics.
 #[derive(Debug)]
 pub(crate) struct Stream {
     pub(crate) predictions: String,
@@ -27,23 +31,18 @@ pub(crate) struct Stream {
     pub(crate) observations: usize,
     /// Records that are no events.
     pub(crate) malformed: usize,
+    observed: Vec<Message>,
+    known: Vec<Message>,
 }
 
 impl Stream {
-    /// Writes the first `events` of the recording, disturbed by chance, into topics whose names begin with `name`.
-    pub(crate) fn write(topics: &Topics, name: &str, events: usize, seed: u64) -> Self {
+    /// The first `events` of the recording, disturbed by chance, for topics whose names begin with `name`, which are made.
+    pub(crate) fn new(topics: &Topics, name: &str, events: usize, seed: u64) -> Self {
         let mut random = ChaCha8Rng::seed_from_u64(seed);
         let events = &recording().events[..events];
         let mut observed = observations(events, &mut random);
-        let stream = Self {
-            predictions: format!("{name}-predictions"),
-            labels: format!("{name}-labels"),
-            observations: observed.len(),
-            malformed: events.len() / 100,
-        };
-        topics.create(&stream.predictions, OBSERVATIONS);
-        topics.create(&stream.labels, LABELS);
-        for number in 0..stream.malformed {
+        let (observations, malformed) = (observed.len(), events.len() / 100);
+        for number in 0..malformed {
             let broken = Message::new(format!("{{\"event_id\": \"broken-{number}\""));
             let broken = broken.partition(random.random_range(0..OBSERVATIONS));
             observed.insert(random.random_range(0..=observed.len()), broken);
@@ -56,9 +55,36 @@ impl Stream {
         let closing_ms = last.expect("there are events") + CLOSING_MS;
         observed.extend((0..OBSERVATIONS).map(|p| closing_observation(&events[0], p, closing_ms)));
         known.extend((0..LABELS).map(|p| closing_label(p, closing_ms)));
-        topics.produce(&stream.predictions, &observed);
-        topics.produce(&stream.labels, &known);
+        let stream = Self {
+            predictions: format!("{name}-predictions"),
+            labels: format!("{name}-labels"),
+            observations,
+            malformed,
+            observed,
+            known,
+        };
+        topics.create(&stream.predictions, OBSERVATIONS);
+        topics.create(&stream.labels, LABELS);
         stream
+    }
+
+    /// Writes all at once.
+    pub(crate) fn write(&self, topics: &Topics) {
+        topics.produce(&self.predictions, &self.observed);
+        topics.produce(&self.labels, &self.known);
+    }
+
+    /// Writes it little by little, over so long.
+    pub(crate) fn write_over(&self, topics: &Topics, time: Duration) {
+        let chunk = |messages: &[Message], number: usize| {
+            let at = |number: usize| messages.len() * number / CHUNKS;
+            messages[at(number)..at(number + 1)].to_vec()
+        };
+        for number in 0..CHUNKS {
+            topics.produce(&self.predictions, &chunk(&self.observed, number));
+            topics.produce(&self.labels, &chunk(&self.known, number));
+            std::thread::sleep(time / CHUNKS as u32);
+        }
     }
 }
 

@@ -58,6 +58,12 @@ pub(crate) fn json(url: &str, path: &str) -> Value {
     serde_json::from_str(&answer.body).unwrap_or_else(|error| panic!("GET {path}: {error}\n{}", answer.body))
 }
 
+/// The JSON that a path answers; `None` while it does not answer with 200.
+pub(crate) fn try_json(url: &str, path: &str) -> Option<Value> {
+    let answer = try_get(url, path).ok().filter(|answer| answer.status == 200)?;
+    serde_json::from_str(&answer.body).ok()
+}
+
 /// The value of one series of `/metrics`, written as there: `name{label="value"}`.
 pub(crate) fn metric(url: &str, series: &str) -> f64 {
     let body = get(url, "/metrics").body;
@@ -72,8 +78,7 @@ pub(crate) fn wait_for_count(url: &str, pointer: &str, expected: u64, timeout: D
     let mut last = Value::Null;
     let reached = || {
         // The page may be up before the first status is.
-        let answer = try_get(url, "/api/v1/model").ok().filter(|a| a.status == 200)?;
-        let model: Value = serde_json::from_str(&answer.body).ok()?;
+        let model = try_json(url, "/api/v1/model")?;
         last = model.pointer(pointer)?.clone();
         (last.as_u64() == Some(expected)).then_some(())
     };

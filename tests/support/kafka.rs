@@ -5,9 +5,9 @@ use crate::{must_run, profile_directory};
 use nix::sys::signal::{Signal, kill};
 use nix::unistd::Pid;
 use std::fs::{self, File};
-use std::net::TcpListener;
+use std::net::{TcpListener, TcpStream};
 use std::path::{Path, PathBuf};
-use std::process::Command;
+use std::process::{Command, Stdio};
 use std::sync::OnceLock;
 use tempfile::TempDir;
 
@@ -179,6 +179,47 @@ impl RealKafka {
         let file = self.directory.path().join(format!("pid.{number}"));
         kill_process(&file);
         assert!(file.exists(), "there is no broker {number}");
+    }
+
+    /// Starts brokers again that were killed, with the data that they had, and waits until they listen: alone, without a
+    /// majority, none does.
+    ///
+    /// # Panics
+    /// When they do not listen within a minute.
+    pub fn restart_brokers(&self, numbers: impl Iterator<Item = u16> + Clone) {
+        for number in numbers.clone() {
+            let path = |name: &str| self.directory.path().join(name);
+            let log = File::create(path(&format!("broker.{number}.again.log")));
+            let log = log.expect("the temporary directory is writable");
+            let child = Command::new("java")
+                .args([
+                    "-Xms64m",
+                    "-Xmx256m",
+                    "-XX:+UseSerialGC",
+                    "-XX:TieredStopAtLevel=1",
+                    "-cp",
+                ])
+                .arg(format!(
+                    "{}/*",
+                    jars().expect("they were there at the start").display()
+                ))
+                .arg("kafka.Kafka")
+                .arg(path(&format!("server.{number}.properties")))
+                .stdin(Stdio::null())
+                .stderr(log.try_clone().expect("a file can be shared"))
+                .stdout(log)
+                .spawn()
+                .expect("java can be run");
+            fs::write(path(&format!("pid.{number}")), child.id().to_string())
+                .expect("the temporary directory is writable");
+        }
+        for number in numbers {
+            let address = self.brokers.split(',').nth(usize::from(number) - 1);
+            let address = address.unwrap_or_else(|| panic!("there is no broker {number}"));
+            crate::wait_until("a broker to listen", std::time::Duration::from_secs(60), || {
+                TcpStream::connect(address).ok()
+            });
+        }
     }
 
     /// The last lines that the brokers wrote.

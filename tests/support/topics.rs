@@ -219,6 +219,44 @@ impl Topics {
         );
     }
 
+    /// Is a member of a group for so long, is given partitions, and reads nothing of them.
+    ///
+    /// # Panics
+    /// When the group cannot be joined.
+    pub fn join_for(&self, group: &str, topics: &[&str], time: Duration) {
+        let consumer: BaseConsumer = self
+            .client()
+            .set("group.id", group)
+            .set("enable.auto.commit", "false")
+            .set("partition.assignment.strategy", "cooperative-sticky")
+            .create()
+            .expect("the settings are valid");
+        consumer
+            .subscribe(topics)
+            .expect("the topics can be subscribed to");
+        let deadline = Instant::now() + time;
+        while Instant::now() < deadline {
+            // What it is given goes nowhere: others read it again.
+            drop(consumer.poll(Duration::from_millis(50)));
+        }
+    }
+
+    /// Reads all that a topic holds, in order of partition and offset.
+    ///
+    /// # Panics
+    /// When there is no such topic, or the cluster does not give it within a minute.
+    #[must_use]
+    pub fn all(&self, topic: &str) -> Vec<Consumed> {
+        let client: BaseConsumer = self.client().create().expect("the settings are valid");
+        let held = self.partitions(&client, topic).into_iter().map(|partition| {
+            let (first, next) = client
+                .fetch_watermarks(topic, partition, PATIENCE)
+                .unwrap_or_else(|error| panic!("cannot look at `{topic}`: {error}"));
+            usize::try_from(next - first).expect("a count")
+        });
+        self.consume(topic, held.sum(), PATIENCE)
+    }
+
     /// Reads the topic from its beginning until `count` records are there or `timeout` has passed, in order of partition
     /// and offset. May return fewer or, when they come together, more.
     ///
