@@ -44,11 +44,13 @@ struct Open {
     records: Keyspace,
 }
 
-/// A database that is opened again after a write that failed: fjall then refuses every other.
+/// The database, open or to be opened by whoever uses it next.
 pub(super) struct Database {
     path: PathBuf,
     options: StateOptions,
     open: Option<Open>,
+    /// After a write that failed fjall reads on, but refuses every other write until it is opened again.
+    refuses: bool,
 }
 
 impl fmt::Debug for Database {
@@ -67,6 +69,7 @@ impl Database {
             path,
             options: options.clone(),
             open: None,
+            refuses: false,
         }
     }
 
@@ -134,7 +137,7 @@ impl Database {
         record.ok_or_else(|| self.damaged("its record of the checkpoint cannot be read"))
     }
 
-    /// Closes it, to be opened again by whoever uses it next.
+    /// Closes it.
     pub(super) fn close(&mut self) {
         self.open = None;
     }
@@ -172,13 +175,11 @@ impl Database {
         let mut written = self.write(record, staged, gone.clone())?;
         if matches!(written, Err(fjall::Error::Poisoned)) {
             // A write in the background failed since the last checkpoint, perhaps for want of room that is there again.
-            self.close();
+            self.refuses = true;
             written = self.write(record, staged, gone)?;
         }
-        written.map_err(|error| {
-            self.close();
-            self.error(error)
-        })
+        self.refuses = written.is_err();
+        written.map_err(|error| self.error(error))
     }
 
     fn write(
@@ -189,6 +190,9 @@ impl Database {
     ) -> Result<fjall::Result<()>, StateError> {
         let bytes = postcard::to_allocvec(record);
         let bytes = bytes.map_err(|_| self.damaged("its record of the checkpoint cannot be written"))?;
+        if std::mem::take(&mut self.refuses) {
+            self.close();
+        }
         let open = self.opened()?;
         Ok(wait_for_buffers(open).and_then(|()| {
             let mut batch = open.database.batch().durability(Some(PersistMode::SyncAll));
