@@ -20,7 +20,7 @@ const SHUFFLED_MS: i64 = 60_000;
 const CLOSING_MS: i64 = 3_600_000;
 
 /// Chunks in which a stream comes that takes its time.
-const CHUNKS: usize = 100;
+const CHUNKS: usize = 20;
 
 /// A stream and its topics.
 #[derive(Debug)]

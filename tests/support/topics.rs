@@ -229,6 +229,8 @@ impl Topics {
             .set("group.id", group)
             .set("enable.auto.commit", "false")
             .set("partition.assignment.strategy", "cooperative-sticky")
+            // Should its farewell be lost.
+            .set("session.timeout.ms", "6000")
             .create()
             .expect("the settings are valid");
         consumer
