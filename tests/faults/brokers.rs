@@ -1,6 +1,7 @@
 //! Brokers fail over, go and come back; the group is rebalanced while records come.
 
 use crate::fixture::Fixture;
+use crate::http::get;
 use crate::monitor::Monitor;
 use crate::report;
 use crate::stream::Stream;
@@ -52,4 +53,29 @@ fn brokers_that_fail_and_members_that_come_and_go_leave_no_trace() {
         "{} observations over {} failovers, a time without brokers and a rebalance: lost 0, duplicated 0",
         stream.observations, BROKERS
     ));
+}
+
+#[test]
+fn a_monitor_starts_and_stops_while_the_brokers_are_away() {
+    let Some(kafka) = RealKafka::start() else { return };
+    let (fixture, topics) = (Fixture::shared(), kafka.topics());
+    let stream = Stream::new(&topics, "away", 1000, 4);
+    stream.write(&topics);
+    let monitor = Monitor::new(&kafka, &fixture, &stream, "away", "300ms");
+    kafka.kill_broker(1);
+
+    let (run, url) = monitor.start();
+    std::thread::sleep(Duration::from_secs(2));
+    assert_eq!(get(&url, "/healthz").status, 200, "it lives");
+    assert_eq!(get(&url, "/readyz").status, 503, "it has nothing to tell");
+    run.terminate();
+    let finished = run.wait(Duration::from_secs(10));
+    assert_eq!(finished.code(), Some(0), "{finished:?}");
+
+    let (run, url) = monitor.start();
+    std::thread::sleep(Duration::from_secs(2));
+    kafka.restart_brokers(1..=1);
+    let undisturbed = Monitor::new(&kafka, &fixture, &stream, "away-undisturbed", "1h").undisturbed();
+    let outcome = monitor.finish(run, &url, |counts| *counts == undisturbed.model["counts"]);
+    outcome.check(&undisturbed, "the brokers were away at the start");
 }

@@ -131,6 +131,10 @@ pub struct PipelineMetrics {
     pub waiting_records: u64,
     /// What they take in memory, in bytes.
     pub waiting_bytes: u64,
+    /// What waits for the watermark takes so many bytes.
+    pub buffered_bytes: u64,
+    /// Partitions that are not read on for now, as they are ahead of others.
+    pub held_partitions: u64,
     /// One entry per assigned partition; empty without a consumer.
     pub lag: Vec<PartitionLag>,
     /// The connection to the brokers; none without a consumer.

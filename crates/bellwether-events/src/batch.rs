@@ -62,6 +62,17 @@ pub struct ObservationBatch {
 }
 
 impl ObservationBatch {
+    /// What it takes in memory, near enough for a bound; its embeddings aside.
+    #[must_use]
+    pub fn size_bytes(&self) -> usize {
+        /// Task, time, class, value, confidence, ends of probabilities, and places of attributes and version.
+        const ROW: usize = 64;
+        let texts = [&self.event_id, &self.text, &self.tags];
+        texts.map(Array::get_array_memory_size).iter().sum::<usize>()
+            + 4 * self.probabilities.len()
+            + ROW * self.len()
+    }
+
     /// A builder for about `rows` observations of `schema`.
     #[must_use]
     pub fn builder(schema: &ModelSchema, rows: usize) -> ObservationBatchBuilder {

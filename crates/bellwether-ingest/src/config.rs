@@ -64,6 +64,9 @@ pub struct Config {
     /// A batch ends after this time, full or not, empty or not.
     #[serde(with = "duration")]
     pub max_batch_wait: Duration,
+    /// While what waits behind the watermark takes more than this, only the slowest partitions are read on. What comes within
+    /// the lateness that is allowed has to wait in any case.
+    pub max_buffered_bytes: u64,
     /// Prefetched records kept per partition, in KiB. Memory for prefetching is at most this and one fetch (1 MiB) for
     /// each assigned partition.
     pub queue_kbytes_per_partition: u32,
@@ -84,6 +87,7 @@ impl Default for Config {
             max_batch_records: 4096,
             max_batch_bytes: 16 << 20,
             max_batch_wait: Duration::from_millis(100),
+            max_buffered_bytes: 256 << 20,
             queue_kbytes_per_partition: 4096,
         }
     }
@@ -276,6 +280,7 @@ impl fmt::Debug for Config {
             .field("max_batch_records", &self.max_batch_records)
             .field("max_batch_bytes", &self.max_batch_bytes)
             .field("max_batch_wait", &self.max_batch_wait)
+            .field("max_buffered_bytes", &self.max_buffered_bytes)
             .field("queue_kbytes_per_partition", &self.queue_kbytes_per_partition)
             .finish()
     }

@@ -98,6 +98,12 @@ impl Engine {
         self.judge.config.allowed_lateness_ms
     }
 
+    /// What waits for the watermark takes so many bytes, near enough for a bound.
+    #[must_use]
+    pub fn buffered_bytes(&self) -> u64 {
+        self.sequencer.bytes() as u64
+    }
+
     /// Scores observations and buffers them until the watermark passes them.
     pub fn push_observations(&mut self, observations: ObservationBatch) {
         let batch = Arc::new(ScoredBatch::new(observations, &self.reference));

@@ -23,6 +23,7 @@ pub(crate) struct ScoredBatch {
     scores: Vec<Score>,
     /// Of each task.
     vectors: Vec<Vectors>,
+    row_bytes: usize,
 }
 
 /// The vectors of one task's rows, scaled to unit length.
@@ -72,7 +73,14 @@ impl ScoredBatch {
             }
             vectors.push(of_rows);
         }
+        Self::of_parts(observations, scores, vectors)
+    }
+
+    fn of_parts(observations: ObservationBatch, scores: Vec<Score>, vectors: Vec<Vectors>) -> Self {
+        let of_task = |v: &Vectors| 2 * v.steps.len() + 4 * (v.scales.len() + v.coordinates.len());
+        let bytes = observations.size_bytes() + vectors.iter().map(of_task).sum::<usize>();
         Self {
+            row_bytes: bytes / observations.len().max(1) + size_of::<Score>(),
             observations,
             scores,
             vectors,
@@ -104,6 +112,11 @@ impl ScoredBatch {
     fn of_task(&self, row: usize) -> (&Vectors, usize) {
         let task = self.observations.tasks()[row].index();
         (&self.vectors[task], self.scores[row].row_of_task)
+    }
+
+    /// What a row takes in memory until it is judged, near enough for a bound.
+    pub(crate) fn row_bytes(&self) -> usize {
+        self.row_bytes
     }
 
     /// Number of observations.

@@ -28,6 +28,14 @@ impl Item {
         }
     }
 
+    fn bytes(&self) -> usize {
+        size_of::<Self>()
+            + match self {
+                Self::Observation { batch, .. } => batch.row_bytes(),
+                Self::Label(label) => size_of::<LabelRow>() + label.event_id.len() + label.label.len(),
+            }
+    }
+
     fn key(&self) -> (i64, bool, &str, &str) {
         match self {
             Self::Observation { batch, row } => {
@@ -42,6 +50,8 @@ impl Item {
 #[derive(Debug)]
 pub(crate) struct Sequencer {
     buffered: Vec<Item>,
+    /// What they take in memory.
+    bytes: usize,
     released_to_ms: i64,
 }
 
@@ -49,6 +59,7 @@ impl Default for Sequencer {
     fn default() -> Self {
         Self {
             buffered: Vec::new(),
+            bytes: 0,
             released_to_ms: i64::MIN,
         }
     }
@@ -56,7 +67,13 @@ impl Default for Sequencer {
 
 impl Sequencer {
     pub(crate) fn push(&mut self, item: Item) {
+        self.bytes += item.bytes();
         self.buffered.push(item);
+    }
+
+    /// What is buffered takes so much memory, near enough for a bound.
+    pub(crate) fn bytes(&self) -> usize {
+        self.bytes
     }
 
     pub(crate) fn len(&self) -> usize {
@@ -74,6 +91,7 @@ impl Sequencer {
             .into_iter()
             .partition(|item| item.timestamp_ms() < watermark_ms);
         self.buffered = rest;
+        self.bytes -= due.iter().map(Item::bytes).sum::<usize>();
         due.sort_by(|a, b| a.key().cmp(&b.key()));
         let released = self.released_to_ms;
         self.released_to_ms = released.max(watermark_ms);
@@ -142,8 +160,10 @@ impl State for Sequencer {
         for at in 0..buffered {
             let label = labels.next_if(|(place, _)| *place == at);
             let label = label.map(|(_, label)| Item::Label(Box::new(label)));
-            self.buffered
-                .extend(label.or_else(|| rows.next().map(observation)));
+            label
+                .or_else(|| rows.next().map(observation))
+                .into_iter()
+                .for_each(|item| self.push(item));
         }
         Ok(())
     }

@@ -33,6 +33,7 @@ pub(crate) struct KafkaSource {
     letters: Letters,
     checkpoints: Option<Checkpoints>,
     others_from_oldest: bool,
+    max_buffered_bytes: u64,
     /// Event time before which everything was released.
     released_ms: i64,
     metrics: SourceMetrics,
@@ -90,6 +91,7 @@ impl KafkaSource {
                 .await
                 .map_err(failed)?,
             others_from_oldest: bookmark.others_from_oldest,
+            max_buffered_bytes: config.max_buffered_bytes,
             tracker: PartitionTracker::resume(config.idle_timeout, progress, Instant::now()),
             decoder,
             undecoded: None,
@@ -150,7 +152,12 @@ impl KafkaSource {
         self.consumer
             .read_to(delivered.iter().map(|(&at, progress)| (at, progress.delivered)));
         self.settle(pipeline, now).await?;
-        self.consumer.hold(&self.tracker.ahead_of(AHEAD_LIMIT_MS));
+        let ahead_ms = if pipeline.engine().buffered_bytes() > self.max_buffered_bytes {
+            0
+        } else {
+            AHEAD_LIMIT_MS
+        };
+        self.consumer.hold(&self.tracker.ahead_of(ahead_ms));
         self.publish(pipeline, now);
         Ok(TurnReport {
             messages: read.0,
@@ -322,6 +329,7 @@ impl KafkaSource {
         let wall = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
         self.metrics.last_poll_ms = i64::try_from(wall.as_millis()).ok();
         self.metrics.waiting = self.decoder.waiting();
+        self.metrics.held_partitions = self.consumer.held().len() as u64;
         (
             self.metrics.dead_letters_published,
             self.metrics.dead_letters_failed,

@@ -141,6 +141,8 @@ impl Pipeline {
         self.metrics.dead_letters_failed = source.dead_letters_failed;
         self.metrics.schema_fetches_failed = source.schema_fetches_failed;
         (self.metrics.waiting_records, self.metrics.waiting_bytes) = source.waiting;
+        self.metrics.buffered_bytes = self.engine.buffered_bytes();
+        self.metrics.held_partitions = source.held_partitions;
         self.metrics.brokers = source.brokers;
         self.metrics.checkpoints = source.checkpoints;
         self.metrics.lag = source.lag;
@@ -167,6 +169,7 @@ pub(crate) struct SourceMetrics {
     /// Records that wait for another, and their bytes.
     pub(crate) waiting: (u64, u64),
     pub(crate) brokers: Option<BrokerMetrics>,
+    pub(crate) held_partitions: u64,
     /// Without a state directory none is ever taken.
     pub(crate) checkpoints: Option<CheckpointMetrics>,
     pub(crate) lag: Vec<bellwether_api::PartitionLag>,

@@ -79,6 +79,20 @@ pub(super) static FAMILIES: &[Family] = &[
     ),
     family(
         Gauge,
+        "bellwether_buffered_bytes",
+        &[],
+        "Memory of what waits for the slowest partition and the allowed lateness; beyond kafka.max_buffered_bytes faster partitions are held",
+        |now, out| out.value(now.pipeline.buffered_bytes as f64),
+    ),
+    family(
+        Gauge,
+        "bellwether_held_partitions",
+        &[],
+        "Partitions that are not read on for now, as they are ahead of others",
+        |now, out| out.value(now.pipeline.held_partitions as f64),
+    ),
+    family(
+        Gauge,
         "bellwether_consumer_lag_records",
         &["topic", "partition"],
         "Records between the consumer and the end of each assigned partition",

@@ -322,6 +322,8 @@ pub fn pipeline() -> PipelineMetrics {
         schema_fetches_failed: 2,
         waiting_records: 5,
         waiting_bytes: 4096,
+        buffered_bytes: 70_000,
+        held_partitions: 1,
         lag: vec![PartitionLag {
             topic: "predictions".into(),
             partition: 3,

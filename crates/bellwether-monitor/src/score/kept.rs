@@ -97,10 +97,6 @@ impl ScoredBatch {
             of_task.scales.push(row.scale);
             of_task.coordinates.extend_from_slice(&row.coordinates);
         }
-        Ok(Self {
-            observations: builder.finish(),
-            scores,
-            vectors,
-        })
+        Ok(Self::of_parts(builder.finish(), scores, vectors))
     }
 }

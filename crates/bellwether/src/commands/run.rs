@@ -70,13 +70,21 @@ async fn consume(
     mut sinks: Sinks,
     stop: &Stop,
 ) -> Result<(), Failure> {
-    if checkpoints.is_some() {
-        sinks.resume(&config.kafka, &bookmark).await?;
-    }
-    let mut pipeline = Pipeline::new(engine, sinks);
-    let (kafka, payloads) = (&config.kafka, &config.payloads);
-    let mut source = KafkaSource::resume(kafka, payloads, checkpoints, &bookmark).await?;
-    source.begin(&mut pipeline)?;
+    let begin = async {
+        if checkpoints.is_some() {
+            sinks.resume(&config.kafka, &bookmark).await?;
+        }
+        let mut pipeline = Pipeline::new(engine, sinks);
+        let (kafka, payloads) = (&config.kafka, &config.payloads);
+        let mut source = KafkaSource::resume(kafka, payloads, checkpoints, &bookmark).await?;
+        source.begin(&mut pipeline)?;
+        Ok::<_, Failure>((source, pipeline))
+    };
+    let (mut source, mut pipeline) = tokio::select! {
+        begun = begin => begun?,
+        // Brokers may be away for long, and nothing has happened yet.
+        () = stop.wait() => return Ok(()),
+    };
     while !stop.requested() {
         source.turn(&mut pipeline).await?;
     }

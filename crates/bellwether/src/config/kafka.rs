@@ -18,6 +18,9 @@ pub(super) fn kafka(document: &mut Document, defaults: Config) -> Config {
     if let Some(idle) = document.duration_ms("kafka.idle_timeout") {
         config.idle_timeout = Duration::from_millis(idle.unsigned_abs());
     }
+    if let Some(bytes) = document.integer("kafka.max_buffered_bytes", 1 << 20..=1 << 40) {
+        config.max_buffered_bytes = bytes;
+    }
     config.properties = document.properties("kafka.properties");
     for (key, value) in [
         ("kafka.brokers", &config.brokers),

@@ -43,18 +43,34 @@ impl<T: Hash + Eq> Counted<T> {
 pub(crate) struct WrittenLines {
     lines: Counted<Vec<u8>>,
     newest: String,
+    /// The newest line of each task, where all lines are read back and a compacted topic keeps no others.
+    newest_of: HashMap<Option<String>, String>,
+    compacted: bool,
 }
 
 impl WrittenLines {
+    /// Of a sink that may have forgotten lines of a task that has newer ones: those are not written again either.
+    pub(crate) fn compacted() -> Self {
+        Self {
+            compacted: true,
+            ..Self::default()
+        }
+    }
+
     /// The sink has this line. What is no line of a timeline is somebody else's.
     pub(crate) fn add(&mut self, line: &[u8]) {
         #[derive(Deserialize)]
-        struct Time {
+        struct Line {
             timestamp: String,
+            task: Option<String>,
         }
-        let Ok(Time { timestamp }) = serde_json::from_slice(line) else {
+        let Ok(Line { timestamp, task }) = serde_json::from_slice(line) else {
             return;
         };
+        if self.compacted {
+            let newest = self.newest_of.entry(task).or_default();
+            *newest = timestamp.clone().max(std::mem::take(newest));
+        }
         self.newest = timestamp.max(std::mem::take(&mut self.newest));
         self.lines.add(line.to_vec());
     }
@@ -65,6 +81,13 @@ impl WrittenLines {
             return false;
         }
         if self.lines.take(body) {
+            return true;
+        }
+        if self
+            .newest_of
+            .get(&line.task)
+            .is_some_and(|newest| line.timestamp < *newest)
+        {
             return true;
         }
         // Lines come in order of time: what is left over will not come any more.
@@ -155,6 +178,19 @@ mod tests {
         written.add(&gone_body);
         assert!(!written.take(&same_time, &same_time_body) && !written.is_empty());
         assert!(!written.take(&later, &later_body) && written.is_empty());
+    }
+
+    #[test]
+    fn a_compacted_sink_is_not_told_what_a_newer_line_of_the_task_has_replaced() {
+        let (old, old_body) = line("2026-03-14T15:00:00.000Z", "forgotten");
+        let (kept, kept_body) = line("2026-03-14T16:00:00.000Z", "kept");
+        let mut other = old.clone();
+        other.task = None;
+        let mut written = WrittenLines::compacted();
+        written.add(&kept_body);
+        assert!(written.take(&old, &old_body));
+        assert!(!written.take(&other, b"of the model, which has no newer line"));
+        assert!(written.take(&kept, &kept_body) && written.is_empty());
     }
 
     #[test]
