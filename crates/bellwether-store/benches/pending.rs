@@ -58,7 +58,7 @@ impl Bench {
         let mut slowest = 0.0_f64;
         for at in 0..times {
             step(self, at);
-            if (at + 1) % COMMIT_EVERY == 0 || at + 1 == times {
+            if (at + 1).is_multiple_of(COMMIT_EVERY) || at + 1 == times {
                 let begin = Instant::now();
                 self.commit();
                 slowest = slowest.max(begin.elapsed().as_secs_f64());

@@ -60,7 +60,7 @@ impl Run {
     fn step(&mut self, steps: &[Step]) {
         self.lines.extend(steps[self.next].take(&mut self.engine));
         self.next += 1;
-        if self.next % EVERY == 0 {
+        if self.next.is_multiple_of(EVERY) {
             let places = [self.next.to_be_bytes(), self.lines.len().to_be_bytes()];
             let checkpoint = Checkpoint {
                 engine: self.engine.snapshot(),

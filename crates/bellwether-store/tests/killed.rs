@@ -44,7 +44,7 @@ fn opened(directory: &Path) -> (StateStore, u64) {
     assert_eq!(tier.span(), OUT * steps..IN * steps);
     for number in tier.span() {
         // The last of each step has its label.
-        let labelled = (number + 1) % IN == 0;
+        let labelled = (number + 1).is_multiple_of(IN);
         let expected = if labelled { vec![1] } else { value(number) };
         assert_eq!(tier.get(number).expect("there"), expected, "{number} of {steps}");
         assert_eq!(tier.find(&key(number)).expect("there"), Some(number));

@@ -1,6 +1,6 @@
 //! The database: observations by number, numbers by key, and the record of the newest checkpoint.
 
-use super::staged::Staged;
+use super::staged::{Change, Staged};
 use super::{StateError, StateOptions};
 use fjall::config::{
     BlockSizePolicy, BloomConstructionPolicy, FilterPolicy, FilterPolicyEntry, PartitioningPolicy,
@@ -202,10 +202,10 @@ impl Database {
             for (number, value) in staged.values() {
                 batch.insert(&open.entries, number.to_be_bytes(), value);
             }
-            for (key, number) in staged.numbers() {
-                match number {
-                    Some(number) => batch.insert(&open.numbers, *key, number.to_be_bytes()),
-                    None => batch.remove(&open.numbers, *key),
+            for (key, change) in staged.changes() {
+                match change {
+                    Change::Known(number) => batch.insert(&open.numbers, *key, number.to_be_bytes()),
+                    Change::Gone => batch.remove(&open.numbers, *key),
                 }
             }
             batch.insert(&open.records, RECORD, bytes);

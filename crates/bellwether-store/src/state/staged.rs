@@ -6,13 +6,20 @@ use std::collections::HashMap;
 const PER_VALUE: u64 = 64;
 const PER_NUMBER: u64 = 48;
 
+/// What becomes of a key.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Change {
+    /// Its entry has this number.
+    Known(u64),
+    Gone,
+}
+
 /// Changes that are not in the database yet.
 #[derive(Debug, Default)]
 pub(super) struct Staged {
     /// Entries that are new or have a new value.
     values: HashMap<u64, Vec<u8>>,
-    /// Numbers of keys that are new; `None` of those that are gone.
-    numbers: HashMap<[u8; 16], Option<u64>>,
+    numbers: HashMap<[u8; 16], Change>,
     value_bytes: u64,
 }
 
@@ -21,13 +28,13 @@ impl Staged {
         self.values.get(&number).map(Vec::as_slice)
     }
 
-    /// The number of a key; the inner `None` where it is gone, the outer where the database knows.
-    pub(super) fn number(&self, key: &[u8; 16]) -> Option<Option<u64>> {
+    /// What became of a key; `None` where the database knows.
+    pub(super) fn change(&self, key: &[u8; 16]) -> Option<Change> {
         self.numbers.get(key).copied()
     }
 
     pub(super) fn push(&mut self, key: &[u8; 16], number: u64, value: Vec<u8>) {
-        self.numbers.insert(*key, Some(number));
+        self.numbers.insert(*key, Change::Known(number));
         self.replace(number, value);
     }
 
@@ -38,7 +45,7 @@ impl Staged {
     }
 
     pub(super) fn remove(&mut self, key: &[u8; 16], number: u64) {
-        self.numbers.insert(*key, None);
+        self.numbers.insert(*key, Change::Gone);
         let before = self.values.remove(&number);
         self.value_bytes -= before.map_or(0, |before| before.len() as u64);
     }
@@ -49,8 +56,8 @@ impl Staged {
             .map(|(number, value)| (*number, value.as_slice()))
     }
 
-    pub(super) fn numbers(&self) -> impl Iterator<Item = (&[u8; 16], Option<u64>)> {
-        self.numbers.iter().map(|(key, number)| (key, *number))
+    pub(super) fn changes(&self) -> impl Iterator<Item = (&[u8; 16], Change)> {
+        self.numbers.iter().map(|(key, change)| (key, *change))
     }
 
     /// Memory in use, about.

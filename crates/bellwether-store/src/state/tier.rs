@@ -2,7 +2,7 @@
 
 use super::StateError;
 use super::database::{Database, Record};
-use super::staged::Staged;
+use super::staged::{Change, Staged};
 use bellwether_monitor::PendingStore;
 use std::io;
 use std::ops::Range;
@@ -64,8 +64,9 @@ impl Tier {
     }
 
     fn find(&mut self, key: &[u8; 16]) -> Result<Option<u64>, StateError> {
-        match self.staged.number(key) {
-            Some(number) => Ok(number),
+        match self.staged.change(key) {
+            Some(Change::Known(number)) => Ok(Some(number)),
+            Some(Change::Gone) => Ok(None),
             None => self.database.find(key),
         }
     }
