@@ -69,11 +69,8 @@ impl DeadLetter {
             found.map(|(_, value)| String::from_utf8_lossy(value).into_owned())
         };
         let origin = (|| {
-            Some(Place {
-                topic: value(TOPIC)?,
-                partition: value(PARTITION)?.parse().ok()?,
-                offset: value(OFFSET)?.parse().ok()?,
-            })
+            let (partition, offset) = (value(PARTITION)?.parse().ok()?, value(OFFSET)?.parse().ok()?);
+            Place::new(&value(TOPIC)?, partition, offset)
         })();
         let own = record
             .headers
@@ -203,6 +200,24 @@ mod tests {
             [("content-type".to_owned(), b"application/json".to_vec())]
         );
         assert_eq!(letter.all_headers.len(), 10);
+    }
+
+    #[test]
+    fn an_origin_that_cannot_be_is_none() {
+        // Kafka takes the partition -1 for any.
+        for (topic, partition, offset) in [
+            ("t", "-1", "0"),
+            ("t", "0", "-1"),
+            ("", "0", "0"),
+            ("t", "x", "0"),
+        ] {
+            let letter = DeadLetter::new(record(&[
+                ("bellwether-topic", topic),
+                ("bellwether-partition", partition),
+                ("bellwether-offset", offset),
+            ]));
+            assert_eq!(letter.origin, None, "{topic}/{partition}/{offset}");
+        }
     }
 
     #[test]

@@ -14,6 +14,17 @@ pub struct Place {
     pub offset: i64,
 }
 
+impl Place {
+    /// The place, where there can be one.
+    pub(crate) fn new(topic: &str, partition: i32, offset: i64) -> Option<Self> {
+        (!topic.is_empty() && partition >= 0 && offset >= 0).then(|| Self {
+            topic: topic.to_owned(),
+            partition,
+            offset,
+        })
+    }
+}
+
 impl fmt::Display for Place {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(f, "{}/{}/{}", self.topic, self.partition, self.offset)
@@ -29,18 +40,13 @@ impl FromStr for Place {
     type Err = NoPlace;
 
     fn from_str(text: &str) -> Result<Self, NoPlace> {
-        let mut parts = text.rsplitn(3, '/');
-        let offset = parts.next().and_then(|part| part.parse().ok());
-        let partition = parts.next().and_then(|part| part.parse().ok());
-        let topic = parts.next().filter(|topic| !topic.is_empty());
-        match (topic, partition, offset) {
-            (Some(topic), Some(partition @ 0..), Some(offset @ 0..)) => Ok(Self {
-                topic: topic.to_owned(),
-                partition,
-                offset,
-            }),
-            _ => Err(NoPlace),
-        }
+        let place = || {
+            let mut parts = text.rsplitn(3, '/');
+            let offset = parts.next()?.parse().ok()?;
+            let partition = parts.next()?.parse().ok()?;
+            Self::new(parts.next()?, partition, offset)
+        };
+        place().ok_or(NoPlace)
     }
 }
 
