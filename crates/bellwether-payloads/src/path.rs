@@ -125,7 +125,7 @@ impl fmt::Display for Path {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         for (at, step) in self.steps.iter().enumerate() {
             match step {
-                Step::Field(name) if name.contains(['.', '[']) => write!(f, "[\"{name}\"]")?,
+                Step::Field(name) if needs_quotes(name) => write!(f, "[\"{name}\"]")?,
                 Step::Field(name) if at == 0 => f.write_str(name)?,
                 Step::Field(name) => write!(f, ".{name}")?,
                 Step::Index(index) => write!(f, "[{index}]")?,
@@ -134,6 +134,12 @@ impl fmt::Display for Path {
         }
         Ok(())
     }
+}
+
+/// Whether a name reads as another when it stands alone. With a closing quote in it, it cannot have come from quotes.
+fn needs_quotes(name: &str) -> bool {
+    let odd = name.is_empty() || name.contains(['.', '[']) || name.ends_with(char::is_whitespace);
+    odd && !name.contains("\"]")
 }
 
 #[cfg(test)]
@@ -155,6 +161,7 @@ mod tests {
         assert_eq!(found("response.outputs[0].data[1]"), Some(Value::Int(2)));
         assert_eq!(found("response.outputs[name=b].data[0]"), Some(Value::Int(3)));
         assert_eq!(found("[\"x.y\"]"), Some(Value::Int(7)));
+        assert_eq!(found("[\"\"]"), Some(Value::Int(8)));
         assert!(matches!(found(""), Some(Value::Map(_))));
         for nowhere in [
             "response.outputs[2]",
