@@ -126,7 +126,7 @@ impl PayloadDecoder {
         let done = match self.formats[0].of(record) {
             Carried::Json => self.json_observations(schema, record, record.payload, builder, rejects),
             Carried::Arrow => {
-                decode_ipc_observations(schema, record.payload, builder, rejects).map(|_rows| ())
+                decode_ipc_observations(schema, record.payload, builder, rejects).and_then(not_empty)
             }
             Carried::Protobuf => native::observations(schema, record.payload, builder, rejects),
             Carried::Confluent => self.confluent_observations(schema, record, builder, rejects),
@@ -153,7 +153,7 @@ impl PayloadDecoder {
         let rejects = &mut outcome.rejects;
         let done = match self.formats[1].of(record) {
             Carried::Json => self.json_labels(record, record.payload, labels, rejects),
-            Carried::Arrow => decode_ipc_labels(record.payload, labels, rejects).map(|_rows| ()),
+            Carried::Arrow => decode_ipc_labels(record.payload, labels, rejects).and_then(not_empty),
             Carried::Protobuf => native::labels(record.payload, labels, rejects),
             Carried::Confluent => self.confluent_labels(record, labels, rejects),
             Carried::Sagemaker => each(record.payload, rejects, |value| {
@@ -195,8 +195,7 @@ impl PayloadDecoder {
         rejects: &mut Vec<Reject>,
     ) -> Result<(), Fault> {
         let Some(fields) = &self.observation_fields else {
-            self.json.observations(schema, payload, builder, rejects);
-            return Ok(());
+            return not_empty(self.json.observations(schema, payload, builder, rejects));
         };
         each(payload, rejects, |value| {
             let context = Context { record, value };
@@ -212,8 +211,7 @@ impl PayloadDecoder {
         rejects: &mut Vec<Reject>,
     ) -> Result<(), Fault> {
         let Some(fields) = &self.label_fields else {
-            self.json.labels(payload, labels, rejects);
-            return Ok(());
+            return not_empty(self.json.labels(payload, labels, rejects));
         };
         each(payload, rejects, |value| {
             fields.read(Context { record, value }).map(|row| labels.push(row))
@@ -340,10 +338,18 @@ fn each(
             }
         }
     }
-    if row == 0 {
-        return Err(Fault::new(RejectReason::Malformed, "the message is empty"));
+    not_empty(row)
+}
+
+/// A record without a row would vanish without a trace.
+fn not_empty(rows: usize) -> Result<(), Fault> {
+    if rows > 0 {
+        return Ok(());
     }
-    Ok(())
+    Err(Fault::new(
+        RejectReason::Malformed,
+        "the message is empty; send at least one row",
+    ))
 }
 
 fn too_large(payload: &[u8]) -> Result<(), Fault> {

@@ -119,6 +119,12 @@ impl KserveDecoder {
             };
             let instances = body::instances(&request.body, &response.body)?;
             let of = instances.len();
+            if of == 0 {
+                return Err(invalid(
+                    "the call holds no instance, so that there is nothing to judge; send at least one"
+                        .to_owned(),
+                ));
+            }
             for (index, instance) in instances.into_iter().enumerate() {
                 let value = observation(request, response, index, instance);
                 let context = Context {
