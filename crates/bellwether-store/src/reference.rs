@@ -17,6 +17,7 @@ use parquet::file::metadata::KeyValue;
 use parquet::file::properties::WriterProperties;
 use std::fs::File;
 use std::io;
+use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
@@ -52,6 +53,12 @@ pub enum ReferenceFileError {
         path: PathBuf,
         /// What the codec met.
         source: ParquetError,
+    },
+    /// Its bytes are not those that were written.
+    #[error("{} is damaged", path.display())]
+    Damaged {
+        /// The file.
+        path: PathBuf,
     },
 }
 
@@ -100,6 +107,16 @@ pub fn read_reference(path: &Path) -> Result<(ReferenceManifest, ReferenceRows),
         path: path.to_owned(),
         source,
     })?;
+    // The decoder checks most of what it reads and panics on some of the rest. It is not used again after that.
+    let decoded = catch_unwind(AssertUnwindSafe(|| decode(path, file)));
+    decoded.unwrap_or_else(|_| {
+        Err(ReferenceFileError::Damaged {
+            path: path.to_owned(),
+        })
+    })
+}
+
+fn decode(path: &Path, file: File) -> Result<(ReferenceManifest, ReferenceRows), ReferenceFileError> {
     let not_reference = || ReferenceFileError::NotAReference {
         path: path.to_owned(),
     };

@@ -115,6 +115,9 @@ pub struct SelfPlay {
     pub class_cosine: f64,
 }
 
+/// Milliseconds since the epoch of the years 0 to 9999, of which events are.
+const TIMES_MS: std::ops::RangeInclusive<i64> = -62_167_219_200_000..=253_402_300_799_999;
+
 /// The rows of a reference, grouped by task in the schema's order.
 #[derive(Debug, Clone, Default, PartialEq)]
 pub struct ReferenceRows {
@@ -153,5 +156,15 @@ impl ReferenceRows {
     #[must_use]
     pub fn is_empty(&self) -> bool {
         self.task.is_empty()
+    }
+    /// What no reference can hold that was built from events.
+    pub(crate) fn contradiction(&self) -> Option<&'static str> {
+        if !self.timestamp_ms.iter().all(|ms| TIMES_MS.contains(ms)) {
+            return Some("a time is outside the years 0 to 9999");
+        }
+        if !self.embedding.iter().all(|x| x.is_finite()) {
+            return Some("an embedding is not finite");
+        }
+        None
     }
 }

@@ -136,6 +136,9 @@ impl Reference {
         {
             return Err(ReferenceError::Damaged("its columns differ in length"));
         }
+        if let Some(what) = rows.contradiction() {
+            return Err(ReferenceError::Damaged(what));
+        }
         let unit = unit_rows(rows, schema.dim());
         let ranges = task_ranges(rows, &schema)?;
         let tasks = schema
