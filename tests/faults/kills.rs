@@ -36,7 +36,7 @@ fn a_process_that_is_killed_at_any_time_leaves_no_trace() {
         let interval = ["50ms", "300ms", "2s", "1h"][round % 4];
         let name = format!("kills-{round}");
         let monitor = Monitor::new(kafka, &fixture, &stream, &name, interval);
-        let mut story = format!("seed {round}, a checkpoint each {interval}, ended after");
+        let mut ends = Vec::new();
         for _ in 0..A_STREAM {
             let after = LONGEST.mul_f64(random.random());
             let softly = random.random_bool(0.2);
@@ -49,9 +49,17 @@ fn a_process_that_is_killed_at_any_time_leaves_no_trace() {
                 run.crash();
                 killed += 1;
             }
-            story += &format!(" {}{} ms", if softly { "~" } else { "" }, after.as_millis());
+            ends.push(format!(
+                "{}{} ms",
+                if softly { "~" } else { "" },
+                after.as_millis()
+            ));
             drop(run.wait(Duration::from_secs(60)));
         }
+        let story = format!(
+            "seed {round}, a checkpoint each {interval}, ended after {}",
+            ends.join(", ")
+        );
         monitor.complete(&undisturbed).check(&undisturbed, &story);
     }
     report(&format!(

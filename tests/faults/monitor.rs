@@ -51,12 +51,12 @@ impl<'a> Monitor<'a> {
         topics.create(&monitor.verdicts(), 1);
         topics.create(&monitor.dead_letters(), 1);
         let written = format!(
-            "reference = {:?}\n[listen]\naddress = \"127.0.0.1:0\"\n[timeline]\npath = \"timeline.jsonl\"\n\
+            "reference = \"{}\"\n[listen]\naddress = \"127.0.0.1:0\"\n[timeline]\npath = \"timeline.jsonl\"\n\
              [state]\ndirectory = \"state\"\ncheckpoint_interval = \"{checkpoint_interval}\"\n\
              [kafka]\nbrokers = {:?}\ngroup_id = {name:?}\nobservations_topic = {:?}\nlabels_topic = {:?}\n\
              verdicts_topic = {:?}\ndead_letter_topic = {:?}\nidle_timeout = \"1h\"\n\
              [kafka.properties]\n\"group.instance.id\" = \"one\"\n\"session.timeout.ms\" = 10000\n",
-            fixture.path("model.ref"),
+            fixture.path("model.ref").display(),
             kafka.brokers(),
             stream.predictions,
             stream.labels,
@@ -186,8 +186,8 @@ impl Outcome {
             self.verdicts, undisturbed.verdicts,
             "{story}: the topic of verdicts"
         );
-        let joined: String = self.verdicts.iter().map(|line| format!("{line}\n")).collect();
-        assert_eq!(joined, self.timeline, "{story}: topic and file");
+        let lines: Vec<&str> = self.timeline.lines().collect();
+        assert_eq!(self.verdicts, lines, "{story}: topic and file");
         assert_eq!(
             self.dead_letters, undisturbed.dead_letters,
             "{story}: dead letters"

@@ -20,7 +20,7 @@ const SHUFFLED_MS: i64 = 60_000;
 const CLOSING_MS: i64 = 3_600_000;
 
 /// Chunks in which a stream comes that takes its time.
-const CHUNKS: usize = 20;
+const CHUNKS: u32 = 20;
 
 /// A stream and its topics.
 #[derive(Debug)]
@@ -76,14 +76,14 @@ impl Stream {
 
     /// Writes it little by little, over so long.
     pub(crate) fn write_over(&self, topics: &Topics, time: Duration) {
-        let chunk = |messages: &[Message], number: usize| {
-            let at = |number: usize| messages.len() * number / CHUNKS;
+        let chunk = |messages: &[Message], number: u32| {
+            let at = |number: u32| messages.len() * number as usize / CHUNKS as usize;
             messages[at(number)..at(number + 1)].to_vec()
         };
         for number in 0..CHUNKS {
             topics.produce(&self.predictions, &chunk(&self.observed, number));
             topics.produce(&self.labels, &chunk(&self.known, number));
-            std::thread::sleep(time / CHUNKS as u32);
+            std::thread::sleep(time / CHUNKS);
         }
     }
 }

@@ -10,6 +10,7 @@ use apache_avro::types::Value as Avro;
 use apache_avro::writer::datum::GenericDatumWriter;
 use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
+use bellwether_store::RecordedEvent;
 use bellwether_tests::{Binary, Message, RealKafka};
 use jiff::Timestamp;
 use serde_json::{Value, json};
@@ -34,16 +35,14 @@ const LABEL_SCHEMA: &str = r#"{"type": "record", "name": "Label", "fields": [
 
 /// The observations as a user's JSON.
 fn observed() -> Vec<Value> {
-    let json = events().iter().map(|event| event.observation_json());
+    let json = events().iter().map(RecordedEvent::observation_json);
     json.map(|bytes| serde_json::from_slice(&bytes).expect("JSON"))
         .collect()
 }
 
 /// The labels in the order in which they become known.
 fn known() -> Vec<Value> {
-    let json = labels(events())
-        .into_iter()
-        .filter_map(|event| event.label_json());
+    let json = labels(events()).into_iter().filter_map(RecordedEvent::label_json);
     json.map(|bytes| serde_json::from_slice(&bytes).expect("JSON"))
         .collect()
 }
@@ -81,10 +80,10 @@ fn timeline(
     let timeline = directory.path().join("timeline.jsonl");
     let config = directory.path().join("bellwether.toml");
     let written = format!(
-        "reference = {:?}\n[listen]\naddress = \"127.0.0.1:0\"\n[timeline]\npath = {timeline:?}\n\
+        "reference = \"{}\"\n[listen]\naddress = \"127.0.0.1:0\"\n[timeline]\npath = \"timeline.jsonl\"\n\
          [kafka]\nbrokers = {:?}\ngroup_id = {name:?}\nobservations_topic = {predictions:?}\n\
          labels_topic = {labels:?}\ndead_letter_topic = {dead:?}\nidle_timeout = \"2s\"\n{payloads}",
-        fixture.path("model.ref"),
+        fixture.path("model.ref").display(),
         kafka.brokers(),
     );
     std::fs::write(&config, written).expect("writable");
@@ -127,6 +126,7 @@ fn assert_as_of_json(found: &[u8]) {
 fn framed(id: u32, schema: &Schema, others: Vec<&Schema>, fields: Vec<(&str, Avro)>) -> Vec<u8> {
     let writer = GenericDatumWriter::builder(schema)
         .schemata(others)
+        .expect("schemas with names")
         .build()
         .expect("a writer");
     let fields = fields.into_iter().map(|(name, value)| (name.to_owned(), value));
@@ -228,7 +228,7 @@ fn cloud_event(row: &Value, half: &str, ms: i64, structured: bool, body: Value) 
 fn call(at: usize, row: &Value) -> [Message; 2] {
     let [text, prediction, probabilities, embedding] =
         ["text", "prediction", "probabilities", "embedding"].map(|name| row[name].clone());
-    let (request, response) = if at % 2 == 0 {
+    let (request, response) = if at.is_multiple_of(2) {
         (
             json!({"instances": [{"text": text}]}),
             json!({"predictions": [{"prediction": prediction, "probabilities": probabilities, "embedding": embedding}]}),
@@ -249,11 +249,11 @@ fn call(at: usize, row: &Value) -> [Message; 2] {
             json!({"model_name": row["task"], "outputs": outputs}),
         )
     };
-    let structured = at % 3 == 0;
+    let structured = at.is_multiple_of(3);
     let request = cloud_event(row, "request", time_ms(row) - 40, structured, request);
     let response = cloud_event(row, "response", time_ms(row), structured, response);
     // The response may come first.
-    if at % 5 == 0 {
+    if at.is_multiple_of(5) {
         [response, request]
     } else {
         [request, response]

@@ -191,7 +191,7 @@ impl RealKafka {
             let path = |name: &str| self.directory.path().join(name);
             let log = File::create(path(&format!("broker.{number}.again.log")));
             let log = log.expect("the temporary directory is writable");
-            let child = Command::new("java")
+            let mut child = Command::new("java")
                 .args([
                     "-Xms64m",
                     "-Xmx256m",
@@ -212,6 +212,8 @@ impl RealKafka {
                 .expect("java can be run");
             fs::write(path(&format!("pid.{number}")), child.id().to_string())
                 .expect("the temporary directory is writable");
+            // Its end is nobody's business but the system's.
+            std::thread::spawn(move || child.wait());
         }
         for number in numbers {
             let address = self.brokers.split(',').nth(usize::from(number) - 1);

@@ -153,22 +153,6 @@ async fn the_numbers_of_the_status_are_exposed() {
             ("bellwether_duplicate_observations_total", 2.0),
             ("bellwether_orphan_labels_total", 5.0),
             (
-                "bellwether_join_evictions_total{what=\"observation\",reason=\"age\"}",
-                8.0,
-            ),
-            (
-                "bellwether_join_evictions_total{what=\"observation\",reason=\"number\"}",
-                9.0,
-            ),
-            (
-                "bellwether_join_evictions_total{what=\"label\",reason=\"age\"}",
-                1.0,
-            ),
-            (
-                "bellwether_join_evictions_total{what=\"label\",reason=\"number\"}",
-                4.0,
-            ),
-            (
                 "bellwether_task_verdict_changes_total{task=\"banking\",verdict=\"retrain\"}",
                 1.0,
             ),
@@ -226,6 +210,43 @@ async fn the_numbers_of_the_status_are_exposed() {
     ] {
         assert!(exposed.value(series).is_nan(), "{series} has no value");
     }
+}
+
+#[tokio::test]
+async fn joins_and_the_way_from_the_brokers_to_the_disk_are_exposed() {
+    let (server, state) = Server::ready().await;
+    server.stop().await;
+    check(
+        &scrape(&state).await,
+        &[
+            (
+                "bellwether_join_evictions_total{what=\"observation\",reason=\"age\"}",
+                8.0,
+            ),
+            (
+                "bellwether_join_evictions_total{what=\"observation\",reason=\"number\"}",
+                9.0,
+            ),
+            (
+                "bellwether_join_evictions_total{what=\"label\",reason=\"age\"}",
+                1.0,
+            ),
+            (
+                "bellwether_join_evictions_total{what=\"label\",reason=\"number\"}",
+                4.0,
+            ),
+            ("bellwether_buffered_bytes", 70_000.0),
+            ("bellwether_held_partitions", 1.0),
+            ("bellwether_brokers_up", 3.0),
+            ("bellwether_consumer_rebalances_total", 2.0),
+            ("bellwether_consumer_faults_total", 1.0),
+            ("bellwether_checkpoints_total{outcome=\"taken\"}", 7.0),
+            ("bellwether_checkpoints_total{outcome=\"failed\"}", 1.0),
+            ("bellwether_checkpoint_timestamp_seconds", 1_800_000_000.0),
+            ("bellwether_checkpoint_bytes", 2_000_000.0),
+            ("bellwether_checkpoint_duration_seconds", 0.25),
+        ],
+    );
 }
 
 #[tokio::test]

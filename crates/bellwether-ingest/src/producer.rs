@@ -219,16 +219,14 @@ impl Publisher {
         record.key = key;
         let mut delivery = pin!(self.deliver(record));
         loop {
-            match tokio::time::timeout(PATIENCE, &mut delivery).await {
-                Ok(delivered) => {
-                    let (partition, offset) = delivered?;
-                    return Ok((partition, NextOffset::after(offset)));
-                }
-                Err(_) => tracing::warn!(
-                    topic = self.topic,
-                    "The brokers have not taken a record yet; waiting"
-                ),
+            if let Ok(delivered) = tokio::time::timeout(PATIENCE, &mut delivery).await {
+                let (partition, offset) = delivered?;
+                return Ok((partition, NextOffset::after(offset)));
             }
+            tracing::warn!(
+                topic = self.topic,
+                "The brokers have not taken a record yet; waiting"
+            );
         }
     }
 

@@ -275,7 +275,7 @@ impl KafkaSource {
         match self.consumer.commit_in_background(&offsets) {
             Ok(()) => self.tracker.committed(&offsets),
             Err(error) => {
-                tracing::warn!(%error, "Offsets were not committed; they will be with the next ones")
+                tracing::warn!(%error, "Offsets were not committed; they will be with the next ones");
             }
         }
     }

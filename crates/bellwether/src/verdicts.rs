@@ -2,6 +2,7 @@
 //!
 //! Records are keyed by task, so that a compacted topic keeps the state of each; the model's line has a key of its own.
 
+use crate::config::VerdictsFormat;
 use crate::failure::Failure;
 use crate::state::{TopicEnds, WrittenLines, WrittenTopic};
 use bellwether_ingest::{Config, VerdictProducer};
@@ -13,16 +14,6 @@ pub(crate) const MODEL_KEY: &str = "__model__";
 
 /// The CloudEvents type of a change of state. A change that old readers cannot read gets another number.
 const EVENT_TYPE: &str = "io.bellwether.verdict.v1";
-
-/// What records of the verdict topic look like; their value is the same line of JSON in both.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
-pub(crate) enum VerdictsFormat {
-    /// The line, with its content type.
-    #[default]
-    Json,
-    /// With the attributes of CloudEvents 1.0 as headers, as its binding to Kafka has them in binary mode.
-    CloudEvents,
-}
 
 /// Publishes changes of state.
 #[derive(Debug)]

@@ -5,16 +5,11 @@
 
 #[expect(
     dead_code,
+    unused_imports,
     reason = "the binary's own module, of which only the parsing is called here"
 )]
 #[path = "../../../crates/bellwether/src/config/mod.rs"]
 mod config;
-#[expect(dead_code, reason = "comes along with the configuration")]
-#[path = "../../../crates/bellwether/src/failure.rs"]
-mod failure;
-#[expect(dead_code, reason = "comes along with the configuration")]
-#[path = "../../../crates/bellwether/src/verdicts.rs"]
-mod verdicts;
 
 mod laws;
 pub mod records;

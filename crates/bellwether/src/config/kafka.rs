@@ -1,9 +1,18 @@
 //! `[kafka]`: brokers, topics, and what is written to them.
 
 use super::document::Document;
-use crate::verdicts::VerdictsFormat;
 use bellwether_ingest::{Config, Error};
 use std::time::Duration;
+
+/// What records of the verdict topic look like; their value is the same line of JSON in both.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub(crate) enum VerdictsFormat {
+    /// The line, with its content type.
+    #[default]
+    Json,
+    /// With the attributes of CloudEvents 1.0 as headers, as its binding to Kafka has them in binary mode.
+    CloudEvents,
+}
 
 pub(super) fn kafka(document: &mut Document, defaults: Config) -> Config {
     let mut config = defaults;

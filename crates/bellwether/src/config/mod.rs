@@ -6,10 +6,10 @@ mod kafka;
 mod payloads;
 mod state;
 
-use crate::verdicts::VerdictsFormat;
 use bellwether_monitor::{MAX_SLICE_ATTRIBUTES, MonitorConfig, Seasons};
 use document::Document;
 pub(crate) use document::Problem;
+pub(crate) use kafka::VerdictsFormat;
 pub(crate) use payloads::Payloads;
 pub(crate) use state::{StartFrom, StateConfig};
 use std::net::SocketAddr;

@@ -52,7 +52,7 @@ impl Bookmark {
     }
 
     /// For detectors that begin anew: what the former ones had buffered is read again.
-    pub(crate) fn from_first_unjudged(self) -> Self {
+    pub(crate) fn at_first_unjudged(self) -> Self {
         let unjudged = |(topic, partition, progress): (String, i32, Progress)| {
             let released = progress.released?;
             let progress = Progress {

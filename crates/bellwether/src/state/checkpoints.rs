@@ -15,6 +15,9 @@ const SHARE: u32 = 20;
 /// A checkpoint is taken early when so much has changed on its way to the disk.
 const MAX_STAGED_BYTES: u64 = 64 << 20;
 
+/// So many damaged states are kept; one more takes the place of the last, and fails if that is not empty.
+const MOST_ASIDE: u32 = 100;
+
 /// What an earlier process left.
 #[derive(Debug)]
 pub(crate) struct Kept {
@@ -60,25 +63,23 @@ impl Checkpoints {
             other => other?,
         };
         let any = checkpoint.is_some();
-        let kept = match checkpoint.map(|checkpoint| restore(&store, config, &reference, &checkpoint)) {
-            Some(Ok(kept)) => kept,
-            unusable => {
-                let bookmark = match unusable {
-                    Some(Err(bookmark)) => {
-                        store.reset()?;
-                        bookmark
-                    }
-                    _ => None,
-                };
-                let pending = Box::new(store.pending());
-                let engine = Engine::with_pending_store(reference, config.monitor.clone(), pending);
-                Kept {
-                    engine: engine.map_err(|error| {
-                        Failure::at_work("cannot begin with an empty state").because(&error)
-                    })?,
-                    bookmark: bookmark.unwrap_or_else(|| Bookmark::of_nothing(state, config)),
-                }
-            }
+        let restored = match &checkpoint {
+            Some(checkpoint) => restore(&store, config, &reference, checkpoint),
+            None => Restored::Nothing,
+        };
+        if any && !matches!(restored, Restored::Whole(_)) {
+            store.reset()?;
+        }
+        let fresh = |bookmark| {
+            let pending = Box::new(store.pending());
+            Engine::with_pending_store(reference, config.monitor.clone(), pending)
+                .map(|engine| Kept { engine, bookmark })
+                .map_err(|error| Failure::at_work("cannot begin with an empty state").because(&error))
+        };
+        let kept = match restored {
+            Restored::Whole(kept) => *kept,
+            Restored::Bookmark(bookmark) => fresh(bookmark.at_first_unjudged())?,
+            Restored::Nothing => fresh(Bookmark::of_nothing(state, config))?,
         };
         let checkpoints = Self {
             store,
@@ -157,10 +158,8 @@ fn set_aside(directory: &Path) -> Result<PathBuf, Failure> {
         name.push(format!(".damaged-{number}"));
         PathBuf::from(name)
     };
-    let free = (1..)
-        .map(named)
-        .find(|path| !path.exists())
-        .unwrap_or_else(|| named(0));
+    let free = (1..MOST_ASIDE).map(named).find(|path| !path.exists());
+    let free = free.unwrap_or_else(|| named(MOST_ASIDE));
     std::fs::rename(directory, &free).map_err(|error| {
         Failure::at_work(format!(
             "cannot move the damaged state {} aside",
@@ -172,42 +171,43 @@ fn set_aside(directory: &Path) -> Result<PathBuf, Failure> {
     Ok(free)
 }
 
-/// The engine of a checkpoint; otherwise where to begin without it, `None` for the oldest records.
+/// What can be used of a checkpoint.
+enum Restored {
+    Whole(Box<Kept>),
+    /// Only where it was.
+    Bookmark(Bookmark),
+    Nothing,
+}
+
 fn restore(
     store: &StateStore,
     config: &Config,
     reference: &Arc<Reference>,
     checkpoint: &Checkpoint,
-) -> Result<Kept, Option<Bookmark>> {
-    let bookmark = Bookmark::from_bytes(&checkpoint.source);
+) -> Restored {
+    let Some(bookmark) = Bookmark::from_bytes(&checkpoint.source) else {
+        tracing::warn!("The bookmark of the state is of another version; it is built again from the topics");
+        return Restored::Nothing;
+    };
     let restored = Engine::restore_with_pending_store(
         Arc::clone(reference),
         config.monitor.clone(),
         Box::new(store.pending()),
         &checkpoint.engine,
     );
-    match (restored, bookmark) {
-        (Ok(engine), Some(bookmark)) => Ok(Kept { engine, bookmark }),
-        (Ok(_), None) => {
-            tracing::warn!(
-                "The bookmark of the state is of another version; the state is built again from the topics"
-            );
-            Err(None)
+    match restored {
+        Ok(engine) => Restored::Whole(Box::new(Kept { engine, bookmark })),
+        Err(
+            error @ (SnapshotError::OtherReference { .. }
+            | SnapshotError::OtherConfiguration
+            | SnapshotError::OtherFormat { .. }),
+        ) => {
+            tracing::warn!(%error, "The state cannot be gone on from; detectors begin anew");
+            Restored::Bookmark(bookmark)
         }
-        (Err(error), bookmark) => {
-            let belongs_elsewhere = matches!(
-                error,
-                SnapshotError::OtherReference { .. }
-                    | SnapshotError::OtherConfiguration
-                    | SnapshotError::OtherFormat { .. }
-            );
-            if belongs_elsewhere {
-                tracing::warn!(%error, "The state cannot be gone on from; detectors begin anew");
-                Err(bookmark.map(Bookmark::from_first_unjudged))
-            } else {
-                tracing::error!(%error, "The state cannot be gone on from; it is built again from the topics");
-                Err(None)
-            }
+        Err(error) => {
+            tracing::error!(%error, "The state cannot be gone on from; it is built again from the topics");
+            Restored::Nothing
         }
     }
 }

@@ -2,7 +2,9 @@
 
 use crate::laws;
 use crate::records::{Parts, split};
-use bellwether_payloads::{Format, PayloadConfig, PayloadDecoder, Registry, SchemaLanguage, WriterSchema};
+use bellwether_payloads::{
+    Format, PairLimits, PayloadConfig, PayloadDecoder, Registry, SchemaLanguage, WriterSchema,
+};
 use std::cell::RefCell;
 use std::collections::BTreeMap;
 
@@ -79,6 +81,11 @@ fn decoder(observations: Format, schemas: BTreeMap<u32, WriterSchema>) -> Payloa
     let config = PayloadConfig {
         observations,
         labels: observations,
+        // No half waits for another input.
+        pairs: PairLimits {
+            max_records: 0,
+            ..PairLimits::default()
+        },
         ..PayloadConfig::default()
     };
     PayloadDecoder::new(config, Some(Registry::new(Box::new(schemas))))
@@ -90,10 +97,7 @@ pub(super) fn with_registry(run: impl FnOnce(&mut PayloadDecoder)) {
     thread_local! {
         static DECODER: RefCell<PayloadDecoder> = RefCell::new(known());
     }
-    DECODER.with_borrow_mut(|decoder| {
-        decoder.retain(|_| false);
-        run(decoder);
-    });
+    DECODER.with_borrow_mut(run);
 }
 
 fn known() -> PayloadDecoder {
