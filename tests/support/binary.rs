@@ -286,6 +286,16 @@ impl Running {
         kill(Pid::from_raw(id), signal).expect("the process was not waited for, so its id is its own");
     }
 
+    /// The most memory that it had resident at a time, in bytes; 0 where the system does not tell.
+    #[must_use]
+    pub fn peak_resident_bytes(&self) -> u64 {
+        let status = std::fs::read_to_string(format!("/proc/{}/status", self.child.id()));
+        let status = status.unwrap_or_default();
+        let line = status.lines().find_map(|line| line.strip_prefix("VmHWM:"));
+        let kibibytes = line.and_then(|rest| rest.trim().strip_suffix(" kB")?.parse::<u64>().ok());
+        kibibytes.map_or(0, |kibibytes| kibibytes << 10)
+    }
+
     /// Whether it is still running.
     ///
     /// # Panics

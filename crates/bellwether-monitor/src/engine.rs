@@ -199,22 +199,17 @@ impl Engine {
 
     fn label(&mut self, label: &LabelRow, lines: &mut Vec<TimelineLine>) -> Result<(), PendingError> {
         let (id, at) = (&label.event_id, label.timestamp_ms);
-        match self.joins.add_label(id, &label.label, at)? {
+        let (reference, tasks) = (&self.reference, &self.judge.tasks);
+        let slices = |task: TaskId| tasks[task.index()].slices.all().len();
+        let of_model = |observation: &PendingObservation| observation.fits(reference, slices);
+        match self.joins.add_label(id, &label.label, at, of_model)? {
             Joined::Observation(observation) => {
-                // It may come from a store: what is not of this model must not reach what is indexed by it.
-                if !observation.fits(&self.reference, |task| self.slices_of(task)) {
-                    return Err(PendingError::foreign());
-                }
                 self.joined(&observation, id, at, &label.label, lines);
             }
             Joined::Duplicate => self.counts.duplicate_labels += 1,
             Joined::Waits => {}
         }
         Ok(())
-    }
-
-    fn slices_of(&self, task: TaskId) -> usize {
-        self.judge.tasks[task.index()].slices.all().len()
     }
 
     fn joined(
@@ -361,7 +356,8 @@ impl State for Engine {
         for (task, log) in self.schema().tasks().zip(&self.quality) {
             ensure(log.fits(task, &self.reference), "labels are not of their task")?;
         }
-        let waiting = self.joins.fits(&self.reference, |task| self.slices_of(task));
+        let slices = |task: TaskId| self.judge.tasks[task.index()].slices.all().len();
+        let waiting = self.joins.fits(&self.reference, slices);
         ensure(waiting, "what waits for labels is not of its task")
     }
 }

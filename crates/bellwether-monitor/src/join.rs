@@ -96,17 +96,25 @@ impl JoinTable {
         self.memory.push(key, observation);
     }
 
-    /// Joins a label with its observation, or lets it wait.
+    /// Joins a label with its observation, or lets it wait. What comes from a store is asked whether it is of the model: what is
+    /// not must not reach what is indexed by it.
     pub(crate) fn add_label(
         &mut self,
         event_id: &str,
         label: &str,
         timestamp_ms: i64,
+        of_model: impl Fn(&PendingObservation) -> bool,
     ) -> Result<Joined, PendingError> {
         let key = EventKey::of(event_id);
         let known = match (self.memory.get_mut(key), &mut self.disk) {
             (Some(observation), _) => Some(observation.label()),
-            (None, Some(disk)) => disk.label(key)?,
+            (None, Some(disk)) => {
+                let known = disk.label(key)?;
+                if known.as_ref().is_some_and(|observation| !of_model(observation)) {
+                    return Err(PendingError::foreign());
+                }
+                known
+            }
             (None, None) => None,
         };
         Ok(match known {
@@ -270,7 +278,7 @@ mod tests {
     }
 
     fn label(table: &mut JoinTable, event_id: &str, label: &str, at: i64) -> Joined {
-        table.add_label(event_id, label, at).expect("in memory")
+        table.add_label(event_id, label, at, |_| true).expect("in memory")
     }
 
     #[test]

@@ -18,7 +18,7 @@ pub struct PairLimits {
     pub max_records: usize,
     /// Most bytes of them.
     pub max_bytes: usize,
-    /// Longest time, in event time, that a half waits behind the newest event, in milliseconds.
+    /// Longest time, in event time, that a half waits behind the newest event of its partition, in milliseconds.
     pub max_age_ms: i64,
 }
 
@@ -35,7 +35,7 @@ impl Default for PairLimits {
 /// Halves of calls that wait for their other half, to go on from after a restart.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Halves {
-    newest_ms: i64,
+    newest_ms: BTreeMap<i32, i64>,
     records: Vec<OwnedRecord>,
 }
 
@@ -65,11 +65,12 @@ pub(super) enum Met {
 pub(super) struct Pairs {
     limits: PairLimits,
     waiting: HashMap<String, Waiting>,
-    /// Event time and number of arrival, to the call.
-    order: BTreeMap<(i64, u64), String>,
+    /// Of each partition: event time and number of arrival, to the call.
+    order: BTreeMap<i32, BTreeMap<(i64, u64), String>>,
     arrivals: u64,
     bytes: usize,
-    newest_ms: i64,
+    /// Newest event time of each partition. While a backlog is read partitions are hours apart: another's time is not ours.
+    newest_ms: BTreeMap<i32, i64>,
 }
 
 #[derive(Debug)]
@@ -88,7 +89,7 @@ impl Pairs {
             order: BTreeMap::new(),
             arrivals: 0,
             bytes: 0,
-            newest_ms: i64::MIN,
+            newest_ms: BTreeMap::new(),
         }
     }
 
@@ -109,8 +110,10 @@ impl Pairs {
                 Met::Waits
             }
         };
-        self.newest_ms = self.newest_ms.max(time_ms);
-        self.evict(given_back);
+        let partition = record.position.partition;
+        let newest_ms = self.newest_ms.entry(partition).or_insert(time_ms);
+        *newest_ms = time_ms.max(*newest_ms);
+        self.evict(partition, given_back);
         met
     }
 
@@ -127,7 +130,8 @@ impl Pairs {
         let place = (time_ms, self.arrivals);
         self.arrivals += 1;
         self.bytes += bytes;
-        self.order.insert(place, call.clone());
+        let order = self.order.entry(record.position.partition).or_default();
+        order.insert(place, call.clone());
         self.waiting.insert(
             call,
             Waiting {
@@ -141,28 +145,42 @@ impl Pairs {
 
     fn remove(&mut self, call: &str) -> Option<Waiting> {
         let waiting = self.waiting.remove(call)?;
-        self.order.remove(&waiting.place);
+        if let Some(order) = self.order.get_mut(&waiting.record.position.partition) {
+            order.remove(&waiting.place);
+        }
         self.bytes -= waiting.bytes;
         Some(waiting)
     }
 
-    fn evict(&mut self, given_back: &mut Vec<GivenBack>) {
-        while let Some((&(time_ms, _), call)) = self.order.first_key_value() {
-            let PairLimits {
-                max_records,
-                max_bytes,
-                max_age_ms,
-            } = self.limits;
-            let limit = if self.newest_ms.saturating_sub(time_ms) > max_age_ms {
-                format!("payloads.kserve.max_age ({} s of event time)", max_age_ms / 1000)
-            } else if self.waiting.len() > max_records {
-                format!("payloads.kserve.max_records ({max_records})")
-            } else if self.bytes > max_bytes {
-                format!("payloads.kserve.max_bytes ({max_bytes})")
-            } else {
-                return;
-            };
-            let call = call.clone();
+    /// The half that has to go next, and the limit that is met: what is too old in this partition, or too much in all of them.
+    fn beyond(&self, partition: i32) -> Option<(String, String)> {
+        let PairLimits {
+            max_records,
+            max_bytes,
+            max_age_ms,
+        } = self.limits;
+        let oldest_here = self.order.get(&partition)?.first_key_value();
+        let newest_ms = self.newest_ms.get(&partition).copied().unwrap_or(i64::MIN);
+        if let Some((&(time_ms, _), call)) = oldest_here
+            && newest_ms.saturating_sub(time_ms) > max_age_ms
+        {
+            let limit = format!("payloads.kserve.max_age ({} s of event time)", max_age_ms / 1000);
+            return Some((call.clone(), limit));
+        }
+        let limit = if self.waiting.len() > max_records {
+            format!("payloads.kserve.max_records ({max_records})")
+        } else if self.bytes > max_bytes {
+            format!("payloads.kserve.max_bytes ({max_bytes})")
+        } else {
+            return None;
+        };
+        let (_, call) = self.order.values().filter_map(BTreeMap::first_key_value).min()?;
+        Some((call.clone(), limit))
+    }
+
+    /// Gives back what is beyond a limit.
+    fn evict(&mut self, partition: i32, given_back: &mut Vec<GivenBack>) {
+        while let Some((call, limit)) = self.beyond(partition) {
             let Some(waiting) = self.remove(&call) else { return };
             let id = call.split('\0').next().unwrap_or_default();
             let fault = Fault::new(
@@ -185,7 +203,7 @@ impl Pairs {
         let mut waiting: Vec<&Waiting> = self.waiting.values().collect();
         waiting.sort_unstable_by_key(|waiting| waiting.place.1);
         Halves {
-            newest_ms: self.newest_ms,
+            newest_ms: self.newest_ms.clone(),
             records: waiting
                 .into_iter()
                 .map(|waiting| waiting.record.clone())
@@ -204,7 +222,7 @@ impl Pairs {
                 }
             });
         }
-        self.newest_ms = halves.newest_ms;
+        self.newest_ms.clone_from(&halves.newest_ms);
     }
 
     /// How many wait, and their bytes.

@@ -26,6 +26,7 @@ fn limits() -> PairLimits {
 struct Sent {
     headers: Vec<(String, String)>,
     payload: Vec<u8>,
+    partition: i32,
     offset: i64,
 }
 
@@ -43,6 +44,7 @@ fn sent(id: &str, half: &str, second: u32, body: &Json) -> Sent {
             header("content-type", "application/json"),
         ],
         payload: body.to_string().into_bytes(),
+        partition: 0,
         offset: 0,
     }
 }
@@ -64,6 +66,7 @@ fn structured(event: &Sent) -> Sent {
             "application/cloudevents+json; charset=UTF-8".to_owned(),
         )],
         payload: Json::Object(whole).to_string().into_bytes(),
+        partition: event.partition,
         offset: event.offset,
     }
 }
@@ -100,7 +103,7 @@ fn run_with(decoder: &mut KserveDecoder, stream: &[Sent]) -> Run {
         let record = Record {
             topic: "inference-log",
             position: Position {
-                partition: 0,
+                partition: event.partition,
                 offset: event.offset,
             },
             key: None,
@@ -326,6 +329,21 @@ fn halves_that_wait_too_long_are_given_back_oldest_first() {
 }
 
 #[test]
+fn a_partition_that_is_ahead_ages_no_half_of_another() {
+    let [request, response] = v1_call("e1");
+    let mut ahead = sent("ahead", "request", 0, &json!({"instances": ["x"]}));
+    ahead.headers[4].1 = "2026-03-14T15:04:00Z".to_owned();
+    for (partition, observations, given_back) in [(1, 1, 0), (0, 0, 2)] {
+        ahead.partition = partition;
+        let run = run(&[request.clone(), ahead.clone(), response.clone()]);
+        assert_eq!(
+            (run.batch.len(), run.given_back.len()),
+            (observations, given_back)
+        );
+    }
+}
+
+#[test]
 fn a_clock_far_ahead_sends_nobody_away() {
     let [request, response] = v1_call("e1");
     let mut ahead = sent("ahead", "request", 0, &json!({"instances": ["x"]}));
@@ -538,6 +556,7 @@ fn structured_bytes(event: &Sent) -> Sent {
             "application/cloudevents+json".to_owned(),
         )],
         payload: whole.to_string().into_bytes(),
+        partition: 0,
         offset: 0,
     }
 }
