@@ -40,3 +40,38 @@ pub(super) fn state(document: &mut Document, base: &Path) -> Option<StateConfig>
         options: StateOptions::default(),
     })
 }
+
+#[cfg(test)]
+mod tests {
+    use super::super::Config;
+    use super::*;
+
+    #[test]
+    fn a_state_has_a_directory_beside_the_configuration_and_defaults() {
+        let of = |text: &str| Config::parse(text, Path::new("/etc/bellwether"));
+        assert!(of("").expect("no problem").state.is_none());
+        let config = of("shutdown_timeout = \"5s\"\n[state]\ndirectory = \"state\"").expect("no problem");
+        assert_eq!(config.shutdown_timeout, Duration::from_secs(5));
+        let state = config.state.expect("it is configured");
+        assert_eq!(state.directory, Path::new("/etc/bellwether/state"));
+        assert_eq!(
+            (state.checkpoint_interval, state.start_from),
+            (INTERVAL, StartFrom::Oldest)
+        );
+        let text = "[state]\ndirectory = \"/var/lib/bellwether\"\ncheckpoint_interval = \"1m\"\nstart_from = \"committed\"";
+        let state = of(text).expect("no problem").state.expect("it is configured");
+        assert_eq!(state.directory, Path::new("/var/lib/bellwether"));
+        assert_eq!(
+            (state.checkpoint_interval, state.start_from),
+            (Duration::from_secs(60), StartFrom::Committed)
+        );
+        let problems =
+            of("[state]\ndirectory = \"state\"\nstart_from = \"newest\"").expect_err("it is not known");
+        assert_eq!(
+            problems.iter().map(ToString::to_string).collect::<Vec<_>>(),
+            [
+                "line 3: state.start_from: \"newest\" is not known here; write one of \"oldest\", \"committed\""
+            ]
+        );
+    }
+}
