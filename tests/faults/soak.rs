@@ -59,7 +59,8 @@ impl Source {
 
     /// When a message's observations were made.
     fn time_ms(&self, message: usize) -> i64 {
-        START_MS + DAYS * DAY_MS * message as i64 / self.total as i64
+        let count = |messages: usize| i64::try_from(messages).expect("a count");
+        START_MS + DAYS * DAY_MS * count(message) / count(self.total)
     }
 
     fn observations(&self, message: usize) -> Message {
