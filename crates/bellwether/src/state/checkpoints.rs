@@ -10,7 +10,7 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
 
-/// Checkpoints take at most one part in so many of the time.
+/// Checkpoints take at most one part in so many of the time, unless too much is staged.
 const SHARE: u32 = 20;
 /// A checkpoint is taken early when so much has changed on its way to the disk.
 const MAX_STAGED_BYTES: u64 = 64 << 20;
@@ -100,8 +100,14 @@ impl Checkpoints {
     pub(crate) fn due(&self, now: Instant) -> bool {
         let (began, took) = self.last;
         let passed = now.saturating_duration_since(began);
+        // What is staged is in memory: it must not grow because the disk is slow.
         let early = self.store.staged_bytes() > MAX_STAGED_BYTES;
-        passed >= (took * SHARE).max(if early { Duration::ZERO } else { self.interval })
+        passed
+            >= if early {
+                took
+            } else {
+                (took * SHARE).max(self.interval)
+            }
     }
 
     /// Writes the state; once this is true it survives whatever happens to the process. Otherwise, as on a full disk, the
