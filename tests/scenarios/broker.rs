@@ -1,13 +1,13 @@
 //! A real broker: what is said does not depend on how the records came.
 
-use crate::fixture::{Fixture, arrow_ipc, directory, events, labels, text};
-use crate::http::{get, metric, wait_for_count};
+use crate::consumed::{consume, stop};
+use crate::fixture::{Fixture, arrow_ipc, directory, events, labels};
+use crate::http::get;
 use crate::reader;
 use bellwether_store::RecordedEvent;
-use bellwether_tests::{Binary, Message, RealKafka};
+use bellwether_tests::{Message, RealKafka};
 use std::time::Duration;
 
-const PATIENCE: Duration = Duration::from_secs(120);
 const OBSERVATION_PARTITIONS: i32 = 4;
 const LABEL_PARTITIONS: i32 = 2;
 /// Rows of an Arrow message.
@@ -58,24 +58,9 @@ fn a_real_broker_gives_the_timeline_of_a_replay() {
         kafka.brokers(),
     );
     std::fs::write(&config, written).expect("writable");
-    let run = Binary::locate().spawn(&["run", "--config", text(&config)]);
-    let url = run.listening_url(PATIENCE);
-    let total = u64::try_from(events().len() + labelled.len()).expect("a count");
-    wait_for_count(&url, "/pipeline/decoded", total, PATIENCE);
-    let of = |kind: &str| {
-        metric(
-            &url,
-            &format!("bellwether_decoded_records_total{{kind=\"{kind}\"}}"),
-        )
-    };
-    assert_eq!(
-        (of("observations"), of("labels")),
-        (events().len() as f64, labelled.len() as f64)
-    );
+    let (run, url) = consume(&config, events().len(), labelled.len());
     assert_eq!(get(&url, "/healthz").status, 200);
-    run.interrupt();
-    let finished = run.wait(Duration::from_secs(30));
-    assert_eq!(finished.code(), Some(0), "{finished:?}");
+    stop(run);
 
     let replayed = fixture.replay(&directory.path().join("replayed.jsonl"), &[]);
     let consumed = std::fs::read(&timeline).expect("the timeline was written");

@@ -2,8 +2,8 @@
 //!
 //! Avro is written by Apache's own implementation, CloudEvents by hand here: this crate knows nothing of the decoders.
 
-use crate::fixture::{Fixture, directory, events, labels, text};
-use crate::http::{metric, wait_for_count};
+use crate::consumed::{consume, stop};
+use crate::fixture::{Fixture, directory, events, labels};
 use crate::registry::Registry;
 use apache_avro::Schema;
 use apache_avro::types::Value as Avro;
@@ -11,12 +11,11 @@ use apache_avro::writer::datum::GenericDatumWriter;
 use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
 use bellwether_store::RecordedEvent;
-use bellwether_tests::{Binary, Message, RealKafka};
+use bellwether_tests::{Message, RealKafka};
 use jiff::Timestamp;
 use serde_json::{Value, json};
 use std::time::Duration;
 
-const PATIENCE: Duration = Duration::from_secs(120);
 /// The schemas' identifiers.
 const OBSERVATION: u32 = 70_001;
 const LABEL: u32 = 7;
@@ -87,23 +86,8 @@ fn timeline(
         kafka.brokers(),
     );
     std::fs::write(&config, written).expect("writable");
-    let run = Binary::locate().spawn(&["run", "--config", text(&config)]);
-    let url = run.listening_url(PATIENCE);
-    let total = u64::try_from(events().len() + known.len()).expect("a count");
-    wait_for_count(&url, "/pipeline/decoded", total, PATIENCE);
-    let of = |kind: &str| {
-        metric(
-            &url,
-            &format!("bellwether_decoded_records_total{{kind=\"{kind}\"}}"),
-        )
-    };
-    assert_eq!(
-        (of("observations"), of("labels")),
-        (events().len() as f64, known.len() as f64)
-    );
-    run.interrupt();
-    let finished = run.wait(Duration::from_secs(30));
-    assert_eq!(finished.code(), Some(0), "{finished:?}");
+    let (run, _) = consume(&config, events().len(), known.len());
+    stop(run);
     assert_eq!(kafka.topics().consume(&dead, 1, Duration::from_secs(1)), []);
     std::fs::read(&timeline).expect("the timeline was written")
 }

@@ -4,6 +4,7 @@ mod bad_input;
 mod bad_records;
 mod broker;
 mod calibrate;
+mod consumed;
 mod demo_page;
 mod demo_story;
 mod docs;

@@ -3,10 +3,11 @@
 use crate::batch::{Batch, BatchBuilder, PartitionEvent};
 use crate::beginning::{Beginnings, Others};
 use crate::config::{Config, Subscription, client_error};
-use crate::context::{Change, Client, Context, Shared, Topics};
+use crate::context::{Change, Client, Context, Shared};
 use crate::error::Error;
 use crate::health::{Health, lock};
 use crate::position::{NextOffset, TopicPartition};
+use crate::topics::Topics;
 use rdkafka::consumer::base_consumer::PartitionQueue;
 use rdkafka::consumer::{CommitMode, Consumer as _};
 use rdkafka::error::KafkaError;
@@ -92,7 +93,12 @@ impl Consumer {
         offsets: BTreeMap<TopicPartition, NextOffset>,
         others: Others,
     ) -> Result<Self, Error> {
-        let topics = Topics::new(config)?;
+        if config.labels_topic.as_ref() == Some(&config.observations_topic) {
+            return Err(Error::SameTopic {
+                topic: config.observations_topic.clone(),
+            });
+        }
+        let topics = Topics::new(config);
         let shared = Arc::new(Shared::beginning_at(Beginnings::kept(offsets, others)));
         let context = Context::new(Arc::clone(&shared), topics.clone());
         let mut client: Client = config
@@ -165,11 +171,7 @@ impl Consumer {
             let polled = match self.client.poll(Duration::ZERO) {
                 Some(Ok(message)) => {
                     // Not expected, as each partition has its own queue; but no record may get lost.
-                    if let Some(kind) = self.topics.kind(message.topic()) {
-                        let partition = TopicPartition {
-                            kind,
-                            partition: message.partition(),
-                        };
+                    if let Some(partition) = self.topics.partition(message.topic(), message.partition()) {
                         take(&mut self.pending, &mut self.assigned, partition, &message);
                     }
                     true
@@ -447,10 +449,7 @@ fn assign_all(client: &Client, topics: &Topics, beginnings: &Beginnings) -> Resu
             });
         };
         for number in found.partitions().iter().map(MetadataPartition::id) {
-            let at = topics.kind(topic).map(|kind| TopicPartition {
-                kind,
-                partition: number,
-            });
+            let at = topics.partition(topic, number);
             match at.and_then(|at| beginnings.of(at, None)) {
                 Some(begin) => partitions
                     .add_partition_offset(topic, number, Offset::Offset(begin.0))

@@ -1,10 +1,9 @@
 //! What librdkafka calls back into: rebalances, statistics, faults and log lines.
 
 use crate::beginning::Beginnings;
-use crate::config::Config;
-use crate::error::Error;
 use crate::health::{Faults, Health, forward_log, lock};
-use crate::position::{NextOffset, TopicKind, TopicPartition};
+use crate::position::{NextOffset, TopicPartition};
+use crate::topics::Topics;
 use rdkafka::client::ClientContext;
 use rdkafka::config::RDKafkaLogLevel;
 use rdkafka::consumer::base_consumer::PartitionQueue;
@@ -24,58 +23,6 @@ const COMMITTED_TIMEOUT: Duration = Duration::from_secs(5);
 
 /// A client whose callbacks come here.
 pub(crate) type Client = BaseConsumer<Context>;
-
-/// The names of the topics that are read.
-#[derive(Debug, Clone)]
-pub(crate) struct Topics {
-    observations: String,
-    labels: Option<String>,
-}
-
-impl Topics {
-    pub(crate) fn new(config: &Config) -> Result<Self, Error> {
-        if config.labels_topic.as_ref() == Some(&config.observations_topic) {
-            return Err(Error::SameTopic {
-                topic: config.observations_topic.clone(),
-            });
-        }
-        Ok(Self {
-            observations: config.observations_topic.clone(),
-            labels: config.labels_topic.clone(),
-        })
-    }
-
-    pub(crate) fn names(&self) -> Vec<&str> {
-        std::iter::once(self.observations.as_str())
-            .chain(self.labels.as_deref())
-            .collect()
-    }
-
-    pub(crate) fn name(&self, kind: TopicKind) -> Option<&str> {
-        match kind {
-            TopicKind::Observations => Some(&self.observations),
-            TopicKind::Labels => self.labels.as_deref(),
-        }
-    }
-
-    pub(crate) fn kind(&self, name: &str) -> Option<TopicKind> {
-        if name == self.observations {
-            Some(TopicKind::Observations)
-        } else if Some(name) == self.labels.as_deref() {
-            Some(TopicKind::Labels)
-        } else {
-            None
-        }
-    }
-
-    fn partitions(&self, list: &TopicPartitionList) -> Vec<TopicPartition> {
-        let known = |name: &str, partition| self.kind(name).map(|kind| TopicPartition { kind, partition });
-        list.elements()
-            .iter()
-            .filter_map(|element| known(element.topic(), element.partition()))
-            .collect()
-    }
-}
 
 /// A change of the assignment, made inside a callback and applied by the consumer after it.
 pub(crate) enum Change {
@@ -220,9 +167,8 @@ impl Context {
             let Offset::Offset(offset) = element.offset() else {
                 return None;
             };
-            let kind = self.topics.kind(element.topic())?;
-            let partition = element.partition();
-            Some((TopicPartition { kind, partition }, NextOffset(offset)))
+            let partition = self.topics.partition(element.topic(), element.partition())?;
+            Some((partition, NextOffset(offset)))
         };
         let elements = answer.iter().flat_map(TopicPartitionList::elements);
         elements.filter_map(known).collect()
@@ -296,19 +242,17 @@ impl ClientContext for Context {
             partitions: BTreeMap::new(),
         };
         for (name, topic) in &statistics.topics {
-            let Some(kind) = self.topics.kind(name) else {
-                continue;
-            };
             // Partition -1 is librdkafka's place for records without a partition.
-            for (&partition, stats) in topic.partitions.iter().filter(|&(&partition, _)| partition >= 0) {
+            for (&number, stats) in topic.partitions.iter().filter(|&(&number, _)| number >= 0) {
+                let Some(partition) = self.topics.partition(name, number) else {
+                    continue;
+                };
                 let ends = Ends {
                     low: stats.lo_offset,
                     high: stats.hi_offset,
                     committed: stats.committed_offset,
                 };
-                snapshot
-                    .partitions
-                    .insert(TopicPartition { kind, partition }, ends);
+                snapshot.partitions.insert(partition, ends);
             }
         }
         *lock(&self.shared.statistics) = snapshot;

@@ -44,6 +44,7 @@ mod place;
 mod position;
 mod producer;
 mod range;
+mod topics;
 mod tracker;
 
 pub use batch::{Batch, PartitionEvent, RawMessage};
@@ -58,4 +59,5 @@ pub use place::{NoPlace, Place};
 pub use position::{NextOffset, TopicKind, TopicPartition};
 pub use producer::{DeadLetters, VerdictProducer};
 pub use range::{Bound, RangeReader, StoredRecord};
+pub use topics::Topics;
 pub use tracker::{PartitionTracker, Progress, Watermark};

@@ -6,7 +6,8 @@ use crate::context::name;
 use crate::dead_letter::{DETAIL, OFFSET, PARTITION, REASON, TIMESTAMP, TOPIC};
 use crate::error::Error;
 use crate::health::{Faults, Health, forward_log};
-use crate::position::{NextOffset, TopicKind};
+use crate::position::NextOffset;
+use crate::topics::Topics;
 use rdkafka::ClientConfig;
 use rdkafka::client::ClientContext;
 use rdkafka::config::RDKafkaLogLevel;
@@ -85,8 +86,7 @@ impl VerdictProducer {
 #[derive(Clone, Debug)]
 pub struct DeadLetters {
     publisher: Publisher,
-    observations_topic: String,
-    labels_topic: Option<String>,
+    topics: Topics,
 }
 
 impl DeadLetters {
@@ -101,8 +101,7 @@ impl DeadLetters {
         })?;
         Ok(Self {
             publisher: Publisher::patient(config, topic, "dead letter producer")?,
-            observations_topic: config.observations_topic.clone(),
-            labels_topic: config.labels_topic.clone(),
+            topics: Topics::new(config),
         })
     }
 
@@ -119,12 +118,10 @@ impl DeadLetters {
         reason: &str,
         detail: &str,
     ) -> Result<(i32, NextOffset), Error> {
-        let topic = match original.partition.kind {
-            TopicKind::Observations => &self.observations_topic,
-            TopicKind::Labels => self.labels_topic.as_ref().ok_or(Error::TopicNotConfigured {
-                setting: "labels_topic",
-            })?,
-        };
+        let topic = self.topics.name(original.partition.kind);
+        let topic = topic.ok_or(Error::TopicNotConfigured {
+            setting: "labels_topic",
+        })?;
         let (partition, offset) = (
             original.partition.partition.to_string(),
             original.offset.to_string(),
@@ -141,7 +138,7 @@ impl DeadLetters {
         for (key, value) in [
             (REASON, Some(reason)),
             (DETAIL, Some(cut(detail))),
-            (TOPIC, Some(topic.as_str())),
+            (TOPIC, Some(topic)),
             (PARTITION, Some(&partition)),
             (OFFSET, Some(&offset)),
             (TIMESTAMP, timestamp.as_deref()),

@@ -221,6 +221,12 @@ impl PartitionTracker {
             .collect()
     }
 
+    /// The partitions of ours that delivered something since they were assigned, each with the offset up to which.
+    pub fn delivered(&self) -> impl Iterator<Item = (TopicPartition, NextOffset)> + '_ {
+        let ours = self.partitions.iter().filter(|(_, state)| state.recorded);
+        ours.filter_map(|(&partition, state)| Some((partition, state.next_offset?)))
+    }
+
     /// Takes note of a batch's events. Call it before recording the batch's messages.
     pub fn apply(&mut self, events: &[PartitionEvent], now: Instant) {
         for event in events {

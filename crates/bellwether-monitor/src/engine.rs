@@ -199,9 +199,9 @@ impl Engine {
 
     fn label(&mut self, label: &LabelRow, lines: &mut Vec<TimelineLine>) -> Result<(), PendingError> {
         let (id, at) = (&label.event_id, label.timestamp_ms);
-        let (reference, tasks) = (&self.reference, &self.judge.tasks);
-        let slices = |task: TaskId| tasks[task.index()].slices.all().len();
-        let of_model = |observation: &PendingObservation| observation.fits(reference, slices);
+        let (reference, judge) = (&self.reference, &self.judge);
+        let of_model =
+            |observation: &PendingObservation| observation.fits(reference, |task| judge.slices_of(task));
         match self.joins.add_label(id, &label.label, at, of_model)? {
             Joined::Observation(observation) => {
                 self.joined(&observation, id, at, &label.label, lines);
@@ -356,8 +356,9 @@ impl State for Engine {
         for (task, log) in self.schema().tasks().zip(&self.quality) {
             ensure(log.fits(task, &self.reference), "labels are not of their task")?;
         }
-        let slices = |task: TaskId| self.judge.tasks[task.index()].slices.all().len();
-        let waiting = self.joins.fits(&self.reference, slices);
+        let waiting = self
+            .joins
+            .fits(&self.reference, |task| self.judge.slices_of(task));
         ensure(waiting, "what waits for labels is not of its task")
     }
 }

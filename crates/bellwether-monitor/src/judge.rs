@@ -116,6 +116,11 @@ impl Judge {
         }
     }
 
+    /// How many slices a task has.
+    pub(crate) fn slices_of(&self, task: TaskId) -> usize {
+        self.tasks[task.index()].slices.all().len()
+    }
+
     /// Takes one observation, in order of time; returns its place within the task.
     pub(crate) fn observe(
         &mut self,

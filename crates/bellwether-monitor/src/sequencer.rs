@@ -160,10 +160,9 @@ impl State for Sequencer {
         for at in 0..buffered {
             let label = labels.next_if(|(place, _)| *place == at);
             let label = label.map(|(_, label)| Item::Label(Box::new(label)));
-            label
-                .or_else(|| rows.next().map(observation))
-                .into_iter()
-                .for_each(|item| self.push(item));
+            if let Some(item) = label.or_else(|| rows.next().map(observation)) {
+                self.push(item);
+            }
         }
         Ok(())
     }

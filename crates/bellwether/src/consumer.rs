@@ -8,7 +8,9 @@ use crate::state::{Bookmark, Checkpoints};
 use crate::wire::{Decoded, WireDecoder};
 use bellwether_api::{BrokerMetrics, PartitionLag, TopicKind as Kind};
 use bellwether_events::Reject;
-use bellwether_ingest::{Batch, Config, Consumer, PartitionTracker, TopicKind, TopicPartition, Watermark};
+use bellwether_ingest::{
+    Batch, Config, Consumer, NextOffset, PartitionTracker, Progress, TopicPartition, Topics, Watermark,
+};
 use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
 
 /// How often the state is shown to whoever looks.
@@ -24,7 +26,7 @@ const REGISTRY_PAUSE: Duration = Duration::from_secs(1);
 
 /// Everything that takes part in consuming one model's topics.
 pub(crate) struct KafkaSource {
-    topics: [String; 2],
+    topics: Topics,
     consumer: Consumer,
     tracker: PartitionTracker,
     decoder: WireDecoder,
@@ -70,11 +72,8 @@ impl KafkaSource {
         if checkpoints.is_some() {
             letters.resume(config, bookmark.dead_letters.as_ref()).await?;
         }
-        let topics = [
-            config.observations_topic.clone(),
-            config.labels_topic.clone().unwrap_or_default(),
-        ];
-        let mut decoder = WireDecoder::new(payloads, &topics[0], &topics[1]).map_err(|error| {
+        let topics = Topics::new(config);
+        let mut decoder = WireDecoder::new(payloads, &topics).map_err(|error| {
             Failure::at_work("cannot ask the schema registry")
                 .because(&error)
                 .fix("correct payloads.registry")
@@ -82,7 +81,7 @@ impl KafkaSource {
         if let Some(halves) = &bookmark.halves {
             decoder.resume(halves);
         }
-        let progress = bookmark.progress(config);
+        let progress = bookmark.progress(&topics);
         let offsets = progress.iter().map(|(&at, progress)| (at, progress.delivered));
         let newest_ms = progress.values().filter_map(|progress| progress.newest_ms).max();
         Ok(Self {
@@ -148,9 +147,7 @@ impl KafkaSource {
         };
         pipeline.turn(turn).await?;
         self.released_ms = release.before_ms().max(self.released_ms);
-        let delivered = self.tracker.progress();
-        self.consumer
-            .read_to(delivered.iter().map(|(&at, progress)| (at, progress.delivered)));
+        self.consumer.read_to(self.tracker.delivered());
         self.settle(pipeline, now).await?;
         let ahead_ms = if pipeline.engine().buffered_bytes() > self.max_buffered_bytes {
             0
@@ -272,22 +269,25 @@ impl KafkaSource {
     /// Commits what has been released and does not wait: with a state that is kept, the group's offsets are for others to see.
     fn commit_in_background(&mut self) {
         let offsets = self.tracker.committable(self.released_ms);
-        match self.consumer.commit_in_background(&offsets) {
-            Ok(()) => self.tracker.committed(&offsets),
-            Err(error) => {
-                tracing::warn!(%error, "Offsets were not committed; they will be with the next ones");
-            }
-        }
+        let done = self.consumer.commit_in_background(&offsets);
+        self.committed(&offsets, done);
     }
 
-    /// Commits what has been released. A commit that fails is tried again with the next one.
+    /// Commits what has been released.
     async fn commit(&mut self) {
         let offsets = self.tracker.committable(self.released_ms);
-        if offsets.is_empty() {
-            return;
-        }
-        match self.consumer.commit(&offsets).await {
-            Ok(()) => self.tracker.committed(&offsets),
+        let done = self.consumer.commit(&offsets).await;
+        self.committed(&offsets, done);
+    }
+
+    /// A commit that failed is tried again with the next one.
+    fn committed(
+        &mut self,
+        offsets: &[(TopicPartition, NextOffset)],
+        done: Result<(), bellwether_ingest::Error>,
+    ) {
+        match done {
+            Ok(()) => self.tracker.committed(offsets),
             Err(error) => {
                 tracing::warn!(%error, "Offsets were not committed; they will be with the next ones");
             }
@@ -296,20 +296,19 @@ impl KafkaSource {
 
     /// Where reading and writing stand.
     fn bookmark(&mut self, pipeline: &mut Pipeline) -> Result<Bookmark, Failure> {
-        let topic =
-            |partition: TopicPartition| &self.topics[usize::from(partition.kind == TopicKind::Labels)];
         let progress = self.tracker.progress();
         let halves = self.decoder.halves();
+        let topics = &self.topics;
         let dead_letters = self.letters.settle(|origin| {
-            let at = progress.iter().find(|(partition, _)| {
-                partition.partition == origin.partition && *topic(**partition) == origin.topic
-            });
-            at.is_none_or(|(_, progress)| progress.delivered.0 <= origin.offset)
+            let at = topics.partition(&origin.topic, origin.partition);
+            let progress = at.and_then(|at| progress.get(&at));
+            progress.is_none_or(|progress| progress.delivered.0 <= origin.offset)
                 || halves.holds(&origin.topic, origin.partition, origin.offset)
         });
-        let partitions = progress
-            .iter()
-            .map(|(&p, &progress)| (topic(p).clone(), p.partition, progress));
+        let named = |(&at, &progress): (&TopicPartition, &Progress)| {
+            Some((topics.name(at.kind)?.to_owned(), at.partition, progress))
+        };
+        let partitions = progress.iter().filter_map(named);
         let mut bookmark = Bookmark {
             partitions: partitions.collect(),
             others_from_oldest: self.others_from_oldest,
@@ -346,7 +345,11 @@ impl KafkaSource {
             .lag()
             .into_iter()
             .map(|lag| PartitionLag {
-                topic: self.topics[usize::from(lag.partition.kind == TopicKind::Labels)].clone(),
+                topic: self
+                    .topics
+                    .name(lag.partition.kind)
+                    .unwrap_or_default()
+                    .to_owned(),
                 partition: lag.partition.partition,
                 records: lag.lag,
             })

@@ -3,7 +3,7 @@
 use crate::failure::Failure;
 use crate::state::{TopicEnds, WrittenLetters, WrittenTopic};
 use bellwether_events::Reject;
-use bellwether_ingest::{Config, DeadLetter, DeadLetters, Place, RawMessage, TopicKind};
+use bellwether_ingest::{Config, DeadLetter, DeadLetters, Place, RawMessage, Topics};
 use std::time::Duration;
 
 /// Between attempts to keep a refused record.
@@ -12,7 +12,7 @@ const PAUSE: Duration = Duration::from_secs(1);
 /// The dead-letter topic, or the log where none is configured.
 #[derive(Debug)]
 pub(crate) struct Letters {
-    topics: [String; 2],
+    topics: Topics,
     sink: Option<Sink>,
     published: u64,
     failed: u64,
@@ -35,9 +35,8 @@ impl Letters {
                 written: WrittenLetters::default(),
             }),
         };
-        let labels = config.labels_topic.clone().unwrap_or_default();
         Ok(Self {
-            topics: [config.observations_topic.clone(), labels],
+            topics: Topics::new(config),
             sink,
             published: 0,
             failed: 0,
@@ -49,7 +48,7 @@ impl Letters {
         let Some(sink) = &mut self.sink else { return Ok(()) };
         let records = sink.topic.resume(config, since).await?;
         for origin in records.into_iter().filter_map(|r| DeadLetter::new(r).origin) {
-            if self.topics.contains(&origin.topic) {
+            if self.topics.partition(&origin.topic, origin.partition).is_some() {
                 sink.written.add(origin);
             }
         }
@@ -66,7 +65,7 @@ impl Letters {
     /// Keeps a refused record, or logs it where there is no topic for it. Waits for a topic that is away: a record must not be
     /// forgotten before it is kept.
     pub(crate) async fn keep(&mut self, message: &RawMessage, reject: &Reject) -> Result<(), Failure> {
-        let topic = &self.topics[usize::from(message.partition.kind == TopicKind::Labels)];
+        let topic = self.topics.name(message.partition.kind).unwrap_or_default();
         let Some(sink) = &mut self.sink else {
             tracing::warn!(
                 topic,
@@ -79,7 +78,7 @@ impl Letters {
             return Ok(());
         };
         let origin = Place {
-            topic: topic.clone(),
+            topic: topic.to_owned(),
             partition: message.partition.partition,
             offset: message.offset,
         };

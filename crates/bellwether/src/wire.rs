@@ -3,7 +3,7 @@
 use crate::config::Payloads;
 use bellwether_api::TopicKind as Kind;
 use bellwether_events::{LabelBatch, ModelSchema, ObservationBatch, Reject};
-use bellwether_ingest::{Batch, NextOffset, PartitionTracker, RawMessage, TopicKind, TopicPartition};
+use bellwether_ingest::{Batch, NextOffset, PartitionTracker, RawMessage, TopicKind, TopicPartition, Topics};
 use bellwether_payloads::{
     GivenBack, Halves, HttpRegistry, OwnedRecord, PayloadDecoder, Position, Record, Registry, RegistryError,
     Unavailable,
@@ -53,8 +53,7 @@ impl Decoded {
 #[derive(Debug)]
 pub(crate) struct WireDecoder {
     payloads: PayloadDecoder,
-    observations_topic: String,
-    labels_topic: String,
+    topics: Topics,
 }
 
 impl WireDecoder {
@@ -62,17 +61,12 @@ impl WireDecoder {
     ///
     /// # Errors
     /// When no registry can be asked at the configured address.
-    pub(crate) fn new(
-        config: &Payloads,
-        observations_topic: &str,
-        labels_topic: &str,
-    ) -> Result<Self, RegistryError> {
+    pub(crate) fn new(config: &Payloads, topics: &Topics) -> Result<Self, RegistryError> {
         let registry = config.registry.as_ref().map(HttpRegistry::new).transpose()?;
         let registry = registry.map(|source| Registry::new(Box::new(source)));
         Ok(Self {
             payloads: PayloadDecoder::new(config.decode.clone(), registry),
-            observations_topic: observations_topic.to_owned(),
-            labels_topic: labels_topic.to_owned(),
+            topics: topics.clone(),
         })
     }
 
@@ -119,16 +113,14 @@ impl WireDecoder {
         let mut spans = Vec::with_capacity(batch.messages.len());
         for (at, message) in batch.messages.iter().enumerate() {
             let (observations_before, labels_before) = (builder.len(), labels.len());
+            let topic = self.topics.name(message.partition.kind).unwrap_or_default();
+            let record = record(message, topic, headers.of_message(at));
             let (kind, outcome) = match message.partition.kind {
                 TopicKind::Observations => {
-                    let record = record(message, &self.observations_topic, headers.of_message(at));
                     let outcome = self.payloads.observations(schema, &record, &mut builder);
                     (Kind::Observations, outcome)
                 }
-                TopicKind::Labels => {
-                    let record = record(message, &self.labels_topic, headers.of_message(at));
-                    (Kind::Labels, self.payloads.labels(&record, &mut labels))
-                }
+                TopicKind::Labels => (Kind::Labels, self.payloads.labels(&record, &mut labels)),
             };
             rejects.extend(outcome.rejects.into_iter().map(|reject| (at, kind, reject)));
             let back =

@@ -142,6 +142,11 @@ fn what_comes_back_goes_on_where_it_was_left() {
     let mut other = PartitionTracker::resume(IDLE, tracker.progress(), now);
     other.assign(&[A, B], now);
     assert_eq!(other.progress(), tracker.progress());
+    assert_eq!(
+        other.delivered().count(),
+        0,
+        "where it begins is for the kept state to say"
+    );
     assert_eq!(other.watermark(now), Watermark::At(300));
     assert_eq!(other.committable(300), [(B, NextOffset(3))]);
     other.end_reached(A, None, now);
@@ -153,6 +158,7 @@ fn what_comes_back_goes_on_where_it_was_left() {
     );
     other.record(B, NextOffset(8), Some(400), now);
     assert_eq!(other.progress()[&B].delivered, NextOffset(8));
+    assert_eq!(other.delivered().collect::<Vec<_>>(), [(B, NextOffset(8))]);
 }
 
 #[test]

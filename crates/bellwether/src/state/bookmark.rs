@@ -1,7 +1,7 @@
 //! Where reading and writing stood when a checkpoint was taken.
 
-use crate::config::{StartFrom, StateConfig};
-use bellwether_ingest::{Config, NextOffset, Others, Progress, TopicKind, TopicPartition};
+use crate::config::{Config, StartFrom, StateConfig};
+use bellwether_ingest::{NextOffset, Others, Progress, TopicPartition, Topics};
 use bellwether_payloads::Halves;
 use serde::{Deserialize, Serialize};
 use std::collections::BTreeMap;
@@ -71,7 +71,7 @@ impl Bookmark {
 
     /// With no state to go on from, but perhaps a former process: from the oldest record on, the state is what that one had, and
     /// what it has written is not written again.
-    pub(crate) fn of_nothing(state: &StateConfig, config: &crate::config::Config) -> Self {
+    pub(crate) fn of_nothing(state: &StateConfig, config: &Config) -> Self {
         if state.start_from == StartFrom::Committed {
             return Self::default();
         }
@@ -99,17 +99,10 @@ impl Bookmark {
         }
     }
 
-    /// How far the configured topics were read.
-    pub(crate) fn progress(&self, config: &Config) -> BTreeMap<TopicPartition, Progress> {
-        let of = |topic: &str| {
-            [TopicKind::Observations, TopicKind::Labels]
-                .into_iter()
-                .find(|&kind| config.topic(kind) == Some(topic))
-        };
+    /// How far these topics were read.
+    pub(crate) fn progress(&self, topics: &Topics) -> BTreeMap<TopicPartition, Progress> {
         let known = self.partitions.iter().filter_map(|(topic, partition, progress)| {
-            let kind = of(topic)?;
-            let partition = *partition;
-            Some((TopicPartition { kind, partition }, *progress))
+            Some((topics.partition(topic, *partition)?, *progress))
         });
         known.collect()
     }
@@ -138,13 +131,14 @@ mod tests {
         let bytes = bookmark.to_bytes();
         assert_eq!(Bookmark::from_bytes(&bytes), Some(bookmark.clone()));
         assert_eq!(Bookmark::from_bytes(&bytes[..bytes.len() - 1]), None);
-        let config = Config {
+        let config = bellwether_ingest::Config {
             labels_topic: Some("labels".to_owned()),
-            ..Config::default()
+            ..bellwether_ingest::Config::default()
         };
+        let topics = Topics::new(&config);
         let expected = [TopicPartition::observations(2), TopicPartition::labels(2)];
         assert_eq!(
-            bookmark.progress(&config),
+            bookmark.progress(&topics),
             expected.map(|partition| (partition, progress)).into()
         );
     }

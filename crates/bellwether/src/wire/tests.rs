@@ -27,11 +27,18 @@ fn batch(messages: Vec<RawMessage>) -> Batch {
     }
 }
 
+fn topics() -> Topics {
+    let config = bellwether_ingest::Config {
+        labels_topic: Some("labels".to_owned()),
+        ..bellwether_ingest::Config::default()
+    };
+    Topics::new(&config)
+}
+
 fn decoder(config: PayloadConfig, registry: Option<Registry>) -> WireDecoder {
     WireDecoder {
         payloads: PayloadDecoder::new(config, registry),
-        observations_topic: "predictions".to_owned(),
-        labels_topic: "labels".to_owned(),
+        topics: topics(),
     }
 }
 

@@ -5,7 +5,7 @@ use crate::config::Config;
 use crate::failure::Failure;
 use crate::wire::WireDecoder;
 use bellwether_events::ModelSchema;
-use bellwether_ingest::{Batch, DeadLetter, RawMessage, TopicKind, TopicPartition};
+use bellwether_ingest::{Batch, DeadLetter, RawMessage, Topics};
 use serde_json::{Value, json};
 
 /// What would become of a record now.
@@ -74,8 +74,7 @@ impl Outcome {
 pub(super) struct Decoding {
     schema: ModelSchema,
     decoder: WireDecoder,
-    observations_topic: String,
-    labels_topic: Option<String>,
+    topics: Topics,
 }
 
 impl Decoding {
@@ -87,19 +86,16 @@ impl Decoding {
             );
         };
         let reference = load_reference(path, &config.monitor)?;
-        let kafka = &config.kafka;
-        let labels = kafka.labels_topic.as_deref().unwrap_or_default();
-        let decoder =
-            WireDecoder::new(&config.payloads, &kafka.observations_topic, labels).map_err(|error| {
-                Failure::usage("cannot ask the schema registry")
-                    .because(&error)
-                    .fix("correct payloads.registry")
-            })?;
+        let topics = Topics::new(&config.kafka);
+        let decoder = WireDecoder::new(&config.payloads, &topics).map_err(|error| {
+            Failure::usage("cannot ask the schema registry")
+                .because(&error)
+                .fix("correct payloads.registry")
+        })?;
         Ok(Self {
             schema: reference.schema().clone(),
             decoder,
-            observations_topic: kafka.observations_topic.clone(),
-            labels_topic: kafka.labels_topic.clone(),
+            topics,
         })
     }
 
@@ -108,16 +104,8 @@ impl Decoding {
         let Some(origin) = &letter.origin else {
             return Outcome::Unknown("the dead letter does not say where its record came from".to_owned());
         };
-        let kind = if origin.topic == self.observations_topic {
-            TopicKind::Observations
-        } else if Some(&origin.topic) == self.labels_topic.as_ref() {
-            TopicKind::Labels
-        } else {
+        let Some(partition) = self.topics.partition(&origin.topic, origin.partition) else {
             return Outcome::Unknown(format!("`{}` is no topic of this configuration", origin.topic));
-        };
-        let partition = TopicPartition {
-            kind,
-            partition: origin.partition,
         };
         let headers = letter
             .headers

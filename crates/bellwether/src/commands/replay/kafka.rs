@@ -16,8 +16,8 @@ use crate::wire::{Decoded, WireDecoder};
 use bellwether_api::TopicKind as Kind;
 use bellwether_events::Reject;
 use bellwether_ingest::{
-    Batch, NextOffset, PartitionEvent, PartitionTracker, RangeReader, RawMessage, StoredRecord, TopicKind,
-    TopicPartition, Watermark,
+    Batch, NextOffset, PartitionEvent, PartitionTracker, RangeReader, RawMessage, StoredRecord,
+    TopicPartition, Topics, Watermark,
 };
 use bellwether_monitor::Engine;
 use std::sync::Arc;
@@ -32,9 +32,9 @@ pub(super) async fn replay(args: ReplayArgs, config: Config) -> Result<(), Failu
         Failure::usage("no reference is named").fix("write `reference` in the configuration, or --reference")
     })?;
     let reference = Arc::new(load_reference(&path, &config.monitor)?);
-    let mut topics = Topics::new(&config)?;
+    let mut source = Source::new(&config)?;
     let mut reader = tokio::task::block_in_place(|| {
-        RangeReader::open(&config.kafka, &topics.names(), &args.from.0, &args.to.0)
+        RangeReader::open(&config.kafka, &source.topics.names(), &args.from.0, &args.to.0)
     })
     .map_err(|error| failed(&config, &error))?;
     let sinks = Sinks {
@@ -46,7 +46,7 @@ pub(super) async fn replay(args: ReplayArgs, config: Config) -> Result<(), Failu
 
     // A partition at its end holds nothing back from that moment on.
     let mut tracker = PartitionTracker::new(Duration::ZERO);
-    let assigned = topics.partitions(reader.partitions());
+    let assigned = source.partitions(reader.partitions());
     tracker.assign(&assigned, Instant::now());
     let lateness_ms = pipeline.engine().allowed_lateness_ms();
     let mut named = 0;
@@ -57,12 +57,12 @@ pub(super) async fn replay(args: ReplayArgs, config: Config) -> Result<(), Failu
             break;
         }
         bar.inc(records.len() as u64);
-        let batch = topics.batch(records);
-        let decoded = topics.decode(&pipeline, &batch)?;
+        let batch = source.batch(records);
+        let decoded = source.decode(&pipeline, &batch)?;
         let rejects = rejects(&batch, &decoded, &mut named);
         let now = Instant::now();
         decoded.track(&batch, &mut tracker, now);
-        let ended: Vec<PartitionEvent> = topics
+        let ended: Vec<PartitionEvent> = source
             .partitions(reader.finished())
             .into_iter()
             .map(end)
@@ -86,7 +86,7 @@ pub(super) async fn replay(args: ReplayArgs, config: Config) -> Result<(), Failu
         pipeline.turn(turn).await?;
         let ahead = tracker.ahead_of(AHEAD_LIMIT_MS);
         reader.hold(|topic, partition| {
-            let of = topics.partition(topic, partition);
+            let of = source.topics.partition(topic, partition);
             of.is_some_and(|partition| ahead.contains(&partition))
         });
     }
@@ -128,62 +128,33 @@ fn rejects(batch: &Batch, decoded: &Decoded, named: &mut usize) -> Vec<(Kind, Re
 }
 
 /// The two topics, and what is in them.
-struct Topics {
-    observations: String,
-    labels: Option<String>,
+struct Source {
+    topics: Topics,
     decoder: WireDecoder,
 }
 
-impl Topics {
+impl Source {
     fn new(config: &Config) -> Result<Self, Failure> {
-        let (observations, labels) = (
-            config.kafka.observations_topic.clone(),
-            config.kafka.labels_topic.clone(),
-        );
-        let decoder = WireDecoder::new(
-            &config.payloads,
-            &observations,
-            labels.as_deref().unwrap_or_default(),
-        );
-        let decoder = decoder.map_err(|error| {
+        let topics = Topics::new(&config.kafka);
+        let decoder = WireDecoder::new(&config.payloads, &topics).map_err(|error| {
             Failure::at_work("cannot ask the schema registry")
                 .because(&error)
                 .fix("correct payloads.registry")
         })?;
-        Ok(Self {
-            observations,
-            labels,
-            decoder,
-        })
-    }
-
-    fn names(&self) -> Vec<&str> {
-        std::iter::once(self.observations.as_str())
-            .chain(self.labels.as_deref())
-            .collect()
-    }
-
-    fn partition(&self, topic: &str, partition: i32) -> Option<TopicPartition> {
-        let kind = if topic == self.observations {
-            TopicKind::Observations
-        } else if Some(topic) == self.labels.as_deref() {
-            TopicKind::Labels
-        } else {
-            return None;
-        };
-        Some(TopicPartition { kind, partition })
+        Ok(Self { topics, decoder })
     }
 
     fn partitions<'a>(&self, named: impl Iterator<Item = (&'a str, i32)>) -> Vec<TopicPartition> {
         named
-            .filter_map(|(topic, partition)| self.partition(topic, partition))
+            .filter_map(|(topic, partition)| self.topics.partition(topic, partition))
             .collect()
     }
 
     fn batch(&self, records: Vec<StoredRecord>) -> Batch {
         let mut batch = Batch::default();
         for record in records {
-            let Some(partition) = self.partition(&record.place.topic, record.place.partition) else {
+            let place = &record.place;
+            let Some(partition) = self.topics.partition(&place.topic, place.partition) else {
                 continue;
             };
             batch.size_bytes += record.payload.len();
