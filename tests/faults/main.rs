@@ -14,6 +14,7 @@ mod fixture;
 mod http;
 mod kills;
 mod monitor;
+mod scale;
 mod soak;
 mod state;
 mod stream;

@@ -11,8 +11,8 @@ use tempfile::TempDir;
 
 pub(crate) const PATIENCE: Duration = Duration::from_secs(120);
 
-/// Longest time until all parts of the state that is shown are of one moment.
-const RENEWED: Duration = Duration::from_secs(2);
+/// How long it takes until all parts of the state that is shown are of one moment.
+pub(crate) const RENEWED: Duration = Duration::from_secs(2);
 
 /// What a monitor has said and counted, in each of the places where it says so.
 #[derive(Debug, Clone, PartialEq)]
@@ -23,6 +23,45 @@ pub(crate) struct Outcome {
     pub(crate) verdicts: Vec<String>,
     /// Topic, partition and offset of each refused record, sorted.
     pub(crate) dead_letters: Vec<[String; 3]>,
+}
+
+/// The configuration of a monitor, up to what else is in `[kafka]`.
+pub(crate) fn configuration(
+    kafka: &RealKafka,
+    fixture: &Fixture,
+    stream: &stream::Stream,
+    name: &str,
+    checkpoint_interval: &str,
+) -> String {
+    format!(
+        "reference = \"{}\"\n[listen]\naddress = \"127.0.0.1:0\"\n[timeline]\npath = \"timeline.jsonl\"\n\
+         [state]\ndirectory = \"state\"\ncheckpoint_interval = \"{checkpoint_interval}\"\n\
+         [kafka]\nbrokers = {:?}\ngroup_id = {name:?}\nobservations_topic = {:?}\nlabels_topic = {:?}\n\
+         verdicts_topic = {:?}\ndead_letter_topic = {:?}\nidle_timeout = \"1h\"\n",
+        fixture.path("model.ref").display(),
+        kafka.brokers(),
+        stream.predictions,
+        stream.labels,
+        verdicts_topic(name),
+        dead_letter_topic(name),
+    )
+}
+
+pub(crate) fn verdicts_topic(name: &str) -> String {
+    format!("{name}-verdicts")
+}
+
+pub(crate) fn dead_letter_topic(name: &str) -> String {
+    format!("{name}-dead")
+}
+
+/// `/api/v1/model` without what belongs to the process.
+pub(crate) fn model(url: &str) -> Option<Value> {
+    let mut model = try_json(url, "/api/v1/model")?;
+    let fields = model.as_object_mut()?;
+    fields.remove("instance");
+    fields.remove("pipeline");
+    Some(model)
 }
 
 /// A monitor with a directory of its own.
@@ -48,20 +87,11 @@ impl<'a> Monitor<'a> {
             name: name.to_owned(),
         };
         let topics = kafka.topics();
-        topics.create(&monitor.verdicts(), 1);
-        topics.create(&monitor.dead_letters(), 1);
+        topics.create(&verdicts_topic(name), 1);
+        topics.create(&dead_letter_topic(name), 1);
+        let written = configuration(kafka, fixture, stream, name, checkpoint_interval);
         let written = format!(
-            "reference = \"{}\"\n[listen]\naddress = \"127.0.0.1:0\"\n[timeline]\npath = \"timeline.jsonl\"\n\
-             [state]\ndirectory = \"state\"\ncheckpoint_interval = \"{checkpoint_interval}\"\n\
-             [kafka]\nbrokers = {:?}\ngroup_id = {name:?}\nobservations_topic = {:?}\nlabels_topic = {:?}\n\
-             verdicts_topic = {:?}\ndead_letter_topic = {:?}\nidle_timeout = \"1h\"\n\
-             [kafka.properties]\n\"group.instance.id\" = \"one\"\n\"session.timeout.ms\" = 10000\n",
-            fixture.path("model.ref").display(),
-            kafka.brokers(),
-            stream.predictions,
-            stream.labels,
-            monitor.verdicts(),
-            monitor.dead_letters(),
+            "{written}[kafka.properties]\n\"group.instance.id\" = \"one\"\n\"session.timeout.ms\" = 10000\n"
         );
         std::fs::write(monitor.path("bellwether.toml"), written).expect("writable");
         monitor
@@ -69,14 +99,6 @@ impl<'a> Monitor<'a> {
 
     pub(crate) fn path(&self, name: &str) -> PathBuf {
         self.directory.path().join(name)
-    }
-
-    fn verdicts(&self) -> String {
-        format!("{}-verdicts", self.name)
-    }
-
-    fn dead_letters(&self) -> String {
-        format!("{}-dead", self.name)
     }
 
     /// Starts the program and waits until it listens.
@@ -110,13 +132,6 @@ impl<'a> Monitor<'a> {
 
     /// Waits until `done` holds of what was counted, then stops and collects.
     pub(crate) fn finish(&self, run: Running, url: &str, done: impl Fn(&Value) -> bool) -> Outcome {
-        let model = || {
-            let mut model = try_json(url, "/api/v1/model")?;
-            let fields = model.as_object_mut()?;
-            fields.remove("instance");
-            fields.remove("pipeline");
-            Some(model)
-        };
         let mut last = Value::Null;
         let deadline = Instant::now() + PATIENCE;
         while !done(&last["counts"]) {
@@ -127,11 +142,11 @@ impl<'a> Monitor<'a> {
                 run.printed(Stream::Stderr)
             );
             std::thread::sleep(Duration::from_millis(50));
-            last = model().unwrap_or(last);
+            last = model(url).unwrap_or(last);
         }
         // Reports are renewed a few a look.
         std::thread::sleep(RENEWED);
-        let model = model().expect("it was there a moment ago");
+        let model = model(url).expect("it was there a moment ago");
         run.terminate();
         let finished = run.wait(PATIENCE);
         assert_eq!(finished.code(), Some(0), "{finished:?}");
@@ -140,8 +155,15 @@ impl<'a> Monitor<'a> {
 
     fn outcome(&self, model: Value) -> Outcome {
         let timeline = std::fs::read_to_string(self.path("timeline.jsonl")).expect("a timeline");
-        let topics = self.kafka.topics();
-        let verdicts = topics.all(&self.verdicts()).into_iter();
+        Outcome::collect(self.kafka, &self.name, model, timeline)
+    }
+}
+
+impl Outcome {
+    /// What is in the topics of a monitor, with the rest.
+    pub(crate) fn collect(kafka: &RealKafka, name: &str, model: Value, timeline: String) -> Self {
+        let topics = kafka.topics();
+        let verdicts = topics.all(&verdicts_topic(name)).into_iter();
         let letter = |record: bellwether_tests::Consumed| {
             ["topic", "partition", "offset"].map(|part| {
                 record
@@ -150,9 +172,13 @@ impl<'a> Monitor<'a> {
                     .to_owned()
             })
         };
-        let mut dead_letters: Vec<_> = topics.all(&self.dead_letters()).into_iter().map(letter).collect();
+        let mut dead_letters: Vec<_> = topics
+            .all(&dead_letter_topic(name))
+            .into_iter()
+            .map(letter)
+            .collect();
         dead_letters.sort();
-        Outcome {
+        Self {
             model,
             timeline,
             verdicts: verdicts
@@ -161,9 +187,7 @@ impl<'a> Monitor<'a> {
             dead_letters,
         }
     }
-}
 
-impl Outcome {
     /// Says where this differs from what an undisturbed monitor has said and counted.
     pub(crate) fn check(&self, undisturbed: &Self, story: &str) {
         assert_eq!(

@@ -74,6 +74,30 @@ impl Stream {
         topics.produce(&self.labels, &self.known);
     }
 
+    /// Writes what belongs into one partition of observations, all at once.
+    pub(crate) fn write_partition(&self, topics: &Topics, partition: i32) {
+        topics.produce(&self.predictions, &self.of(|of| of == partition));
+    }
+
+    /// Writes what belongs into the others, and the labels.
+    pub(crate) fn write_but_partition(&self, topics: &Topics, partition: i32) {
+        topics.produce(&self.predictions, &self.of(|of| of != partition));
+        topics.produce(&self.labels, &self.known);
+    }
+
+    /// Observations by partition: those that have none go by their number.
+    fn of(&self, wanted: impl Fn(i32) -> bool) -> Vec<Message> {
+        let numbered = self.observed.iter().zip((0..OBSERVATIONS).cycle());
+        let placed = numbered.map(|(message, number)| {
+            let partition = message.partition.unwrap_or(number);
+            (partition, message.clone().partition(partition))
+        });
+        placed
+            .filter(|(partition, _)| wanted(*partition))
+            .map(|(_, message)| message)
+            .collect()
+    }
+
     /// Writes it little by little, over so long.
     pub(crate) fn write_over(&self, topics: &Topics, time: Duration) {
         let chunk = |messages: &[Message], number: u32| {

@@ -110,18 +110,34 @@ impl Fixture {
             "labels.jsonl",
             lines(known.iter().filter_map(|event| event.label_json())),
         );
+        fixture.build_reference("model.ref", 1.0);
+        fixture
+    }
+
+    /// Builds a reference of this share of the rows.
+    pub(crate) fn build_reference(&self, name: &str, share: f64) -> PathBuf {
+        let rows = std::fs::read_to_string(self.path("reference.jsonl")).expect("it was written");
+        // Spread over all tasks, which lie one behind the other.
+        let kept = |at: usize| ((at + 1) as f64 * share).floor() > (at as f64 * share).floor();
+        let rows = rows
+            .lines()
+            .enumerate()
+            .filter(|&(at, _)| share >= 1.0 || kept(at));
+        let rows = lines(rows.map(|(_, line)| line.as_bytes().to_vec()));
+        let (input, output) = (self.path(&format!("{name}.jsonl")), self.path(name));
+        std::fs::write(&input, rows).expect("writable");
         let built = run(&[
             "reference",
             "build",
             "--observations",
-            text(&fixture.path("reference.jsonl")),
+            text(&input),
             "--tasks",
-            text(&fixture.path("tasks.json")),
+            text(&self.path("tasks.json")),
             "--output",
-            text(&fixture.path("model.ref")),
+            text(&output),
         ]);
         assert!(built.success(), "{built:?}");
-        fixture
+        output
     }
 
     /// A file of it: `reference.jsonl`, `tasks.json`, `events.jsonl`, `labels.jsonl`, `model.ref`.

@@ -35,7 +35,8 @@ mod wire;
 pub use error::Error;
 pub use exposition::{MetricDescription, MetricKind, metric_descriptions, metrics_markdown};
 pub use pipeline::{
-    BatchSizes, BrokerMetrics, CheckpointMetrics, PartitionLag, PipelineMetrics, RejectedRecords, TopicKind,
+    BatchSizes, BrokerMetrics, CheckpointMetrics, MemberMetrics, PartitionLag, PipelineMetrics,
+    RejectedRecords, TopicKind,
 };
 pub use server::serve;
 pub use state::{ApiConfig, ApiState};

@@ -112,6 +112,17 @@ pub struct CheckpointMetrics {
     pub last_seconds: f64,
 }
 
+/// The part of one instance of several in the work of its group.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub struct MemberMetrics {
+    /// Whether it judges for the group; one instance does.
+    pub is_judge: bool,
+    /// Observations that it scored for whoever judges.
+    pub scored_observations: u64,
+    /// Bytes of evidence that it wrote.
+    pub evidence_bytes: u64,
+}
+
 /// The pipeline's own numbers. Totals count since the start of the process and never fall.
 #[derive(Debug, Clone, Default, PartialEq)]
 pub struct PipelineMetrics {
@@ -141,6 +152,8 @@ pub struct PipelineMetrics {
     pub brokers: Option<BrokerMetrics>,
     /// The kept state; none where it is in memory only.
     pub checkpoints: Option<CheckpointMetrics>,
+    /// Its part in a group; none where one instance does all.
+    pub member: Option<MemberMetrics>,
     /// Sizes of the batches so far.
     pub batch_sizes: BatchSizes,
     /// Wall-clock time of the last poll of the input, in milliseconds since the epoch, whether or not it brought
@@ -169,6 +182,11 @@ impl PipelineMetrics {
             .filter(|r| r.kind == kind && r.reason == reason)
             .map(|r| r.total)
             .sum()
+    }
+
+    /// True for an instance of several while another one judges.
+    pub(crate) fn stands_by(&self) -> bool {
+        self.member.is_some_and(|member| !member.is_judge)
     }
 
     /// True when a finite input has been played to its end.

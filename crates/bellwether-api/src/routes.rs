@@ -87,7 +87,12 @@ async fn healthz(State(app): State<App>) -> Result<Json<Health>, Problem> {
 }
 
 async fn readyz(State(app): State<App>) -> Result<Json<Health>, Problem> {
-    status(&app.state).map(|_| Json(Health { status: "ready" }))
+    let ready = Json(Health { status: "ready" });
+    // An instance that only scores has nothing to tell, and is ready to when it is elected.
+    if app.state.stands_by() {
+        return Ok(ready);
+    }
+    status(&app.state).map(|_| ready)
 }
 
 #[derive(Serialize)]
@@ -246,6 +251,14 @@ async fn method_not_allowed() -> Problem {
 }
 
 fn status(state: &ApiState) -> Result<Arc<ModelStatus>, Problem> {
+    if state.stands_by() {
+        return Err(Problem::new(
+            StatusCode::SERVICE_UNAVAILABLE,
+            "not_judge",
+            "this instance scores, and another one of its group judges",
+            "ask the instance whose metric bellwether_judge is 1",
+        ));
+    }
     state.lock().status.clone().ok_or_else(|| {
         Problem::new(
             StatusCode::SERVICE_UNAVAILABLE,

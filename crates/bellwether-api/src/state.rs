@@ -147,6 +147,20 @@ impl ApiState {
         shared.last_report = Instant::now();
     }
 
+    /// Takes the status and the timeline back: they are another instance's to show now.
+    pub fn withdraw(&self) {
+        let mut shared = self.lock();
+        shared.status = None;
+        shared.published_ms = None;
+        shared.series.clear();
+        shared.timeline = Timeline::new(self.inner.config.timeline_lines);
+    }
+
+    /// Whether another instance judges, so that there is nothing to show here.
+    pub(crate) fn stands_by(&self) -> bool {
+        self.lock().pipeline.stands_by()
+    }
+
     /// Identity of this run.
     pub(crate) fn instance(&self) -> &str {
         &self.inner.instance

@@ -2,7 +2,7 @@
 
 mod support;
 
-use bellwether_api::{ApiConfig, ApiState, Error, PipelineMetrics, serve};
+use bellwether_api::{ApiConfig, ApiState, Error, MemberMetrics, PipelineMetrics, serve};
 use bellwether_monitor::Verdict;
 use serde_json::{Value, json};
 use std::time::Duration;
@@ -120,6 +120,32 @@ async fn a_listener_that_others_can_reach_is_refused() {
         text.contains("no authentication") && text.contains("127.0.0.1"),
         "{text}"
     );
+}
+
+#[tokio::test]
+async fn an_instance_that_only_scores_is_ready_and_says_who_to_ask() {
+    let state = ApiState::new(ApiConfig::default());
+    let server = Server::start(&state).await;
+    let as_member = |is_judge| {
+        let member = MemberMetrics {
+            is_judge,
+            ..MemberMetrics::default()
+        };
+        state.pipeline(PipelineMetrics {
+            member: Some(member),
+            ..PipelineMetrics::default()
+        });
+    };
+    as_member(false);
+    assert_eq!(server.get("/readyz").await.status, 200);
+    server.get("/api/v1/model").await.assert_problem(503, "not_judge");
+    as_member(true);
+    server.get("/readyz").await.assert_problem(503, "not_ready");
+    state.publish(status(START_MS));
+    assert_eq!(server.get("/api/v1/model").await.status, 200);
+    state.withdraw();
+    as_member(false);
+    server.get("/api/v1/model").await.assert_problem(503, "not_judge");
 }
 
 #[tokio::test]

@@ -31,6 +31,8 @@ pub enum Subscription {
     ///
     /// For the embedded broker, where this process is alone and joining a group takes three seconds.
     Assign,
+    /// This one partition of the topic of observations, at once and for good, whoever else reads it.
+    Only(i32),
 }
 
 /// The Kafka side's part of the configuration. Durations are written as text, such as `"30s"` or `"100ms"`.

@@ -130,12 +130,17 @@ impl Consumer {
                         source,
                     })?;
             }
-            Subscription::Assign => {
+            Subscription::Assign | Subscription::Only(_) => {
+                let only = match config.subscription {
+                    Subscription::Only(partition) => Some(TopicPartition::observations(partition)),
+                    _ => None,
+                };
                 let (client, topics) = (Arc::clone(&consumer.client), consumer.topics.clone());
                 let beginnings = lock(&consumer.shared.beginnings).clone();
-                let changes = tokio::task::spawn_blocking(move || assign_all(&client, &topics, &beginnings))
-                    .await
-                    .map_err(|_| Error::Interrupted)??;
+                let changes =
+                    tokio::task::spawn_blocking(move || assign(&client, &topics, &beginnings, only))
+                        .await
+                        .map_err(|_| Error::Interrupted)??;
                 consumer.shared.push(changes);
             }
         }
@@ -162,6 +167,16 @@ impl Consumer {
                 tokio::time::sleep_until(deadline.min(Instant::now() + GATHER)).await;
             }
         }
+    }
+
+    /// Takes part in the group without reading, and says what happened to partitions since the last call. Call it every few
+    /// seconds.
+    ///
+    /// # Errors
+    /// [`Error::Fatal`] when the client cannot go on.
+    pub fn stay(&mut self) -> Result<Vec<PartitionEvent>, Error> {
+        self.serve_callbacks()?;
+        Ok(self.pending.finish().events)
     }
 
     /// Runs what waits in the client's own queue: rebalances, statistics, faults.
@@ -427,8 +442,14 @@ impl fmt::Debug for Consumer {
     }
 }
 
-/// Assigns every partition of the topics, each from where it was left, its committed offset or, without one, its beginning.
-fn assign_all(client: &Client, topics: &Topics, beginnings: &Beginnings) -> Result<Change, Error> {
+/// Assigns every partition of the topics, or only one, each from where it was left, its committed offset or, without one, its
+/// beginning.
+fn assign(
+    client: &Client,
+    topics: &Topics,
+    beginnings: &Beginnings,
+    only: Option<TopicPartition>,
+) -> Result<Change, Error> {
     let failed = |source| Error::Subscribe {
         topics: topics.names().join(", "),
         source,
@@ -450,6 +471,9 @@ fn assign_all(client: &Client, topics: &Topics, beginnings: &Beginnings) -> Resu
         };
         for number in found.partitions().iter().map(MetadataPartition::id) {
             let at = topics.partition(topic, number);
+            if only.is_some() && at != only {
+                continue;
+            }
             match at.and_then(|at| beginnings.of(at, None)) {
                 Some(begin) => partitions
                     .add_partition_offset(topic, number, Offset::Offset(begin.0))
@@ -457,6 +481,12 @@ fn assign_all(client: &Client, topics: &Topics, beginnings: &Beginnings) -> Resu
                 None => drop(partitions.add_partition(topic, number)),
             }
         }
+    }
+    if let Some(only) = only.filter(|_| partitions.count() == 0) {
+        return Err(Error::NoSuchPartition {
+            topic: topics.name(only.kind).unwrap_or_default().to_owned(),
+            partition: only.partition,
+        });
     }
     let queues = client.context().split(&partitions);
     client.assign(&partitions).map_err(failed)?;

@@ -11,9 +11,9 @@ use crate::topics::Topics;
 use rdkafka::ClientConfig;
 use rdkafka::client::ClientContext;
 use rdkafka::config::RDKafkaLogLevel;
-use rdkafka::error::KafkaError;
+use rdkafka::error::{KafkaError, RDKafkaErrorCode};
 use rdkafka::message::{Header, OwnedHeaders};
-use rdkafka::producer::{FutureProducer, FutureRecord};
+use rdkafka::producer::{DeliveryFuture, FutureProducer, FutureRecord};
 use rdkafka::util::Timeout;
 use std::fmt;
 use std::pin::pin;
@@ -25,6 +25,9 @@ const MAX_DETAIL_BYTES: usize = 1024;
 
 /// After so much waiting for the brokers the log says so, and again after as much.
 const PATIENCE: Duration = Duration::from_secs(10);
+
+/// Between attempts to hand over a record while the client's queue is full.
+const QUEUE_FULL: Duration = Duration::from_millis(5);
 
 /// Publishes verdict lines, each awaited until the brokers have it, however long they are away.
 ///
@@ -183,7 +186,7 @@ impl Publisher {
 
     /// One that waits for brokers that are away until they are back: what was given up could have been written all the
     /// same, and would be there twice after another attempt.
-    fn patient(config: &Config, topic: &str, client: &'static str) -> Result<Self, Error> {
+    pub(crate) fn patient(config: &Config, topic: &str, client: &'static str) -> Result<Self, Error> {
         let mut settings = config.producer()?;
         if !config.properties.contains_key("message.timeout.ms") {
             settings.set("message.timeout.ms", "0");
@@ -224,6 +227,30 @@ impl Publisher {
                 topic = self.topic,
                 "The brokers have not taken a record yet; waiting"
             );
+        }
+    }
+
+    pub(crate) fn topic(&self) -> &str {
+        &self.topic
+    }
+
+    /// Hands a record to the client, in order. Waits while its queue is full.
+    pub(crate) async fn enqueue(&self, partition: i32, payload: &[u8]) -> Result<DeliveryFuture, Error> {
+        let mut record = FutureRecord::<[u8], [u8]>::to(&self.topic)
+            .partition(partition)
+            .payload(payload);
+        loop {
+            record = match self.producer.send_result(record) {
+                Ok(delivery) => return Ok(delivery),
+                Err((KafkaError::MessageProduction(RDKafkaErrorCode::QueueFull), record)) => record,
+                Err((source, _)) => {
+                    return Err(Error::Publish {
+                        topic: self.topic.clone(),
+                        source,
+                    });
+                }
+            };
+            tokio::time::sleep(QUEUE_FULL).await;
         }
     }
 

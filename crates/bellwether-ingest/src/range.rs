@@ -9,10 +9,11 @@ mod probe;
 
 pub use bound::Bound;
 
+use crate::batch::RawMessage;
 use crate::config::Config;
 use crate::error::Error;
 use crate::place::Place;
-use crate::position::NextOffset;
+use crate::position::{NextOffset, TopicPartition};
 use bound::{Ends, Stretch};
 use client::{RangeClient, RangeEvents, client};
 use rdkafka::consumer::Consumer as _;
@@ -22,6 +23,7 @@ use rdkafka::message::{BorrowedMessage, Headers as _, Message as _};
 use rdkafka::{Offset, TopicPartitionList};
 use std::collections::{BTreeMap, BTreeSet};
 use std::fmt;
+use std::ops::Range;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
@@ -68,6 +70,22 @@ impl StoredRecord {
                     .collect()
             }),
         }
+    }
+}
+
+impl StoredRecord {
+    /// The record as a consumer would have delivered it from this partition.
+    #[must_use]
+    pub fn into_message(self, partition: TopicPartition) -> RawMessage {
+        let headers = self
+            .headers
+            .iter()
+            .map(|(name, value)| (name.as_str(), value.as_slice()));
+        let message = RawMessage::new(partition, self.place.offset, self.payload.into());
+        let mut message = message.with_headers(headers);
+        message.key = self.key.map(Into::into);
+        message.timestamp_ms = self.timestamp_ms;
+        message
     }
 }
 
@@ -122,9 +140,32 @@ impl RangeReader {
     pub fn record(config: &Config, place: &Place) -> Result<Option<StoredRecord>, Error> {
         let client = client(config)?;
         let ends = Ends::of(&client, &[&place.topic])?;
-        let stretch = bound::stretch_of(&ends, place)?;
+        let offsets = place.offset..place.offset.saturating_add(1);
+        let stretch = bound::stretch_of(&ends, &place.topic, place.partition, &offsets)?;
         let mut records = Self::start(client, vec![stretch])?.next_records(1)?;
         Ok(records.pop().filter(|record| record.place == *place))
+    }
+
+    /// All records of one partition from one offset to another, which is not part of it; less where some are gone. Blocks.
+    ///
+    /// # Errors
+    /// As [`open`](Self::open) and [`next_records`](Self::next_records).
+    pub fn stretch(
+        config: &Config,
+        (topic, partition, offsets): (&str, i32, Range<i64>),
+    ) -> Result<Vec<StoredRecord>, Error> {
+        let client = client(config)?;
+        let ends = Ends::of(&client, &[topic])?;
+        let stretch = bound::stretch_of(&ends, topic, partition, &offsets)?;
+        let mut reader = Self::start(client, vec![stretch])?;
+        let mut records = Vec::new();
+        loop {
+            let some = reader.next_records(TURN)?;
+            if some.is_empty() {
+                return Ok(records);
+            }
+            records.extend(some);
+        }
     }
 
     fn start(client: Arc<RangeClient>, stretches: Vec<Stretch>) -> Result<Self, Error> {

@@ -2,6 +2,7 @@
 
 use crate::config::MonitorConfig;
 use crate::drift::{DriftReport, DriftSources};
+use crate::evidence::Evidence;
 use crate::forgetting::NO_VERSION;
 use crate::join::{EventKey, JoinTable, Joined, PendingError, PendingObservation, PendingStore};
 use crate::judge::Judge;
@@ -106,7 +107,12 @@ impl Engine {
 
     /// Scores observations and buffers them until the watermark passes them.
     pub fn push_observations(&mut self, observations: ObservationBatch) {
-        let batch = Arc::new(ScoredBatch::new(observations, &self.reference));
+        self.push_evidence(Evidence::score(observations, &self.reference));
+    }
+
+    /// Buffers observations that are scored already, against the same reference, until the watermark passes them.
+    pub fn push_evidence(&mut self, evidence: Evidence) {
+        let batch = Arc::new(evidence.into_batch());
         for row in 0..batch.len() {
             self.sequencer.push(Item::Observation {
                 batch: Arc::clone(&batch),

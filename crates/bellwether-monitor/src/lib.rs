@@ -15,6 +15,7 @@ mod costs;
 mod diagnosis;
 mod drift;
 mod engine;
+mod evidence;
 mod explain;
 mod forgetting;
 mod group;
@@ -45,6 +46,7 @@ pub use config::{MAX_SLICE_ATTRIBUTES, MonitorConfig, Seasons};
 pub use costs::{CostStatus, Costs, RemedyCost};
 pub use drift::{ClassDrift, DriftDirection, DriftReport, DriftSplit, DriftTest};
 pub use engine::Engine;
+pub use evidence::{Evidence, EvidenceError};
 pub use forgetting::{ComparedTask, ForgettingConfig, ForgettingStatus, TaskForgetting, compare};
 pub use join::{PendingError, PendingStore};
 pub use quality::{

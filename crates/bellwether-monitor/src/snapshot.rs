@@ -7,7 +7,7 @@
 mod codec;
 mod fingerprint;
 
-pub(crate) use codec::{Reader, State, Writer, ensure, state};
+pub(crate) use codec::{Reader, State, Writer, append, ensure, state};
 
 use crate::config::MonitorConfig;
 use crate::engine::Engine;
@@ -20,7 +20,7 @@ use std::sync::Arc;
 /// The first bytes of every snapshot.
 const MARK: [u8; 8] = *b"BWSTATE\n";
 /// Version of the body's meaning; a reader refuses another.
-const FORMAT_VERSION: u32 = 2;
+pub(crate) const FORMAT_VERSION: u32 = 3;
 /// Mark, version and length.
 const HEADER: usize = 8 + 4 + 8;
 /// The checksum behind the body.

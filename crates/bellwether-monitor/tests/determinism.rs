@@ -2,7 +2,7 @@
 
 mod synthetic;
 
-use bellwether_monitor::{Engine, MonitorConfig, Verdict};
+use bellwether_monitor::{Engine, Evidence, EvidenceError, MonitorConfig, Verdict};
 use rand::seq::SliceRandom;
 use std::sync::Arc;
 use synthetic::{Input, World, batch, labels, play, reference};
@@ -50,6 +50,30 @@ fn arrival_may_be_in_any_order_within_the_lateness() {
         engine.push_observations(batch(&schema, piece, *start));
     }
     assert_eq!(engine.drain().expect("in memory"), in_order);
+}
+
+#[test]
+fn what_another_process_has_scored_is_judged_alike() {
+    let (reference, inputs) = (reference(), history());
+    let (_, whole) = play(&reference, &inputs, 500, true);
+    let mut engine = Engine::new(Arc::clone(&reference), MonitorConfig::default());
+    let schema = engine.schema().clone();
+    for (number, piece) in inputs.chunks(100).enumerate() {
+        let evidence = Evidence::score(batch(&schema, piece, number * 100), &reference);
+        let (mut rows, mut ends) = (Vec::new(), vec![0]);
+        for row in 0..evidence.len() {
+            evidence.write_row(row, &mut rows);
+            ends.push(rows.len());
+        }
+        let halves = [&rows[..ends[40]], &rows[ends[40]..]];
+        let read = Evidence::read_rows(halves, &reference).expect("they are rows");
+        assert_eq!(read.len(), piece.len());
+        engine.push_evidence(read);
+        engine.push_labels(labels(piece, number * 100));
+        let cut = Evidence::read_rows([&rows[..ends[40] - 1]], &reference);
+        assert_eq!(cut.err(), Some(EvidenceError::NotRows));
+    }
+    assert_eq!(engine.drain().expect("in memory"), whole);
 }
 
 #[test]

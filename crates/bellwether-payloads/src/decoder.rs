@@ -147,6 +147,12 @@ impl PayloadDecoder {
         outcome
     }
 
+    /// Whether a record of the topic of observations is one half of a call, which is nothing without the other.
+    #[must_use]
+    pub fn is_half_of_a_call(&self, record: &Record<'_>) -> bool {
+        self.formats[0].of(record) == Carried::Kserve
+    }
+
     /// Adds the labels of a record to `labels`.
     pub fn labels(&mut self, record: &Record<'_>, labels: &mut Vec<LabelRow>) -> Outcome {
         let mut outcome = Outcome::default();

@@ -1,16 +1,14 @@
-//! Turns from Kafka: poll, decode, watermark, pipeline, checkpoint, commit.
+//! Turns from Kafka: take what a feed delivers, watermark, pipeline, checkpoint, commit.
 
 use crate::config::Payloads;
 use crate::failure::Failure;
+use crate::feed::{Delivered, Feed, TopicFeed, cannot_consume};
 use crate::letters::Letters;
 use crate::pipeline::{Pipeline, Release, SourceMetrics, Turn};
 use crate::state::{Bookmark, Checkpoints};
-use crate::wire::{Decoded, WireDecoder};
-use bellwether_api::{BrokerMetrics, PartitionLag, TopicKind as Kind};
+use bellwether_api::TopicKind as Kind;
 use bellwether_events::Reject;
-use bellwether_ingest::{
-    Batch, Config, Consumer, NextOffset, PartitionTracker, Progress, TopicPartition, Topics, Watermark,
-};
+use bellwether_ingest::{Config, NextOffset, PartitionTracker, Progress, TopicPartition, Topics, Watermark};
 use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
 
 /// How often the state is shown to whoever looks.
@@ -21,17 +19,11 @@ pub(crate) const AHEAD_LIMIT_MS: i64 = 6 * 3_600_000;
 /// How long the last commit may take: without brokers it would use up all the time that a stop has.
 const LAST_COMMIT: Duration = Duration::from_secs(5);
 
-/// Between attempts to fetch a schema.
-const REGISTRY_PAUSE: Duration = Duration::from_secs(1);
-
 /// Everything that takes part in consuming one model's topics.
-pub(crate) struct KafkaSource {
+pub(crate) struct KafkaSource<F> {
     topics: Topics,
-    consumer: Consumer,
+    feed: F,
     tracker: PartitionTracker,
-    decoder: WireDecoder,
-    /// A batch whose schemas could not be fetched yet.
-    undecoded: Option<Batch>,
     letters: Letters,
     checkpoints: Option<Checkpoints>,
     others_from_oldest: bool,
@@ -49,51 +41,37 @@ struct Silence {
     newest_ms: i64,
 }
 
-impl KafkaSource {
+impl KafkaSource<TopicFeed> {
     /// Connects and subscribes, with nothing to go on from.
     pub(crate) async fn start(config: &Config, payloads: &Payloads) -> Result<Self, Failure> {
-        Self::resume(config, payloads, None, &Bookmark::default()).await
+        let bookmark = Bookmark::default();
+        let feed = TopicFeed::start(config, payloads, &bookmark).await?;
+        Self::resume(config, feed, None, &bookmark).await
     }
+}
 
-    /// Connects and subscribes; reading goes on where the bookmark says. Waits for brokers that are away where it has to know
-    /// what was written after the bookmark.
+impl<F: Feed> KafkaSource<F> {
+    /// Goes on with a feed where the bookmark says. Waits for brokers that are away where it has to know what was written after
+    /// the bookmark.
     pub(crate) async fn resume(
         config: &Config,
-        payloads: &Payloads,
+        feed: F,
         checkpoints: Option<Checkpoints>,
         bookmark: &Bookmark,
     ) -> Result<Self, Failure> {
-        let failed = |error: bellwether_ingest::Error| {
-            Failure::at_work(format!("cannot consume from {}", config.brokers))
-                .because(&error)
-                .fix("check kafka.brokers, the topics and kafka.properties")
-        };
-        let mut letters = Letters::new(config).map_err(failed)?;
+        let mut letters = Letters::new(config).map_err(|error| cannot_consume(config, &error))?;
         if checkpoints.is_some() {
             letters.resume(config, bookmark.dead_letters.as_ref()).await?;
         }
         let topics = Topics::new(config);
-        let mut decoder = WireDecoder::new(payloads, &topics).map_err(|error| {
-            Failure::at_work("cannot ask the schema registry")
-                .because(&error)
-                .fix("correct payloads.registry")
-        })?;
-        if let Some(halves) = &bookmark.halves {
-            decoder.resume(halves);
-        }
         let progress = bookmark.progress(&topics);
-        let offsets = progress.iter().map(|(&at, progress)| (at, progress.delivered));
         let newest_ms = progress.values().filter_map(|progress| progress.newest_ms).max();
         Ok(Self {
             topics,
-            consumer: Consumer::start_from(config, offsets.collect(), bookmark.others())
-                .await
-                .map_err(failed)?,
+            feed,
             others_from_oldest: bookmark.others_from_oldest,
             max_buffered_bytes: config.max_buffered_bytes,
             tracker: PartitionTracker::resume(config.idle_timeout, progress, Instant::now()),
-            decoder,
-            undecoded: None,
             letters,
             checkpoints,
             released_ms: i64::MIN,
@@ -116,73 +94,44 @@ impl KafkaSource {
 
     /// One turn of the loop. Returns what was read, and whether every partition is at its end.
     pub(crate) async fn turn(&mut self, pipeline: &mut Pipeline) -> Result<TurnReport, Failure> {
-        let batch = self.next_batch().await?;
-        let now = Instant::now();
-        let schema = pipeline.engine().schema();
-        let decoded = match tokio::task::block_in_place(|| self.decoder.decode(schema, &batch)) {
-            Ok(decoded) => decoded,
-            Err(error) => {
-                tracing::warn!(%error, records = batch.messages.len(), "Records wait for their schema; trying again");
-                self.metrics.schema_fetches_failed += 1;
-                self.undecoded = Some(batch);
-                self.publish(pipeline, now);
-                return Ok(TurnReport {
-                    messages: 0,
-                    bytes: 0,
-                    drained: false,
-                });
-            }
+        let delivered = self.feed.next(pipeline.engine().reference()).await?;
+        let wall = Instant::now();
+        let Some(delivered) = delivered else {
+            self.publish(pipeline, wall);
+            return Ok(TurnReport::default());
         };
-        self.tracker.apply(&batch.events, now);
-        decoded.track(&batch, &mut self.tracker, now);
-        let rejects = self.reject(&batch, &decoded).await?;
+        let now = delivered.now;
+        self.tracker.apply(&delivered.events, now);
+        for &(partition, next, event_time_ms) in &delivered.read {
+            self.tracker.record(partition, next, event_time_ms, now);
+        }
+        let rejects = self.reject(&delivered).await?;
         let watermark = self.tracker.watermark(now);
-        let release = self.release(watermark, &decoded, pipeline.engine().allowed_lateness_ms(), now);
-        let read = (batch.messages.len(), batch.size_bytes);
+        let release = self.release(watermark, &delivered, pipeline.engine().allowed_lateness_ms());
+        let report = TurnReport {
+            messages: delivered.messages,
+            bytes: delivered.bytes,
+            drained: watermark == Watermark::Drained,
+        };
         let turn = Turn {
-            observations: Some(decoded.observations),
-            labels: decoded.labels,
+            observations: Some(delivered.observations),
+            evidence: delivered.evidence,
+            labels: delivered.labels,
             rejects,
             release,
         };
         pipeline.turn(turn).await?;
         self.released_ms = release.before_ms().max(self.released_ms);
-        self.consumer.read_to(self.tracker.delivered());
-        self.settle(pipeline, now).await?;
+        self.feed.read_to(self.tracker.delivered());
+        self.settle(pipeline, wall).await?;
         let ahead_ms = if pipeline.engine().buffered_bytes() > self.max_buffered_bytes {
             0
         } else {
             AHEAD_LIMIT_MS
         };
-        self.consumer.hold(&self.tracker.ahead_of(ahead_ms));
-        self.publish(pipeline, now);
-        Ok(TurnReport {
-            messages: read.0,
-            bytes: read.1,
-            drained: watermark == Watermark::Drained,
-        })
-    }
-
-    /// What to decode next. While a batch waits for its schemas nothing new is taken, but membership of the group is kept up,
-    /// and what the batch holds of partitions that went is dropped: their new owner reads it.
-    async fn next_batch(&mut self) -> Result<Batch, Failure> {
-        let waiting = self.undecoded.take();
-        if waiting.is_some() {
-            self.consumer.hold(&self.consumer.assignment());
-            tokio::time::sleep(REGISTRY_PAUSE).await;
-        }
-        let batch = self
-            .consumer
-            .next_batch()
-            .await
-            .map_err(|error| Failure::at_work("cannot go on consuming").because(&error))?;
-        Ok(match waiting {
-            Some(mut waiting) => {
-                waiting.append(batch);
-                waiting
-            }
-            None => batch,
-        })
+        self.feed.hold(&self.tracker.ahead_of(ahead_ms));
+        self.publish(pipeline, wall);
+        Ok(report)
     }
 
     /// Commits and shows the final state. With a state directory what is buffered waits there for the next process; without
@@ -204,14 +153,13 @@ impl KafkaSource {
 
     /// How far event time may go: the slowest partition's, less what may come late. In a silence of all partitions event
     /// time goes on as the clock does, so that what is buffered does not wait for ever.
-    fn release(
-        &mut self,
-        watermark: Watermark,
-        decoded: &Decoded,
-        lateness_ms: i64,
-        now: Instant,
-    ) -> Release {
-        let newest = decoded.event_times.iter().flatten().copied().max();
+    fn release(&mut self, watermark: Watermark, delivered: &Delivered, lateness_ms: i64) -> Release {
+        let now = delivered.now;
+        let newest = delivered
+            .read
+            .iter()
+            .filter_map(|(_, _, event_time_ms)| *event_time_ms);
+        let newest = newest.max();
         match watermark {
             Watermark::None => Release::Hold,
             Watermark::At(ms) => {
@@ -224,7 +172,8 @@ impl KafkaSource {
             }
             Watermark::Drained => match &self.silence {
                 Some(silence) => {
-                    let passed = i64::try_from((now - silence.since).as_millis()).unwrap_or(i64::MAX);
+                    let passed = now.saturating_duration_since(silence.since).as_millis();
+                    let passed = i64::try_from(passed).unwrap_or(i64::MAX);
                     let newest_ms = newest.unwrap_or(i64::MIN).max(silence.newest_ms);
                     Release::Before(newest_ms.saturating_add(passed).saturating_sub(lateness_ms))
                 }
@@ -234,11 +183,11 @@ impl KafkaSource {
     }
 
     /// Keeps what was refused; returns it to be counted.
-    async fn reject(&mut self, batch: &Batch, decoded: &Decoded) -> Result<Vec<(Kind, Reject)>, Failure> {
+    async fn reject(&mut self, delivered: &Delivered) -> Result<Vec<(Kind, Reject)>, Failure> {
         let mut counted = Vec::new();
-        for (message, kind, reject) in decoded.refused(batch) {
+        for (message, kind, reject) in &delivered.refused {
             self.letters.keep(message, reject).await?;
-            counted.push((kind, reject.clone()));
+            counted.push((*kind, reject.clone()));
         }
         Ok(counted)
     }
@@ -269,14 +218,14 @@ impl KafkaSource {
     /// Commits what has been released and does not wait: with a state that is kept, the group's offsets are for others to see.
     fn commit_in_background(&mut self) {
         let offsets = self.tracker.committable(self.released_ms);
-        let done = self.consumer.commit_in_background(&offsets);
+        let done = self.feed.commit_in_background(&offsets);
         self.committed(&offsets, done);
     }
 
     /// Commits what has been released.
     async fn commit(&mut self) {
         let offsets = self.tracker.committable(self.released_ms);
-        let done = self.consumer.commit(&offsets).await;
+        let done = self.feed.commit(&offsets).await;
         self.committed(&offsets, done);
     }
 
@@ -297,7 +246,7 @@ impl KafkaSource {
     /// Where reading and writing stand.
     fn bookmark(&mut self, pipeline: &mut Pipeline) -> Result<Bookmark, Failure> {
         let progress = self.tracker.progress();
-        let halves = self.decoder.halves();
+        let halves = self.feed.halves();
         let topics = &self.topics;
         let dead_letters = self.letters.settle(|origin| {
             let at = topics.partition(&origin.topic, origin.partition);
@@ -316,6 +265,7 @@ impl KafkaSource {
             dead_letters,
             ..Bookmark::default()
         };
+        self.feed.mark(&mut bookmark);
         pipeline.settle(&mut bookmark)?;
         Ok(bookmark)
     }
@@ -327,33 +277,12 @@ impl KafkaSource {
         self.published = Some(now);
         let wall = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
         self.metrics.last_poll_ms = i64::try_from(wall.as_millis()).ok();
-        self.metrics.waiting = self.decoder.waiting();
-        self.metrics.held_partitions = self.consumer.held().len() as u64;
         (
             self.metrics.dead_letters_published,
             self.metrics.dead_letters_failed,
         ) = self.letters.totals();
         self.metrics.checkpoints = self.checkpoints.as_ref().map(Checkpoints::metrics);
-        let health = self.consumer.health();
-        self.metrics.brokers = Some(BrokerMetrics {
-            up: health.brokers_up as u64,
-            rebalances: health.rebalances_total,
-            faults: health.faults_total,
-        });
-        self.metrics.lag = self
-            .consumer
-            .lag()
-            .into_iter()
-            .map(|lag| PartitionLag {
-                topic: self
-                    .topics
-                    .name(lag.partition.kind)
-                    .unwrap_or_default()
-                    .to_owned(),
-                partition: lag.partition.partition,
-                records: lag.lag,
-            })
-            .collect();
+        self.feed.show(&mut self.metrics);
         pipeline.publish_status(self.metrics.clone());
     }
 
@@ -362,14 +291,14 @@ impl KafkaSource {
         self.metrics.progress_ratio = Some(ratio);
     }
 
-    /// Leaves the group.
+    /// Leaves the brokers.
     pub(crate) async fn close(self) {
-        self.consumer.close().await;
+        self.feed.close().await;
     }
 }
 
 /// What one turn did.
-#[derive(Debug)]
+#[derive(Debug, Default)]
 pub(crate) struct TurnReport {
     pub(crate) messages: usize,
     pub(crate) bytes: usize,

@@ -5,9 +5,11 @@
 use crate::failure::Failure;
 use crate::sinks::Sinks;
 use crate::state::Bookmark;
-use bellwether_api::{BrokerMetrics, CheckpointMetrics, PipelineMetrics, RejectedRecords, TopicKind};
+use bellwether_api::{
+    BrokerMetrics, CheckpointMetrics, MemberMetrics, PipelineMetrics, RejectedRecords, TopicKind,
+};
 use bellwether_events::{LabelBatch, ObservationBatch, Reject, RejectReason};
-use bellwether_monitor::{Engine, ModelStatus, TaskReports};
+use bellwether_monitor::{Engine, Evidence, ModelStatus, TaskReports};
 use std::collections::BTreeMap;
 
 /// How far event time may be released after a turn.
@@ -36,6 +38,8 @@ impl Release {
 #[derive(Debug)]
 pub(crate) struct Turn {
     pub(crate) observations: Option<ObservationBatch>,
+    /// Observations that another process has scored.
+    pub(crate) evidence: Option<Evidence>,
     pub(crate) labels: LabelBatch,
     pub(crate) rejects: Vec<(TopicKind, Reject)>,
     pub(crate) release: Release,
@@ -46,6 +50,7 @@ impl Turn {
     pub(crate) fn last() -> Self {
         Self {
             observations: None,
+            evidence: None,
             labels: LabelBatch::new(),
             rejects: Vec::new(),
             release: Release::All,
@@ -92,6 +97,9 @@ impl Pipeline {
             if let Some(observations) = turn.observations {
                 self.engine.push_observations(observations);
             }
+            if let Some(evidence) = turn.evidence {
+                self.engine.push_evidence(evidence);
+            }
             self.engine.push_labels(turn.labels);
             match turn.release {
                 Release::Hold => Ok(Vec::new()),
@@ -110,7 +118,8 @@ impl Pipeline {
     }
 
     fn count(&mut self, turn: &Turn) {
-        let rows = turn.observations.as_ref().map_or(0, ObservationBatch::len);
+        let rows = turn.observations.as_ref().map_or(0, ObservationBatch::len)
+            + turn.evidence.as_ref().map_or(0, Evidence::len);
         if rows > 0 {
             self.metrics.batch_sizes.observe(rows);
         }
@@ -145,6 +154,7 @@ impl Pipeline {
         self.metrics.held_partitions = source.held_partitions;
         self.metrics.brokers = source.brokers;
         self.metrics.checkpoints = source.checkpoints;
+        self.metrics.member = source.member;
         self.metrics.lag = source.lag;
         self.metrics.last_poll_ms = source.last_poll_ms;
         self.metrics.progress_ratio = source.progress_ratio;
@@ -172,6 +182,8 @@ pub(crate) struct SourceMetrics {
     pub(crate) held_partitions: u64,
     /// Without a state directory none is ever taken.
     pub(crate) checkpoints: Option<CheckpointMetrics>,
+    /// One instance of several has a part in the work.
+    pub(crate) member: Option<MemberMetrics>,
     pub(crate) lag: Vec<bellwether_api::PartitionLag>,
     pub(crate) last_poll_ms: Option<i64>,
     pub(crate) progress_ratio: Option<f64>,

@@ -32,7 +32,7 @@ pub(crate) fn progress(total: u64, unit: &str) -> ProgressBar {
 }
 
 /// Tells changes of state as they happen.
-#[derive(Debug)]
+#[derive(Debug, Clone)]
 pub(crate) struct LineReporter {
     output: Output,
     /// Event time from which days are counted; absolute times without.

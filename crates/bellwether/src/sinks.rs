@@ -1,5 +1,6 @@
 //! Where changes of state go: file, topic, API, terminal.
 
+use crate::config::Config;
 use crate::failure::Failure;
 use crate::report::LineReporter;
 use crate::state::{Bookmark, FileEnd, WrittenLines};
@@ -23,6 +24,16 @@ pub(crate) struct Sinks {
 }
 
 impl Sinks {
+    /// Those that a configuration names.
+    pub(crate) fn open(config: &Config, api: ApiState, terminal: LineReporter) -> Result<Self, Failure> {
+        Ok(Self {
+            timeline: config.timeline.as_deref().map(TimelineFile::append).transpose()?,
+            verdicts: VerdictTopic::new(&config.kafka, config.verdicts_format)?,
+            api: Some(api),
+            terminal: Some(terminal),
+        })
+    }
+
     /// Gives changes of state to every sink, the durable ones first.
     pub(crate) async fn lines(&mut self, lines: &[TimelineLine]) -> Result<(), Failure> {
         if lines.is_empty() {

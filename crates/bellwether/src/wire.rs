@@ -3,12 +3,12 @@
 use crate::config::Payloads;
 use bellwether_api::TopicKind as Kind;
 use bellwether_events::{LabelBatch, ModelSchema, ObservationBatch, Reject};
-use bellwether_ingest::{Batch, NextOffset, PartitionTracker, RawMessage, TopicKind, TopicPartition, Topics};
+use bellwether_ingest::{Batch, NextOffset, RawMessage, TopicKind, TopicPartition, Topics};
 use bellwether_payloads::{
-    GivenBack, Halves, HttpRegistry, OwnedRecord, PayloadDecoder, Position, Record, Registry, RegistryError,
-    Unavailable,
+    GivenBack, Halves, HttpRegistry, Outcome, OwnedRecord, PayloadDecoder, Position, Record, Registry,
+    RegistryError, Unavailable,
 };
-use std::time::Instant;
+use std::ops::Range;
 
 /// A decoded batch of records.
 #[derive(Debug)]
@@ -19,11 +19,30 @@ pub(crate) struct Decoded {
     pub(crate) rejects: Vec<(usize, Kind, Reject)>,
     /// Messages of batches before that had waited for another and are refused now.
     pub(crate) given_back: Vec<(RawMessage, Kind, Reject)>,
-    /// Newest event time in each message; `None` where nothing could be read.
-    pub(crate) event_times: Vec<Option<i64>>,
+    /// What each message came to.
+    pub(crate) of_message: Vec<OfMessage>,
+}
+
+/// What one message came to.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) struct OfMessage {
+    /// Its rows among the observations.
+    pub(crate) observations: Range<usize>,
+    /// Its rows among the labels.
+    pub(crate) labels: Range<usize>,
+    /// Its newest event time; `None` where nothing could be read.
+    pub(crate) event_time_ms: Option<i64>,
+    /// It is half of a call, and halves are another's business.
+    pub(crate) is_half: bool,
 }
 
 impl Decoded {
+    /// Takes the observations out; what each message came to stays.
+    pub(crate) fn take_observations(&mut self, schema: &ModelSchema) -> ObservationBatch {
+        let nothing = ObservationBatch::builder(schema, 0).finish();
+        std::mem::replace(&mut self.observations, nothing)
+    }
+
     /// Every refused message of the batch and of those before it.
     pub(crate) fn refused<'a>(
         &'a self,
@@ -40,12 +59,16 @@ impl Decoded {
         here.chain(before)
     }
 
-    /// Notes how far the batch takes each partition, in offsets and in event time.
-    pub(crate) fn track(&self, batch: &Batch, tracker: &mut PartitionTracker, now: Instant) {
-        for (message, event_time) in batch.messages.iter().zip(&self.event_times) {
+    /// How far the batch takes each partition, in offsets and in event time.
+    pub(crate) fn read<'a>(
+        &'a self,
+        batch: &'a Batch,
+    ) -> impl Iterator<Item = (TopicPartition, NextOffset, Option<i64>)> + 'a {
+        let messages = batch.messages.iter().zip(&self.of_message);
+        messages.map(|(message, of_message)| {
             let next = NextOffset::after(message.offset);
-            tracker.record(message.partition, next, *event_time, now);
-        }
+            (message.partition, next, of_message.event_time_ms)
+        })
     }
 }
 
@@ -54,6 +77,7 @@ impl Decoded {
 pub(crate) struct WireDecoder {
     payloads: PayloadDecoder,
     topics: Topics,
+    leaves_halves: bool,
 }
 
 impl WireDecoder {
@@ -67,7 +91,16 @@ impl WireDecoder {
         Ok(Self {
             payloads: PayloadDecoder::new(config.decode.clone(), registry),
             topics: topics.clone(),
+            leaves_halves: false,
         })
+    }
+
+    /// The same, but halves of calls are left alone: the other half may be in a partition that somebody else reads.
+    pub(crate) fn leaving_halves(self) -> Self {
+        Self {
+            leaves_halves: true,
+            ..self
+        }
     }
 
     /// Decodes a batch.
@@ -110,12 +143,14 @@ impl WireDecoder {
         let mut builder = ObservationBatch::builder(schema, batch.messages.len());
         let mut labels = LabelBatch::new();
         let (mut rejects, mut given_back) = (Vec::new(), Vec::new());
-        let mut spans = Vec::with_capacity(batch.messages.len());
+        let mut of_message = Vec::with_capacity(batch.messages.len());
         for (at, message) in batch.messages.iter().enumerate() {
             let (observations_before, labels_before) = (builder.len(), labels.len());
             let topic = self.topics.name(message.partition.kind).unwrap_or_default();
             let record = record(message, topic, headers.of_message(at));
+            let is_half = self.leaves_halves && self.payloads.is_half_of_a_call(&record);
             let (kind, outcome) = match message.partition.kind {
+                TopicKind::Observations if is_half => (Kind::Observations, Outcome::default()),
                 TopicKind::Observations => {
                     let outcome = self.payloads.observations(schema, &record, &mut builder);
                     (Kind::Observations, outcome)
@@ -126,29 +161,26 @@ impl WireDecoder {
             let back =
                 |GivenBack { record, reject }| (message_of(&record, message.partition.kind), kind, reject);
             given_back.extend(outcome.given_back.into_iter().map(back));
-            spans.push((
-                observations_before..builder.len(),
-                labels_before..labels.len(),
-                outcome.waits_at_ms,
-            ));
+            of_message.push(OfMessage {
+                observations: observations_before..builder.len(),
+                labels: labels_before..labels.len(),
+                event_time_ms: outcome.waits_at_ms,
+                is_half,
+            });
         }
         let observations = builder.finish();
-        let event_times = spans
-            .into_iter()
-            .map(|(observed, labelled, waits_at_ms)| {
-                let observed = observations.timestamps_ms()[observed].iter().copied();
-                observed
-                    .chain(labels[labelled].iter().map(|l| l.timestamp_ms))
-                    .chain(waits_at_ms)
-                    .max()
-            })
-            .collect();
+        for of_message in &mut of_message {
+            let observed = observations.timestamps_ms()[of_message.observations.clone()].iter();
+            let labelled = labels[of_message.labels.clone()].iter();
+            let times = observed.copied().chain(labelled.map(|label| label.timestamp_ms));
+            of_message.event_time_ms = times.chain(of_message.event_time_ms).max();
+        }
         Decoded {
             observations,
             labels,
             rejects,
             given_back,
-            event_times,
+            of_message,
         }
     }
 }

@@ -159,6 +159,27 @@ pub(super) static FAMILIES: &[Family] = &[
         |now, out| out.value(now.pipeline.checkpoints.map_or(f64::NAN, |c| c.last_seconds)),
     ),
     family(
+        Gauge,
+        "bellwether_judge",
+        &[],
+        "1 for the instance that judges for its group, and for one that is alone; 0 for one that only scores",
+        |now, out| out.value(f64::from(u8::from(!now.pipeline.stands_by()))),
+    ),
+    family(
+        Counter,
+        "bellwether_scored_observations_total",
+        &[],
+        "Observations scored for the judge of the group; 0 where one instance does all",
+        |now, out| out.value(now.pipeline.member.map_or(0.0, |m| m.scored_observations as f64)),
+    ),
+    family(
+        Counter,
+        "bellwether_evidence_bytes_total",
+        &[],
+        "Bytes written to the evidence topic",
+        |now, out| out.value(now.pipeline.member.map_or(0.0, |m| m.evidence_bytes as f64)),
+    ),
+    family(
         Histogram,
         "bellwether_batch_rows",
         &[],

@@ -4,8 +4,8 @@
 #![allow(clippy::unwrap_used, reason = "a test fails by panicking")]
 
 use bellwether_api::{
-    ApiConfig, ApiState, BatchSizes, BrokerMetrics, CheckpointMetrics, PartitionLag, PipelineMetrics,
-    RejectedRecords, TopicKind,
+    ApiConfig, ApiState, BatchSizes, BrokerMetrics, CheckpointMetrics, MemberMetrics, PartitionLag,
+    PipelineMetrics, RejectedRecords, TopicKind,
 };
 use bellwether_events::TaskKind;
 use bellwether_monitor::{
@@ -333,6 +333,11 @@ pub fn pipeline() -> PipelineMetrics {
             up: 3,
             rebalances: 2,
             faults: 1,
+        }),
+        member: Some(MemberMetrics {
+            is_judge: true,
+            scored_observations: 70,
+            evidence_bytes: 60_000,
         }),
         checkpoints: Some(CheckpointMetrics {
             taken: 7,

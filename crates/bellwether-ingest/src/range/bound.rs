@@ -2,12 +2,12 @@
 
 use super::{ANSWER, RangeClient, probe};
 use crate::error::Error;
-use crate::place::Place;
 use crate::position::NextOffset;
 use rdkafka::consumer::Consumer as _;
 use rdkafka::error::{KafkaError, RDKafkaErrorCode};
 use rdkafka::{Offset, TopicPartitionList};
 use std::collections::BTreeMap;
+use std::ops::Range;
 
 /// Where a stretch begins or ends.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -156,9 +156,14 @@ pub(super) fn stretches(
     Ok(out)
 }
 
-/// The stretch of one record.
-pub(super) fn stretch_of(ends: &Ends, place: &Place) -> Result<Stretch, Error> {
-    let at = (place.topic.clone(), place.partition);
+/// One stretch of one partition.
+pub(super) fn stretch_of(
+    ends: &Ends,
+    topic: &str,
+    partition: i32,
+    offsets: &Range<i64>,
+) -> Result<Stretch, Error> {
+    let at = (topic.to_owned(), partition);
     let Some(&(low, high)) = ends.0.get(&at) else {
         return Err(Error::NoSuchPartition {
             topic: at.0,
@@ -168,8 +173,8 @@ pub(super) fn stretch_of(ends: &Ends, place: &Place) -> Result<Stretch, Error> {
     Ok(Stretch {
         topic: at.0,
         partition: at.1,
-        start: place.offset.clamp(low, high),
-        end: place.offset.saturating_add(1).clamp(low, high),
+        start: offsets.start.clamp(low, high),
+        end: offsets.end.clamp(low, high),
         skip_before_ms: None,
         stop_at_ms: None,
     })

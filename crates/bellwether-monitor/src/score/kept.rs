@@ -21,7 +21,9 @@ pub(crate) struct KeptRow<'a> {
     attributes: Vec<Attribute<'a>>,
     model_version: Option<Cow<'a, str>>,
     score: Score,
-    steps: Cow<'a, [i16]>,
+    /// Two bytes each, little-endian: as most of a row, several times as fast as one by one.
+    #[serde(borrow, with = "serde_bytes")]
+    steps: Cow<'a, [u8]>,
     scale: f32,
     coordinates: Cow<'a, [f32]>,
 }
@@ -31,7 +33,7 @@ impl KeptRow<'_> {
         self.prediction.fits(self.task, reference) && {
             let task = reference.task(self.task);
             (self.probabilities.is_empty() || self.probabilities.len() == task.classes)
-                && self.steps.len() == reference.schema().dim()
+                && self.steps.len() == size_of::<i16>() * reference.schema().dim()
                 && self.coordinates.len() == task.nearest.space().len()
         }
     }
@@ -58,7 +60,7 @@ impl ScoredBatch {
                 .and_then(|at| observations.model_versions().get(at as usize))
                 .map(|name| Cow::Borrowed(&**name)),
             score: *self.score(row),
-            steps: steps.into(),
+            steps: steps.iter().flat_map(|step| step.to_le_bytes()).collect(),
             scale,
             coordinates: self.coordinates(row).into(),
         }
@@ -93,7 +95,10 @@ impl ScoredBatch {
                 row_of_task: of_task.scales.len(),
                 ..row.score
             });
-            of_task.steps.extend_from_slice(&row.steps);
+            let (steps, _) = row.steps.as_chunks();
+            of_task
+                .steps
+                .extend(steps.iter().map(|&step| i16::from_le_bytes(step)));
             of_task.scales.push(row.scale);
             of_task.coordinates.extend_from_slice(&row.coordinates);
         }

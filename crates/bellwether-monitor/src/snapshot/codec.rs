@@ -16,8 +16,7 @@ pub(crate) struct Writer {
 impl Writer {
     /// Adds a value.
     pub(crate) fn put<T: Serialize + ?Sized>(&mut self, value: &T) {
-        postcard::serialize_with_flavor(value, Appended(&mut self.bytes))
-            .expect("state is made of numbers, texts and sequences whose length is known");
+        append(value, &mut self.bytes);
     }
 
     /// Adds many whole numbers, two bytes each: most of a state, and several times as fast as one by one.
@@ -30,6 +29,12 @@ impl Writer {
     pub(super) fn into_bytes(self) -> Vec<u8> {
         self.bytes
     }
+}
+
+/// Adds a value to bytes.
+pub(crate) fn append<T: Serialize + ?Sized>(value: &T, out: &mut Vec<u8>) {
+    postcard::serialize_with_flavor(value, Appended(out))
+        .expect("state is made of numbers, texts and sequences whose length is known");
 }
 
 /// Values one behind the other.

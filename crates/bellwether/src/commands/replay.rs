@@ -75,6 +75,7 @@ pub(crate) async fn replay(args: ReplayArgs) -> Result<(), Failure> {
         bar.inc((observations.len() + rejects.len()) as u64);
         let mut turn = Turn {
             observations: Some(observations),
+            evidence: None,
             labels: labels.take_before(watermark_ms),
             rejects: std::mem::take(&mut first_rejects),
             release: Release::Before(watermark_ms),

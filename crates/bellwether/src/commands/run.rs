@@ -5,12 +5,13 @@ use crate::cli::ConfigArgs;
 use crate::config::Config;
 use crate::consumer::KafkaSource;
 use crate::failure::Failure;
+use crate::feed::TopicFeed;
 use crate::pipeline::Pipeline;
 use crate::report::{self, LineReporter};
-use crate::sinks::{Sinks, TimelineFile};
+use crate::scale::Member;
+use crate::sinks::Sinks;
 use crate::state::{Bookmark, Checkpoints, Kept};
 use crate::stop::Stop;
-use crate::verdicts::VerdictTopic;
 use bellwether_api::{ApiConfig, ApiState};
 use bellwether_monitor::{Engine, Reference};
 use std::sync::Arc;
@@ -25,18 +26,13 @@ pub(crate) async fn run(args: ConfigArgs) -> Result<(), Failure> {
         );
     };
     let reference = Arc::new(load_reference(path, &config.monitor)?);
-    let (checkpoints, kept) = kept(&config, reference)?;
     let api = ApiState::new(ApiConfig::default());
-    let sinks = Sinks {
-        timeline: config.timeline.as_deref().map(TimelineFile::append).transpose()?,
-        verdicts: VerdictTopic::new(&config.kafka, config.verdicts_format)?,
-        api: Some(api.clone()),
-        terminal: Some(LineReporter::new(args.output, None, None)),
-    };
+    let terminal = LineReporter::new(args.output, None, None);
+    let work = Work::of(&config, reference, &api, terminal, &stop)?;
     let server = Server::start(config.listen, api).await?;
     report::note(&format!("listening on http://{}", server.address));
     tokio::select! {
-        done = consume(&config, checkpoints, kept, sinks, &stop) => done?,
+        done = work.until_stopped(&config, &stop) => done?,
         () = stop.overdue(config.shutdown_timeout) => {
             return Err(Failure::at_work(format!(
                 "stopping took longer than {} s",
@@ -46,6 +42,49 @@ pub(crate) async fn run(args: ConfigArgs) -> Result<(), Failure> {
         }
     }
     server.stop().await
+}
+
+/// What there is to do.
+enum Work<'a> {
+    /// All of it.
+    Alone(Box<(Option<Checkpoints>, Kept, Sinks)>),
+    /// The part of one instance of several.
+    Shared(Box<Member<'a>>),
+}
+
+impl<'a> Work<'a> {
+    fn of(
+        config: &'a Config,
+        reference: Arc<Reference>,
+        api: &ApiState,
+        terminal: LineReporter,
+        stop: &'a Stop,
+    ) -> Result<Self, Failure> {
+        if let (Some(topic), Some(state)) = (&config.evidence_topic, &config.state) {
+            return Ok(Self::Shared(Box::new(Member {
+                config,
+                topic,
+                state,
+                reference,
+                api: api.clone(),
+                terminal,
+                stop,
+            })));
+        }
+        let (checkpoints, kept) = kept(config, reference)?;
+        let sinks = Sinks::open(config, api.clone(), terminal)?;
+        Ok(Self::Alone(Box::new((checkpoints, kept, sinks))))
+    }
+
+    async fn until_stopped(self, config: &Config, stop: &Stop) -> Result<(), Failure> {
+        match self {
+            Self::Alone(work) => {
+                let (checkpoints, kept, sinks) = *work;
+                Box::pin(consume(config, checkpoints, kept, sinks, stop)).await
+            }
+            Self::Shared(member) => Box::pin(member.run()).await,
+        }
+    }
 }
 
 /// The state to go on from, where one is kept.
@@ -76,7 +115,8 @@ async fn consume(
         }
         let mut pipeline = Pipeline::new(engine, sinks);
         let (kafka, payloads) = (&config.kafka, &config.payloads);
-        let mut source = KafkaSource::resume(kafka, payloads, checkpoints, &bookmark).await?;
+        let feed = TopicFeed::start(kafka, payloads, &bookmark).await?;
+        let mut source = KafkaSource::resume(kafka, feed, checkpoints, &bookmark).await?;
         source.begin(&mut pipeline)?;
         Ok::<_, Failure>((source, pipeline))
     };

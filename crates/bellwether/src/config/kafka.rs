@@ -96,6 +96,32 @@ pub(super) fn verdicts_format(document: &mut Document) -> VerdictsFormat {
     document.choice(KEY, known).unwrap_or_default()
 }
 
+pub(super) fn evidence_topic(document: &mut Document, kafka: &Config, has_state: bool) -> Option<String> {
+    const KEY: &str = "kafka.evidence_topic";
+    let topic = document.string(KEY)?;
+    let others = [
+        Some(&kafka.observations_topic),
+        kafka.labels_topic.as_ref(),
+        kafka.verdicts_topic.as_ref(),
+        kafka.dead_letter_topic.as_ref(),
+    ];
+    if topic.trim().is_empty() || others.contains(&Some(&topic)) {
+        document.problem(
+            KEY,
+            format!("`{topic}` is empty or has another use"),
+            "give evidence a topic of its own, with one partition",
+        );
+    }
+    if !has_state {
+        document.problem(
+            KEY,
+            "several instances need a state to go on from when another one is elected".to_owned(),
+            "set state.directory, a directory of its own for each instance",
+        );
+    }
+    Some(topic)
+}
+
 #[cfg(test)]
 mod tests {
     use super::super::Config;
@@ -117,6 +143,26 @@ mod tests {
             problems.iter().map(ToString::to_string).collect::<Vec<_>>(),
             [
                 "line 2: kafka.verdicts_format: \"avro\" is not known here; write one of \"json\", \"cloudevents\""
+            ]
+        );
+    }
+
+    #[test]
+    fn several_instances_need_a_topic_of_their_own_and_a_state() {
+        let parse = |text: &str| Config::parse(text, Path::new(""));
+        let state = "[state]\ndirectory = \"state\"\n";
+        let config = parse(&format!("{state}[kafka]\nevidence_topic = \"evidence\"")).expect("no problem");
+        assert_eq!(config.evidence_topic.as_deref(), Some("evidence"));
+        let problems = parse("[kafka]\nlabels_topic = \"labels\"\nevidence_topic = \"labels\"");
+        assert_eq!(
+            problems
+                .expect_err("neither is right")
+                .iter()
+                .map(ToString::to_string)
+                .collect::<Vec<_>>(),
+            [
+                "line 3: kafka.evidence_topic: `labels` is empty or has another use; give evidence a topic of its own, with one partition",
+                "line 3: kafka.evidence_topic: several instances need a state to go on from when another one is elected; set state.directory, a directory of its own for each instance",
             ]
         );
     }

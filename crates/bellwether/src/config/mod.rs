@@ -24,6 +24,8 @@ pub(crate) struct Config {
     pub(crate) timeline: Option<PathBuf>,
     pub(crate) kafka: bellwether_ingest::Config,
     pub(crate) verdicts_format: VerdictsFormat,
+    /// Topic through which several instances work as one; without it, one instance does all.
+    pub(crate) evidence_topic: Option<String>,
     pub(crate) payloads: Payloads,
     /// Without it the state is in memory only.
     pub(crate) state: Option<StateConfig>,
@@ -40,6 +42,7 @@ impl Default for Config {
             timeline: None,
             kafka: bellwether_ingest::Config::default(),
             verdicts_format: VerdictsFormat::default(),
+            evidence_topic: None,
             payloads: Payloads::default(),
             state: None,
             shutdown_timeout: Duration::from_secs(20),
@@ -92,6 +95,7 @@ impl Config {
         let verdicts_format = kafka::verdicts_format(&mut document);
         let payloads = payloads::payloads(&mut document, base);
         let state = state::state(&mut document, base);
+        let evidence_topic = kafka::evidence_topic(&mut document, &kafka, state.is_some());
         let shutdown_timeout = document.duration_ms("shutdown_timeout");
         let shutdown_timeout = shutdown_timeout.map_or(defaults.shutdown_timeout, |ms| {
             Duration::from_millis(ms.unsigned_abs())
@@ -106,6 +110,7 @@ impl Config {
                 timeline,
                 kafka,
                 verdicts_format,
+                evidence_topic,
                 payloads,
                 state,
                 shutdown_timeout,

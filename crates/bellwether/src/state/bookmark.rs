@@ -8,7 +8,7 @@ use std::collections::BTreeMap;
 use std::path::PathBuf;
 
 /// A bookmark of another form is refused.
-const FORMAT: u32 = 1;
+const FORMAT: u32 = 2;
 
 /// Everything beside the engine's state that has to be known to go on as if nothing had happened.
 #[derive(Debug, Clone, PartialEq, Default, Serialize, Deserialize)]
@@ -19,9 +19,30 @@ pub(crate) struct Bookmark {
     pub(crate) others_from_oldest: bool,
     /// Halves of calls that wait for each other.
     pub(crate) halves: Option<Halves>,
+    /// Where the evidence of several instances is read on.
+    pub(crate) evidence: Option<EvidencePlace>,
     pub(crate) timeline: Option<FileEnd>,
     pub(crate) verdicts: Option<TopicEnds>,
     pub(crate) dead_letters: Option<TopicEnds>,
+}
+
+/// How far the evidence topic was read.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub(crate) struct EvidencePlace {
+    pub(crate) topic: String,
+    pub(crate) next: NextOffset,
+    /// What of each source partition is taken next.
+    pub(crate) sources: Vec<SourcePlace>,
+}
+
+/// A place in a source partition: everything before it was taken from the evidence.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub(crate) struct SourcePlace {
+    pub(crate) topic: String,
+    pub(crate) partition: i32,
+    pub(crate) offset: i64,
+    /// Which part of the record, from 0.
+    pub(crate) part: u32,
 }
 
 /// A file that was written up to a length.

@@ -181,7 +181,7 @@ fn set_aside(directory: &Path) -> Result<PathBuf, Failure> {
 enum Restored {
     Whole(Box<Kept>),
     /// Only where it was.
-    Bookmark(Bookmark),
+    Bookmark(Box<Bookmark>),
     Nothing,
 }
 
@@ -209,7 +209,7 @@ fn restore(
             | SnapshotError::OtherFormat { .. }),
         ) => {
             tracing::warn!(%error, "The state cannot be gone on from; detectors begin anew");
-            Restored::Bookmark(bookmark)
+            Restored::Bookmark(Box::new(bookmark))
         }
         Err(error) => {
             tracing::error!(%error, "The state cannot be gone on from; it is built again from the topics");

@@ -6,7 +6,7 @@ mod checkpoints;
 mod tail;
 mod written;
 
-pub(crate) use bookmark::{Bookmark, FileEnd, TopicEnds};
+pub(crate) use bookmark::{Bookmark, EvidencePlace, FileEnd, SourcePlace, TopicEnds};
 pub(crate) use checkpoints::{Checkpoints, Kept};
 pub(crate) use tail::WrittenTopic;
 pub(crate) use written::{WrittenLetters, WrittenLines};

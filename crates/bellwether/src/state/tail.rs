@@ -2,12 +2,10 @@
 
 use super::bookmark::TopicEnds;
 use crate::failure::Failure;
+use crate::patience::until_answered;
 use bellwether_ingest::{Bound, Config, Error, NextOffset, RangeReader, StoredRecord};
 use std::collections::BTreeMap;
-use std::time::Duration;
 
-/// Between attempts to reach the brokers, at first and at most.
-const PAUSE: (Duration, Duration) = (Duration::from_millis(500), Duration::from_secs(10));
 /// Records taken at once.
 const RECORDS: usize = 1024;
 
@@ -38,29 +36,20 @@ impl WrittenTopic {
     ) -> Result<Vec<StoredRecord>, Failure> {
         let since = since.filter(|since| since.topic == self.name);
         let since = since.map(|since| since.ends.clone());
-        let mut pause = PAUSE.0;
-        loop {
+        let what = format!("read back the topic {}", self.name);
+        let read = until_answered(&what, || {
             let (config, name, from) = (config.clone(), self.name.clone(), since.clone());
-            let read = tokio::task::spawn_blocking(move || read(&config, &name, from.as_ref())).await;
-            let error = match read.unwrap_or(Err(Error::Interrupted)) {
-                Ok((records, ends)) => {
-                    self.settled = since.unwrap_or_else(|| ends.clone());
-                    self.ends = ends;
-                    return Ok(records);
-                }
-                Err(error) => error,
-            };
-            if !error.is_retryable() {
-                return Err(
-                    Failure::at_work(format!("cannot read back the topic {}", self.name))
-                        .because(&error)
-                        .fix("allow bellwether to read it as well as to write it: docs/KAFKA.md"),
-                );
-            }
-            tracing::warn!(%error, topic = self.name, "Cannot read back what was written; trying again");
-            tokio::time::sleep(pause).await;
-            pause = (2 * pause).min(PAUSE.1);
-        }
+            let read = tokio::task::spawn_blocking(move || read(&config, &name, from.as_ref()));
+            async { read.await.unwrap_or(Err(Error::Interrupted)) }
+        });
+        let (records, ends) = read.await.map_err(|error| {
+            Failure::at_work(format!("cannot {what}"))
+                .because(&error)
+                .fix("allow bellwether to read it as well as to write it: docs/KAFKA.md")
+        })?;
+        self.settled = since.unwrap_or_else(|| ends.clone());
+        self.ends = ends;
+        Ok(records)
     }
 
     /// The partition has a record of ours before `next`.

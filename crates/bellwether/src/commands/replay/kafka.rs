@@ -16,8 +16,8 @@ use crate::wire::{Decoded, WireDecoder};
 use bellwether_api::TopicKind as Kind;
 use bellwether_events::Reject;
 use bellwether_ingest::{
-    Batch, NextOffset, PartitionEvent, PartitionTracker, RangeReader, RawMessage, StoredRecord,
-    TopicPartition, Topics, Watermark,
+    Batch, NextOffset, PartitionEvent, PartitionTracker, RangeReader, StoredRecord, TopicPartition, Topics,
+    Watermark,
 };
 use bellwether_monitor::Engine;
 use std::sync::Arc;
@@ -61,7 +61,9 @@ pub(super) async fn replay(args: ReplayArgs, config: Config) -> Result<(), Failu
         let decoded = source.decode(&pipeline, &batch)?;
         let rejects = rejects(&batch, &decoded, &mut named);
         let now = Instant::now();
-        decoded.track(&batch, &mut tracker, now);
+        for (partition, next, event_time_ms) in decoded.read(&batch) {
+            tracker.record(partition, next, event_time_ms, now);
+        }
         let ended: Vec<PartitionEvent> = source
             .partitions(reader.finished())
             .into_iter()
@@ -79,6 +81,7 @@ pub(super) async fn replay(args: ReplayArgs, config: Config) -> Result<(), Failu
         }
         let turn = Turn {
             observations: Some(decoded.observations),
+            evidence: None,
             labels: decoded.labels,
             rejects,
             release,
@@ -158,15 +161,7 @@ impl Source {
                 continue;
             };
             batch.size_bytes += record.payload.len();
-            let headers = record
-                .headers
-                .iter()
-                .map(|(name, value)| (name.as_str(), value.as_slice()));
-            let message = RawMessage::new(partition, record.place.offset, record.payload.into());
-            let mut message = message.with_headers(headers);
-            message.key = record.key.map(Into::into);
-            message.timestamp_ms = record.timestamp_ms;
-            batch.messages.push(message);
+            batch.messages.push(record.into_message(partition));
         }
         batch
     }
