@@ -290,7 +290,12 @@ fn a_partition_that_is_far_ahead_is_held_by_whoever_reads_it() {
         .iter()
         .all(|&held| held == 0.0)
     {
-        assert!(Instant::now() < deadline, "nothing is held:\n{}", group.printed());
+        assert!(
+            Instant::now() < deadline,
+            "nothing is held, {:?} were scored:\n{}",
+            group.metric(SCORED),
+            group.printed()
+        );
         std::thread::sleep(Duration::from_millis(100));
     }
     stream.write_but_partition(&topics, 0);

@@ -1,6 +1,7 @@
 //! Where partitions are read from when they come to us.
 
 use crate::position::{NextOffset, TopicPartition};
+use rdkafka::Offset;
 use std::collections::{BTreeMap, BTreeSet};
 
 /// The places where partitions were left.
@@ -22,6 +23,24 @@ pub enum Others {
     Committed,
     /// The oldest records that there are, whatever the group has committed.
     Oldest,
+    /// What comes from now on, whatever the group has committed.
+    Newest,
+}
+
+/// Where a partition is read from.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Begin {
+    At(NextOffset),
+    End,
+}
+
+impl From<Begin> for Offset {
+    fn from(begin: Begin) -> Self {
+        match begin {
+            Begin::At(next) => Self::Offset(next.0),
+            Begin::End => Self::End,
+        }
+    }
 }
 
 impl Beginnings {
@@ -46,16 +65,20 @@ impl Beginnings {
     }
 
     /// Where to begin; `None` where the group alone decides.
-    pub(crate) fn of(&self, partition: TopicPartition, committed: Option<NextOffset>) -> Option<NextOffset> {
+    pub(crate) fn of(&self, partition: TopicPartition, committed: Option<NextOffset>) -> Option<Begin> {
         let Some(&left) = self.left.get(&partition) else {
-            // Where records are gone already, this is out of range, and the oldest that is left is taken.
-            return (self.others == Others::Oldest).then_some(NextOffset(0));
+            return match self.others {
+                Others::Committed => None,
+                // Where records are gone already, this is out of range, and the oldest that is left is taken.
+                Others::Oldest => Some(Begin::At(NextOffset(0))),
+                Others::Newest => Some(Begin::End),
+            };
         };
-        Some(if self.kept.contains(&partition) {
+        Some(Begin::At(if self.kept.contains(&partition) {
             left
         } else {
             committed.map_or(left, |committed| committed.max(left))
-        })
+        }))
     }
 }
 
@@ -65,17 +88,20 @@ mod tests {
 
     #[test]
     fn a_kept_state_decides_alone_and_what_was_left_earlier_gives_way_to_what_others_committed() {
+        let at = |offset| Some(Begin::At(NextOffset(offset)));
         let (a, b) = (TopicPartition::observations(0), TopicPartition::labels(0));
         let mut beginnings = Beginnings::kept(BTreeMap::from([(a, NextOffset(5))]), Others::Committed);
-        assert_eq!(beginnings.of(a, Some(NextOffset(9))), Some(NextOffset(5)));
+        assert_eq!(beginnings.of(a, Some(NextOffset(9))), at(5));
         assert_eq!(beginnings.of(b, Some(NextOffset(9))), None);
         assert!(!beginnings.depends_on_group(a) && !beginnings.depends_on_group(b));
         beginnings.read_to(a, NextOffset(7));
         assert!(beginnings.depends_on_group(a));
-        assert_eq!(beginnings.of(a, Some(NextOffset(9))), Some(NextOffset(9)));
-        assert_eq!(beginnings.of(a, Some(NextOffset(6))), Some(NextOffset(7)));
-        assert_eq!(beginnings.of(a, None), Some(NextOffset(7)));
+        assert_eq!(beginnings.of(a, Some(NextOffset(9))), at(9));
+        assert_eq!(beginnings.of(a, Some(NextOffset(6))), at(7));
+        assert_eq!(beginnings.of(a, None), at(7));
         let anew = Beginnings::kept(BTreeMap::new(), Others::Oldest);
-        assert_eq!(anew.of(a, Some(NextOffset(9))), Some(NextOffset(0)));
+        assert_eq!(anew.of(a, Some(NextOffset(9))), at(0));
+        let new = Beginnings::kept(BTreeMap::new(), Others::Newest);
+        assert_eq!(new.of(a, Some(NextOffset(9))), Some(Begin::End));
     }
 }

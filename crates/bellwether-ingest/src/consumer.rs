@@ -1,7 +1,7 @@
 //! The consumer: one member of the group, reading both topics in batches.
 
 use crate::batch::{Batch, BatchBuilder, PartitionEvent};
-use crate::beginning::{Beginnings, Others};
+use crate::beginning::{Begin, Beginnings, Others};
 use crate::config::{Config, Subscription, client_error};
 use crate::context::{Change, Client, Context, Shared};
 use crate::error::Error;
@@ -396,8 +396,12 @@ impl Consumer {
             let end = ends.get(&assigned.partition).filter(|end| end.high >= 0)?;
             // Before the first record: where reading starts.
             let committed = Some(NextOffset(end.committed)).filter(|next| next.0 >= 0);
-            let start = beginnings.of(assigned.partition, committed).or(committed);
-            let position = assigned.position.or(start).unwrap_or(NextOffset(end.low.max(0)));
+            let start = match beginnings.of(assigned.partition, committed) {
+                Some(Begin::At(next)) => next,
+                Some(Begin::End) => NextOffset(end.high),
+                None => committed.unwrap_or(NextOffset(end.low.max(0))),
+            };
+            let position = assigned.position.unwrap_or(start);
             // Statistics are up to a second old, so what was read may be beyond the end they name.
             let end = NextOffset(end.high.max(position.0));
             let lag = u64::try_from(end.0 - position.0).unwrap_or(0);
@@ -476,7 +480,7 @@ fn assign(
             }
             match at.and_then(|at| beginnings.of(at, None)) {
                 Some(begin) => partitions
-                    .add_partition_offset(topic, number, Offset::Offset(begin.0))
+                    .add_partition_offset(topic, number, begin.into())
                     .map_err(failed)?,
                 None => drop(partitions.add_partition(topic, number)),
             }

@@ -139,8 +139,7 @@ impl Context {
             let (Some(begin), Some(topic)) = (begin, self.topics.name(partition.kind)) else {
                 continue;
             };
-            let begin = Offset::Offset(begin.0);
-            if let Err(error) = list.set_partition_offset(topic, partition.partition, begin) {
+            if let Err(error) = list.set_partition_offset(topic, partition.partition, begin.into()) {
                 self.report(&error);
             }
         }

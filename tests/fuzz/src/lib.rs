@@ -12,6 +12,12 @@
 mod config;
 
 mod laws;
+#[expect(
+    dead_code,
+    reason = "the binary's own module, of which only the parsing is called here"
+)]
+#[path = "../../../crates/bellwether/src/scale/message.rs"]
+mod message;
 pub mod records;
 #[path = "../../../crates/bellwether-monitor/tests/stream/mod.rs"]
 mod stream;

@@ -7,7 +7,8 @@ use super::{PARTITION, control_topic, reader_of};
 use crate::failure::Failure;
 use crate::feed::{cannot_consume, cannot_go_on};
 use crate::patience::until_answered;
-use bellwether_ingest::{Config, Consumer, LogWriter, TopicPartition, Topics};
+use bellwether_ingest::{Config, Consumer, LogWriter, Others, TopicPartition, Topics};
+use std::collections::BTreeMap;
 use std::time::{Duration, Instant};
 
 /// What holds is told anew so often, and at once when it changes.
@@ -76,12 +77,11 @@ impl Holds {
     pub(super) async fn listen(config: &Config, evidence: &str) -> Result<Self, Failure> {
         let topic = control_topic(evidence);
         let mut reader = reader_of(config, &topic);
-        // What was told before is of no use.
-        reader
-            .properties
-            .insert("auto.offset.reset".to_owned(), "latest".to_owned());
         reader.max_batch_wait = Duration::ZERO;
-        let consumer = until_answered("find the control topic", || Consumer::start(&reader));
+        // What was told before is of no use.
+        let consumer = until_answered("find the control topic", || {
+            Consumer::start_from(&reader, BTreeMap::new(), Others::Newest)
+        });
         let consumer = consumer.await;
         Ok(Self {
             topics: Topics::new(config),

@@ -52,6 +52,7 @@ pub(crate) fn inputs() -> Vec<Input> {
     for steps in [0, 1, 6] {
         let bytes = state::after(steps);
         inputs.push(input("snapshot", &format!("after-{steps}"), chosen(1, &bytes)));
+        inputs.push(input("evidence", &format!("rows-{steps}"), state::message(steps)));
     }
     inputs
 }

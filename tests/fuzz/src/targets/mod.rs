@@ -21,7 +21,7 @@ pub struct Target {
 }
 
 /// All of them.
-pub const TARGETS: [Target; 18] = [
+pub const TARGETS: [Target; 19] = [
     target("json", payloads::json),
     target("arrow", payloads::arrow),
     target("protobuf", payloads::protobuf),
@@ -38,6 +38,7 @@ pub const TARGETS: [Target; 18] = [
     target("headers", text::headers),
     target("dead_letter", text::dead_letter),
     target("snapshot", state::snapshot),
+    target("evidence", state::evidence),
     target("reference", files::reference),
     target("files", files::observations_and_labels),
 ];

@@ -1,8 +1,10 @@
-//! The state of a monitor.
+//! The state of a monitor, and what instances tell each other.
 
+use crate::message::{Content, Label, Message, Part, Record, Rows};
 use crate::stream::{config, eventful, steps_of};
-use crate::synthetic;
-use bellwether_monitor::{Engine, Reference};
+use crate::synthetic::{self, Input, World, batch};
+use bellwether_ingest::{RawMessage, TopicPartition};
+use bellwether_monitor::{Engine, Evidence, Reference};
 use std::sync::{Arc, LazyLock};
 
 static REFERENCE: LazyLock<Arc<Reference>> = LazyLock::new(synthetic::reference);
@@ -30,6 +32,88 @@ pub(super) fn snapshot(input: &[u8]) {
             drop((engine.status(), engine.drain(), engine.status()));
         }
     }
+}
+
+/// A message of the evidence topic.
+///
+/// What is read of it is written as it was, and whatever rows it holds, a monitor that judges them goes on.
+pub(super) fn evidence(input: &[u8]) {
+    let message = match Message::from_bytes(input) {
+        Err(error) => return assert!(!error.to_string().is_empty()),
+        Ok(message) => message,
+    };
+    let written = message.to_bytes();
+    let again = Message::from_bytes(&written);
+    assert!(again.as_ref() == Ok(&message), "what was written is read");
+    let Message::Rows(rows) = message else { return };
+    let partition = TopicPartition::observations(rows.partition);
+    for part in rows.parts {
+        match part.content {
+            Content::Record(record) => drop(record.to_message(partition, part.offset)),
+            Content::Scored { rows, .. } => judge(&rows),
+        }
+    }
+}
+
+fn judge(rows: &[u8]) {
+    match Evidence::read_rows([rows], &REFERENCE) {
+        Err(error) => assert!(!error.to_string().is_empty()),
+        Ok(evidence) => {
+            let first = rows_of(&evidence);
+            let again = Evidence::read_rows([&first[..]], &REFERENCE).expect("its own rows");
+            assert!(rows_of(&again) == first, "equal rows give equal bytes");
+            let mut engine = Engine::new(Arc::clone(&REFERENCE), config());
+            engine.push_evidence(evidence);
+            drop((engine.drain(), engine.status()));
+        }
+    }
+}
+
+fn rows_of(evidence: &Evidence) -> Vec<u8> {
+    let mut rows = Vec::new();
+    for row in 0..evidence.len() {
+        evidence.write_row(row, &mut rows);
+    }
+    rows
+}
+
+/// A message with the evidence of so many observations, a label and a record that is passed on.
+#[must_use]
+pub fn message(observations: usize) -> Vec<u8> {
+    let mut world = World::new(7);
+    let inputs: Vec<Input> = (0..observations)
+        .map(|_| {
+            let task = world.any_task();
+            world.ordinary(task)
+        })
+        .collect();
+    let evidence = Evidence::score(batch(REFERENCE.schema(), &inputs, 0), &REFERENCE);
+    let passed = RawMessage::new(TopicPartition::observations(1), 8, b"{".to_vec().into());
+    let passed = passed.with_headers([("content-type", &b"application/json"[..])]);
+    let label = Label {
+        event_id: "e1".into(),
+        timestamp_ms: 5,
+        truth: "good".into(),
+    };
+    let part = |offset, content| Part {
+        offset,
+        number: 0,
+        is_last: true,
+        event_time_ms: Some(7),
+        content,
+    };
+    let scored = Content::Scored {
+        rows: rows_of(&evidence).into(),
+        labels: vec![label],
+    };
+    let rows = Rows {
+        topic: "predictions".into(),
+        partition: 1,
+        reference: "one".into(),
+        version: Evidence::FORMAT_VERSION,
+        parts: vec![part(7, scored), part(8, Content::Record(Record::of(&passed)))],
+    };
+    Message::Rows(rows).to_bytes()
 }
 
 fn restore(bytes: &[u8]) -> Result<Engine, String> {
