@@ -5,6 +5,7 @@ use crate::pipeline::PipelineMetrics;
 use crate::series::Series;
 use bellwether_monitor::{ModelStatus, TimelineLine};
 use std::collections::BTreeMap;
+use std::convert::Infallible;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
 use tokio::sync::{Semaphore, watch};
@@ -145,6 +146,14 @@ impl ApiState {
         let mut shared = self.lock();
         shared.pipeline = Arc::new(metrics);
         shared.last_report = Instant::now();
+    }
+
+    /// Reports these numbers once a second, for ever: a sign of life while something takes long before the first turn.
+    pub async fn keep_alive(&self, metrics: impl Fn() -> PipelineMetrics) -> Infallible {
+        loop {
+            self.pipeline(metrics());
+            tokio::time::sleep(Duration::from_secs(1)).await;
+        }
     }
 
     /// Takes the status and the timeline back: they are another instance's to show now.

@@ -12,7 +12,7 @@ use crate::scale::Member;
 use crate::sinks::Sinks;
 use crate::state::{Bookmark, Checkpoints, Kept};
 use crate::stop::Stop;
-use bellwether_api::{ApiConfig, ApiState};
+use bellwether_api::{ApiConfig, ApiState, PipelineMetrics};
 use bellwether_monitor::{Engine, Reference};
 use std::sync::Arc;
 
@@ -29,10 +29,10 @@ pub(crate) async fn run(args: ConfigArgs) -> Result<(), Failure> {
     let api = ApiState::new(ApiConfig::default());
     let terminal = LineReporter::new(args.output, None, None);
     let work = Work::of(&config, reference, &api, terminal, &stop)?;
-    let server = Server::start(config.listen, api).await?;
+    let server = Server::start(config.listen, api.clone()).await?;
     report::note(&format!("listening on http://{}", server.address));
     tokio::select! {
-        done = work.until_stopped(&config, &stop) => done?,
+        done = work.until_stopped(&config, &api, &stop) => done?,
         () = stop.overdue(config.shutdown_timeout) => {
             return Err(Failure::at_work(format!(
                 "stopping took longer than {} s",
@@ -76,11 +76,11 @@ impl<'a> Work<'a> {
         Ok(Self::Alone(Box::new((checkpoints, kept, sinks))))
     }
 
-    async fn until_stopped(self, config: &Config, stop: &Stop) -> Result<(), Failure> {
+    async fn until_stopped(self, config: &Config, api: &ApiState, stop: &Stop) -> Result<(), Failure> {
         match self {
             Self::Alone(work) => {
                 let (checkpoints, kept, sinks) = *work;
-                Box::pin(consume(config, checkpoints, kept, sinks, stop)).await
+                Box::pin(consume(config, checkpoints, kept, sinks, api, stop)).await
             }
             Self::Shared(member) => Box::pin(member.run()).await,
         }
@@ -107,6 +107,7 @@ async fn consume(
     checkpoints: Option<Checkpoints>,
     Kept { engine, bookmark }: Kept,
     mut sinks: Sinks,
+    api: &ApiState,
     stop: &Stop,
 ) -> Result<(), Failure> {
     let begin = async {
@@ -122,6 +123,7 @@ async fn consume(
     };
     let (mut source, mut pipeline) = tokio::select! {
         begun = begin => begun?,
+        never = api.keep_alive(PipelineMetrics::default) => match never {},
         // Brokers may be away for long, and nothing has happened yet.
         () = stop.wait() => return Ok(()),
     };

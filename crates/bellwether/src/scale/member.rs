@@ -94,6 +94,7 @@ impl Member<'_> {
         let (mut source, mut pipeline) = tokio::select! {
             begun = begin => begun?,
             () = self.stop.wait() => return Ok(()),
+            never = self.api.keep_alive(|| shown.metrics()) => match never {},
         };
         while !self.stop.requested() {
             if election.term()? != Some(term) {
@@ -120,15 +121,17 @@ pub(super) struct Shown(Mutex<Scoring>);
 struct Scoring {
     source: SourceMetrics,
     observations: u64,
+    labels: u64,
     bytes: u64,
 }
 
 impl Shown {
-    /// So many more observations were scored, in so many bytes of evidence.
-    pub(super) fn scored(&self, observations: u64, bytes: u64) {
+    /// So many more observations and labels are in so many bytes of evidence.
+    pub(super) fn scored(&self, (observations, labels): (usize, usize), bytes: usize) {
         let mut scoring = self.lock();
-        scoring.observations += observations;
-        scoring.bytes += bytes;
+        scoring.observations += observations as u64;
+        scoring.labels += labels as u64;
+        scoring.bytes += bytes as u64;
     }
 
     /// How far the scorer is behind, and its connection.
@@ -151,6 +154,8 @@ impl Shown {
         let wall = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
         let lag: Vec<PartitionLag> = scoring.source.lag.clone();
         PipelineMetrics {
+            decoded_observations: scoring.observations,
+            decoded_labels: scoring.labels,
             schema_fetches_failed: scoring.source.schema_fetches_failed,
             held_partitions: scoring.source.held_partitions,
             brokers: scoring.source.brokers,

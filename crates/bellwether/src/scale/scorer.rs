@@ -121,7 +121,7 @@ impl Scorer {
     /// Scores a batch and hands its evidence over.
     async fn write(&mut self, batch: &Batch, decoded: &mut Decoded) -> Result<Batched, Failure> {
         let observations = decoded.take_observations(self.reference.schema());
-        let scored = observations.len() as u64;
+        let scored = (observations.len(), decoded.labels.len());
         let messages = tokio::task::block_in_place(|| {
             let evidence = Evidence::score(observations, &self.reference);
             let cutter = Cutter {
@@ -136,7 +136,7 @@ impl Scorer {
         let mut underway = Vec::with_capacity(messages.len());
         let mut bytes = 0;
         for message in &messages {
-            bytes += message.len() as u64;
+            bytes += message.len();
             let written = self.log.write(PARTITION, message).await;
             underway.push(written.map_err(|error| cannot_write(&error))?);
         }
