@@ -41,6 +41,32 @@ impl<'a> Monitor<'a> {
         name: &str,
         checkpoint_interval: &str,
     ) -> Self {
+        Self::with(kafka, fixture, stream, name, checkpoint_interval, "")
+    }
+
+    /// One that keeps its state in a topic as well, and most of what waits for labels on disk.
+    pub(crate) fn with_changelog(
+        kafka: &'a RealKafka,
+        fixture: &Fixture,
+        stream: &'a stream::Stream,
+        name: &str,
+        checkpoint_interval: &str,
+    ) -> Self {
+        let changelog = format!("{name}-state");
+        kafka.topics().create_compacted(&changelog);
+        let more = format!("changelog_topic = {changelog:?}\n[monitor]\nmax_pending_in_memory = 1000\n");
+        Self::with(kafka, fixture, stream, name, checkpoint_interval, &more)
+    }
+
+    /// With `more` after the keys of `[state]`.
+    fn with(
+        kafka: &'a RealKafka,
+        fixture: &Fixture,
+        stream: &'a stream::Stream,
+        name: &str,
+        checkpoint_interval: &str,
+        more: &str,
+    ) -> Self {
         let monitor = Self {
             kafka,
             stream,
@@ -52,7 +78,7 @@ impl<'a> Monitor<'a> {
         topics.create(&monitor.dead_letters(), 1);
         let written = format!(
             "reference = \"{}\"\n[listen]\naddress = \"127.0.0.1:0\"\n[timeline]\npath = \"timeline.jsonl\"\n\
-             [state]\ndirectory = \"state\"\ncheckpoint_interval = \"{checkpoint_interval}\"\n\
+             [state]\ndirectory = \"state\"\ncheckpoint_interval = \"{checkpoint_interval}\"\n{more}\
              [kafka]\nbrokers = {:?}\ngroup_id = {name:?}\nobservations_topic = {:?}\nlabels_topic = {:?}\n\
              verdicts_topic = {:?}\ndead_letter_topic = {:?}\nidle_timeout = \"1h\"\n\
              [kafka.properties]\n\"group.instance.id\" = \"one\"\n\"session.timeout.ms\" = 10000\n",

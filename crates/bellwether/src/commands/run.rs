@@ -25,7 +25,6 @@ pub(crate) async fn run(args: ConfigArgs) -> Result<(), Failure> {
         );
     };
     let reference = Arc::new(load_reference(path, &config.monitor)?);
-    let (checkpoints, kept) = kept(&config, reference)?;
     let api = ApiState::new(ApiConfig::default());
     let sinks = Sinks {
         timeline: config.timeline.as_deref().map(TimelineFile::append).transpose()?,
@@ -36,7 +35,7 @@ pub(crate) async fn run(args: ConfigArgs) -> Result<(), Failure> {
     let server = Server::start(config.listen, api).await?;
     report::note(&format!("listening on http://{}", server.address));
     tokio::select! {
-        done = consume(&config, checkpoints, kept, sinks, &stop) => done?,
+        done = consume(&config, reference, sinks, &stop) => done?,
         () = stop.overdue(config.shutdown_timeout) => {
             return Err(Failure::at_work(format!(
                 "stopping took longer than {} s",
@@ -49,9 +48,9 @@ pub(crate) async fn run(args: ConfigArgs) -> Result<(), Failure> {
 }
 
 /// The state to go on from, where one is kept.
-fn kept(config: &Config, reference: Arc<Reference>) -> Result<(Option<Checkpoints>, Kept), Failure> {
+async fn kept(config: &Config, reference: Arc<Reference>) -> Result<(Option<Checkpoints>, Kept), Failure> {
     if let Some(state) = &config.state {
-        let (checkpoints, kept) = Checkpoints::open(state, config, reference)?;
+        let (checkpoints, kept) = Checkpoints::open(state, config, reference).await?;
         return Ok((Some(checkpoints), kept));
     }
     let kept = Kept {
@@ -65,12 +64,12 @@ fn kept(config: &Config, reference: Arc<Reference>) -> Result<(Option<Checkpoint
 /// the monitor before it can be kept or committed.
 async fn consume(
     config: &Config,
-    checkpoints: Option<Checkpoints>,
-    Kept { engine, bookmark }: Kept,
+    reference: Arc<Reference>,
     mut sinks: Sinks,
     stop: &Stop,
 ) -> Result<(), Failure> {
     let begin = async {
+        let (checkpoints, Kept { engine, bookmark }) = kept(config, reference).await?;
         if checkpoints.is_some() {
             sinks.resume(&config.kafka, &bookmark).await?;
         }
