@@ -6,6 +6,7 @@
 //! tried.
 
 mod brokers;
+mod changelog;
 mod disk;
 #[path = "../scenarios/fixture.rs"]
 #[expect(dead_code, reason = "shared with the scenarios, which need more of it")]

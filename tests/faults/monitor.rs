@@ -25,17 +25,17 @@ pub(crate) struct Outcome {
     pub(crate) dead_letters: Vec<[String; 3]>,
 }
 
-/// The configuration of a monitor, up to what else is in `[kafka]`.
+/// The configuration of a monitor with these keys of `[state]`, up to what else is in `[kafka]`.
 pub(crate) fn configuration(
     kafka: &RealKafka,
     fixture: &Fixture,
     stream: &stream::Stream,
     name: &str,
-    checkpoint_interval: &str,
+    state: &str,
 ) -> String {
     format!(
         "reference = \"{}\"\n[listen]\naddress = \"127.0.0.1:0\"\n[timeline]\npath = \"timeline.jsonl\"\n\
-         [state]\ndirectory = \"state\"\ncheckpoint_interval = \"{checkpoint_interval}\"\n\
+         [state]\ndirectory = \"state\"\n{state}\
          [kafka]\nbrokers = {:?}\ngroup_id = {name:?}\nobservations_topic = {:?}\nlabels_topic = {:?}\n\
          verdicts_topic = {:?}\ndead_letter_topic = {:?}\nidle_timeout = \"1h\"\n",
         fixture.path("model.ref").display(),
@@ -80,6 +80,32 @@ impl<'a> Monitor<'a> {
         name: &str,
         checkpoint_interval: &str,
     ) -> Self {
+        Self::with(kafka, fixture, stream, name, checkpoint_interval, "")
+    }
+
+    /// One that keeps its state in a topic as well, and most of what waits for labels on disk.
+    pub(crate) fn with_changelog(
+        kafka: &'a RealKafka,
+        fixture: &Fixture,
+        stream: &'a stream::Stream,
+        name: &str,
+        checkpoint_interval: &str,
+    ) -> Self {
+        let changelog = format!("{name}-state");
+        kafka.topics().create_compacted(&changelog);
+        let more = format!("changelog_topic = {changelog:?}\n[monitor]\nmax_pending_in_memory = 1000\n");
+        Self::with(kafka, fixture, stream, name, checkpoint_interval, &more)
+    }
+
+    /// With `more` after the keys of `[state]`.
+    fn with(
+        kafka: &'a RealKafka,
+        fixture: &Fixture,
+        stream: &'a stream::Stream,
+        name: &str,
+        checkpoint_interval: &str,
+        more: &str,
+    ) -> Self {
         let monitor = Self {
             kafka,
             stream,
@@ -89,7 +115,8 @@ impl<'a> Monitor<'a> {
         let topics = kafka.topics();
         topics.create(&verdicts_topic(name), 1);
         topics.create(&dead_letter_topic(name), 1);
-        let written = configuration(kafka, fixture, stream, name, checkpoint_interval);
+        let state = format!("checkpoint_interval = \"{checkpoint_interval}\"\n{more}");
+        let written = configuration(kafka, fixture, stream, name, &state);
         let written = format!(
             "{written}[kafka.properties]\n\"group.instance.id\" = \"one\"\n\"session.timeout.ms\" = 10000\n"
         );

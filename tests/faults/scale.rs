@@ -33,13 +33,13 @@ struct Instance {
 }
 
 impl<'a> Group<'a> {
-    /// So many instances, each with these client properties.
+    /// So many instances, each with these client properties, and a changelog where one is to go on from another's state.
     fn new(
         kafka: &'a RealKafka,
         fixture: &Fixture,
         stream: &Stream,
         name: &str,
-        instances: usize,
+        (instances, has_changelog): (usize, bool),
         properties: impl Fn(usize) -> String,
     ) -> Self {
         let topics = kafka.topics();
@@ -47,9 +47,15 @@ impl<'a> Group<'a> {
         topics.create(&dead_letter_topic(name), 1);
         topics.create(&format!("{name}-evidence"), 1);
         topics.create(&format!("{name}-evidence-control"), 1);
+        let changelog = format!("{name}-state");
+        let mut state = "checkpoint_interval = \"300ms\"\n".to_owned();
+        if has_changelog {
+            topics.create_compacted(&changelog);
+            state = format!("{state}changelog_topic = {changelog:?}\n");
+        }
         let instance = |number| {
             let directory = directory();
-            let written = configuration(kafka, fixture, stream, name, "300ms");
+            let written = configuration(kafka, fixture, stream, name, &state);
             let written = format!(
                 "{written}evidence_topic = \"{name}-evidence\"\n[kafka.properties]\n{}",
                 properties(number)
@@ -202,7 +208,7 @@ fn two_four_and_eight_instances_say_what_one_says() {
     let counts = [2, 4, 8];
     let groups = counts.map(|instances| {
         let name = format!("scale-{instances}");
-        let mut group = Group::new(kafka, &fixture, &stream, &name, instances, classic);
+        let mut group = Group::new(kafka, &fixture, &stream, &name, (instances, false), classic);
         group.start_all();
         group
     });
@@ -236,7 +242,7 @@ fn instances_that_come_go_and_are_killed_leave_no_trace() {
     let Some(kafka) = RealKafka::shared() else { return };
     let (fixture, topics) = (Fixture::shared(), kafka.topics());
     let stream = Stream::new(&topics, "members", EVENTS, 6);
-    let mut group = Group::new(kafka, &fixture, &stream, "members", 4, classic);
+    let mut group = Group::new(kafka, &fixture, &stream, "members", (4, true), classic);
     (0..3).for_each(|number| group.start(number));
     let pause = |seconds: u64| std::thread::sleep(Duration::from_secs(seconds));
     let story = std::thread::scope(|scope| {
@@ -280,7 +286,7 @@ fn a_partition_that_is_far_ahead_is_held_by_whoever_reads_it() {
     let Some(kafka) = RealKafka::shared() else { return };
     let (fixture, topics) = (Fixture::shared(), kafka.topics());
     let stream = Stream::new(&topics, "ahead", EVENTS, 7);
-    let mut group = Group::new(kafka, &fixture, &stream, "ahead", 2, newer);
+    let mut group = Group::new(kafka, &fixture, &stream, "ahead", (2, false), newer);
     group.start_all();
     group.judge();
     stream.write_partition(&topics, 0);
@@ -310,7 +316,7 @@ fn what_was_scored_against_another_reference_is_scored_again() {
     let Some(kafka) = RealKafka::shared() else { return };
     let (fixture, topics) = (Fixture::shared(), kafka.topics());
     let stream = Stream::new(&topics, "references", EVENTS, 8);
-    let mut group = Group::new(kafka, &fixture, &stream, "references", 2, classic);
+    let mut group = Group::new(kafka, &fixture, &stream, "references", (2, false), classic);
     group.start(0);
     group.judge();
     let other = fixture.build_reference("other.ref", 0.9);

@@ -136,6 +136,24 @@ impl Topics {
     /// # Panics
     /// When the cluster does not do it within a minute.
     pub fn create(&self, topic: &str, partitions: i32) {
+        self.create_with(topic, partitions, &[]);
+    }
+
+    /// Creates a topic of one partition in which the newest record of each key stays, and older ones go as soon as they can.
+    ///
+    /// # Panics
+    /// As [`create`](Self::create).
+    pub fn create_compacted(&self, topic: &str) {
+        let settings = [
+            ("cleanup.policy", "compact"),
+            ("segment.ms", "1000"),
+            ("min.cleanable.dirty.ratio", "0.01"),
+            ("delete.retention.ms", "1000"),
+        ];
+        self.create_with(topic, 1, &settings);
+    }
+
+    fn create_with(&self, topic: &str, partitions: i32, settings: &[(&str, &str)]) {
         let admin: AdminClient<DefaultClientContext> =
             self.client().create().expect("the settings are valid");
         let options = AdminOptions::new()
@@ -143,6 +161,7 @@ impl Topics {
             .operation_timeout(Some(PATIENCE));
         // -1: the broker's default replication factor.
         let new = NewTopic::new(topic, partitions, TopicReplication::Fixed(-1));
+        let new = settings.iter().fold(new, |new, (key, value)| new.set(key, value));
         let results = futures::executor::block_on(admin.create_topics([&new], &options));
         let results = results.unwrap_or_else(|error| panic!("cannot create topic `{topic}`: {error}"));
         for result in results {

@@ -110,6 +110,10 @@ pub struct CheckpointMetrics {
     pub last_bytes: u64,
     /// Time that the last took, in seconds.
     pub last_seconds: f64,
+    /// Bytes of keys and values that the changelog took.
+    pub changelog_bytes: u64,
+    /// Whether the state came from the changelog when the process started.
+    pub from_changelog: bool,
 }
 
 /// The part of one instance of several in the work of its group.

@@ -248,6 +248,8 @@ async fn joins_and_the_way_from_the_brokers_to_the_disk_are_exposed() {
             ("bellwether_checkpoint_timestamp_seconds", 1_800_000_000.0),
             ("bellwether_checkpoint_bytes", 2_000_000.0),
             ("bellwether_checkpoint_duration_seconds", 0.25),
+            ("bellwether_changelog_bytes_total", 9000.0),
+            ("bellwether_state_from_changelog", 1.0),
         ],
     );
 }

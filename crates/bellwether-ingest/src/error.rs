@@ -90,7 +90,7 @@ pub enum Error {
         reason: String,
     },
     /// The client cannot go on; it has to be created anew.
-    #[error("the consumer client failed for good: {reason}")]
+    #[error("the client failed for good: {reason}")]
     Fatal {
         /// What librdkafka says.
         reason: String,
@@ -112,6 +112,29 @@ pub enum Error {
         /// What librdkafka says.
         #[source]
         source: KafkaError,
+    },
+    /// A transaction was not begun, ended or aborted.
+    #[error("cannot write to topic `{topic}` in a transaction")]
+    Transaction {
+        /// The topic.
+        topic: String,
+        /// What librdkafka says.
+        #[source]
+        source: KafkaError,
+    },
+    /// Another process writes in our place.
+    #[error("another process has taken over topic `{topic}`")]
+    Fenced {
+        /// The topic.
+        topic: String,
+    },
+    /// The order of records counts, and there is none over partitions.
+    #[error("topic `{topic}` has {partitions} partitions, not one")]
+    Partitions {
+        /// The topic.
+        topic: String,
+        /// How many it has.
+        partitions: usize,
     },
     /// A dead letter does not say where its record came from.
     #[error("the dead letter {place} does not say where its record came from")]
@@ -147,9 +170,20 @@ impl Error {
     #[must_use]
     pub fn is_retryable(&self) -> bool {
         let code = match self {
+            // The topic was found, and asked for its ends a moment later: the partition has no leader for now.
+            Self::Metadata { source, .. }
+                if source.rdkafka_error_code() == Some(RDKafkaErrorCode::UnknownPartition) =>
+            {
+                return true;
+            }
             Self::Commit { source, .. } | Self::Publish { source, .. } | Self::Metadata { source, .. } => {
                 source.rdkafka_error_code()
             }
+            Self::Transaction {
+                source: KafkaError::Transaction(error),
+                ..
+            } if error.is_retriable() || error.txn_requires_abort() => return true,
+            Self::Transaction { source, .. } => source.rdkafka_error_code(),
             Self::Flush { .. } | Self::Stalled { .. } => return true,
             Self::ReservedProperty { .. }
             | Self::BadProperty { .. }
@@ -160,6 +194,8 @@ impl Error {
             | Self::NoSuchTopic { .. }
             | Self::NoSuchPartition { .. }
             | Self::NoOrigin { .. }
+            | Self::Fenced { .. }
+            | Self::Partitions { .. }
             | Self::Read { .. }
             | Self::Fatal { .. }
             | Self::EmbeddedTopic { .. }

@@ -32,6 +32,7 @@
 
 mod batch;
 mod beginning;
+mod changelog;
 mod config;
 mod consumer;
 mod context;
@@ -50,6 +51,7 @@ mod tracker;
 
 pub use batch::{Batch, PartitionEvent, RawMessage};
 pub use beginning::Others;
+pub use changelog::{Changelog, ChangelogWriter};
 pub use config::{Config, Subscription};
 pub use consumer::{Consumer, PartitionLag};
 pub use dead_letter::{DeadLetter, Resubmitter};

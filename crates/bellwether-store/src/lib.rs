@@ -32,4 +32,6 @@ pub use format::Format;
 pub use observations::{ObservationReader, embedding_width, read_labels, read_reference_input};
 pub use recording::{RecordedEvent, Recording, RecordingError};
 pub use reference::{ReferenceFileError, read_reference, write_reference};
-pub use state::{Checkpoint, PendingTier, StateError, StateOptions, StateStore};
+pub use state::{
+    Checkpoint, Draft, LogHead, PendingTier, Rebuild, Standing, StateError, StateOptions, StateStore,
+};

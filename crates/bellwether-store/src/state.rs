@@ -15,14 +15,18 @@
 //! Changes of waiting observations are staged in memory, where reads look first, and reach the database with the next
 //! checkpoint, in one atomic and synced batch with the record. Then the older engine file is removed.
 
+mod changelog;
 mod database;
 mod directory;
 mod engine_file;
 mod error;
+mod rebuild;
 mod staged;
 mod tier;
 
+pub use changelog::{Draft, LogHead, Standing};
 pub use error::StateError;
+pub use rebuild::Rebuild;
 pub use tier::PendingTier;
 
 use database::{Database, Record};
@@ -113,22 +117,23 @@ impl StateStore {
     /// [`StateError`] when they cannot be written, such as on a full disk. What was staged stays staged: a later commit can
     /// succeed. After a crash in between, either this checkpoint or the one before is there.
     pub fn commit(&mut self, checkpoint: &Checkpoint) -> Result<(), StateError> {
-        let record = self.write_engine(checkpoint)?;
-        self.write_record(record)?;
+        let draft = self.draft(checkpoint);
+        self.keep(draft)
+    }
+
+    /// Makes a drafted checkpoint and all staged changes durable, as [`commit`](Self::commit) does. Nothing may have been staged
+    /// since it was drafted.
+    ///
+    /// # Errors
+    /// As [`commit`](Self::commit).
+    pub fn keep(&mut self, draft: Draft<'_>) -> Result<(), StateError> {
+        self.write_engine(&draft)?;
+        self.write_record(draft.record)?;
         self.remove_older()
     }
 
-    fn write_engine(&mut self, checkpoint: &Checkpoint) -> Result<Record, StateError> {
-        let number = self.next;
-        self.next += 1;
-        engine_file::write(self.directory.path(), number, &checkpoint.engine)?;
-        Ok(Record {
-            number,
-            length: checkpoint.engine.len() as u64,
-            checksum: engine_file::checksum(&checkpoint.engine),
-            source: checkpoint.source.clone(),
-            span: self.tier().span(),
-        })
+    fn write_engine(&self, draft: &Draft<'_>) -> Result<(), StateError> {
+        engine_file::write(self.directory.path(), draft.record.number, draft.engine)
     }
 
     fn write_record(&mut self, record: Record) -> Result<(), StateError> {
@@ -173,7 +178,8 @@ impl StateStore {
         let current = tier.begin()?;
         self.directory.complete()?;
         drop(tier);
-        (self.current, self.next) = (current, 1);
+        // Numbers go on: a changelog holds the checkpoint with the greatest for the newest.
+        self.current = current;
         Ok(())
     }
 

@@ -210,9 +210,9 @@ impl<F: Feed> KafkaSource<F> {
     /// Keeps the state with what belongs to it. Where that fails, the checkpoint before counts. Returns whether it is kept.
     fn checkpoint(&mut self, pipeline: &mut Pipeline, now: Instant) -> Result<bool, Failure> {
         let bookmark = self.bookmark(pipeline)?;
-        Ok(self.checkpoints.as_mut().is_some_and(|checkpoints| {
+        self.checkpoints.as_mut().map_or(Ok(false), |checkpoints| {
             tokio::task::block_in_place(|| checkpoints.take(pipeline.engine(), &bookmark, now))
-        }))
+        })
     }
 
     /// Commits what has been released and does not wait: with a state that is kept, the group's offsets are for others to see.

@@ -34,7 +34,7 @@ fn grant(kafka: &RealKafka, monitor: &str, operator: &str) {
         kafka.acls(&words);
         granted += 1;
     }
-    assert_eq!(granted, 5, "the document's lines");
+    assert_eq!(granted, 7, "the document's lines");
 }
 
 fn scram(site: &Site, kafka: &RealKafka, user: &str) -> String {

@@ -180,6 +180,26 @@ pub(super) static FAMILIES: &[Family] = &[
         |now, out| out.value(now.pipeline.member.map_or(0.0, |m| m.evidence_bytes as f64)),
     ),
     family(
+        Counter,
+        "bellwether_changelog_bytes_total",
+        &[],
+        "Bytes of keys and values written to the changelog topic with the checkpoints",
+        |now, out| {
+            let checkpoints = now.pipeline.checkpoints.unwrap_or_default();
+            out.value(checkpoints.changelog_bytes as f64);
+        },
+    ),
+    family(
+        Gauge,
+        "bellwether_state_from_changelog",
+        &[],
+        "1 where the state was built again from the changelog topic when the process started",
+        |now, out| {
+            let checkpoints = now.pipeline.checkpoints.unwrap_or_default();
+            out.value(f64::from(u8::from(checkpoints.from_changelog)));
+        },
+    ),
+    family(
         Histogram,
         "bellwether_batch_rows",
         &[],

@@ -345,6 +345,8 @@ pub fn pipeline() -> PipelineMetrics {
             last_ms: Some(1_800_000_000_000),
             last_bytes: 2_000_000,
             last_seconds: 0.25,
+            changelog_bytes: 9_000,
+            from_changelog: true,
         }),
         batch_sizes,
         last_poll_ms: Some(1_800_000_000_500),

@@ -35,12 +35,12 @@ pub(super) struct Record {
     pub(super) span: Range<u64>,
 }
 
-struct Open {
+pub(super) struct Open {
     database: fjall::Database,
     /// Observations by number, in the order in which they come and go.
-    entries: Keyspace,
+    pub(super) entries: Keyspace,
     /// Their numbers by key: small and at random, so that only they are merged over and over.
-    numbers: Keyspace,
+    pub(super) numbers: Keyspace,
     records: Keyspace,
 }
 
@@ -214,6 +214,38 @@ impl Database {
             }
             batch.commit()
         }))
+    }
+
+    /// Writes whatever is put into a batch, without waiting for the disk.
+    pub(super) fn batch(
+        &mut self,
+        fill: impl FnOnce(&Open, &mut fjall::OwnedWriteBatch),
+    ) -> Result<(), StateError> {
+        let open = self.opened()?;
+        let written = wait_for_buffers(open).and_then(|()| {
+            let mut batch = open.database.batch();
+            fill(open, &mut batch);
+            batch.commit()
+        });
+        written.map_err(|error| self.error(error))
+    }
+
+    /// Every key with its number.
+    pub(super) fn each_number<E: From<StateError>>(
+        &mut self,
+        mut take: impl FnMut(&[u8; 16], u64) -> Result<(), E>,
+    ) -> Result<(), E> {
+        for pair in self.opened()?.numbers.clone().iter() {
+            let (key, number) = pair.into_inner().map_err(|error| self.error(error))?;
+            // The record of the checkpoint stands here as well, under a key of another length.
+            let Ok(key) = key.as_ref().try_into() else {
+                continue;
+            };
+            let number = number.as_ref().try_into();
+            let number = number.map_err(|_| self.damaged("an entry has no number"))?;
+            take(key, u64::from_be_bytes(number))?;
+        }
+        Ok(())
     }
 
     pub(super) fn disk_bytes(&mut self) -> Result<u64, StateError> {

@@ -51,6 +51,12 @@ pub enum StateError {
         /// What it met.
         source: Box<dyn Error + Send + Sync>,
     },
+    /// A changelog does not hold what it says that it holds.
+    #[error("the changelog cannot be gone on from: {problem}")]
+    Changelog {
+        /// In which way.
+        problem: &'static str,
+    },
     /// The engine's file is not what was written.
     #[error("{} is damaged: {problem}", path.display())]
     DamagedEngine {
@@ -81,6 +87,9 @@ impl StateError {
             Self::Access { source, .. } if source.kind() == io::ErrorKind::PermissionDenied => {
                 "make the directory and all in it writable for this user".to_owned()
             }
+            Self::Changelog { .. } => {
+                "see that its topic is compacted and nothing else: cleanup.policy=compact".to_owned()
+            }
             Self::Access { .. } => return None,
             Self::DamagedDatabase { path, .. } | Self::DamagedEngine { path, .. } => format!(
                 "look after the disk, and move {} away: the monitor then starts with nothing",
@@ -94,6 +103,11 @@ impl StateError {
     #[must_use]
     pub fn is_damaged(&self) -> bool {
         matches!(self, Self::DamagedDatabase { .. } | Self::DamagedEngine { .. })
+    }
+
+    /// A changelog that contradicts itself.
+    pub(super) fn changelog(problem: &'static str) -> Self {
+        Self::Changelog { problem }
     }
 
     /// A file or directory that the system refuses.

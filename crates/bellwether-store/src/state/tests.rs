@@ -9,24 +9,24 @@ use std::path::PathBuf;
 
 const OPTIONS: StateOptions = StateOptions { cache_bytes: 1 << 20 };
 
-fn open(directory: &Path) -> Result<StateStore, StateError> {
+pub(super) fn open(directory: &Path) -> Result<StateStore, StateError> {
     StateStore::open(directory, &OPTIONS)
 }
 
-fn checkpoint(n: u8) -> Checkpoint {
+pub(super) fn checkpoint(n: u8) -> Checkpoint {
     Checkpoint {
         engine: vec![n; 100 + usize::from(n)],
         source: vec![n; 3],
     }
 }
 
-fn key(n: u64) -> [u8; 16] {
+pub(super) fn key(n: u64) -> [u8; 16] {
     u128::from(n)
         .wrapping_mul(0x9E37_79B9_7F4A_7C15_F39C)
         .to_le_bytes()
 }
 
-fn push(store: &StateStore, numbers: Range<u64>) {
+pub(super) fn push(store: &StateStore, numbers: Range<u64>) {
     for n in numbers {
         store
             .pending()
@@ -36,7 +36,7 @@ fn push(store: &StateStore, numbers: Range<u64>) {
 }
 
 /// What is committed and what waits.
-fn state(store: &StateStore) -> (Option<Checkpoint>, Vec<Vec<u8>>) {
+pub(super) fn state(store: &StateStore) -> (Option<Checkpoint>, Vec<Vec<u8>>) {
     let tier = store.pending();
     let waiting = tier.span().map(|n| tier.get(n).expect("it is there"));
     (store.load().expect("sound"), waiting.collect())
@@ -87,9 +87,11 @@ fn a_crash_leaves_the_old_checkpoint_or_the_new_one_with_its_joins() {
     let mut tier = store.pending();
     tier.replace(1, b"labelled".to_vec()).expect("staged");
     tier.pop(&key(0)).expect("staged");
-    let record = store.write_engine(&checkpoint(2)).expect("written");
+    let next = checkpoint(2);
+    let draft = store.draft(&next);
+    store.write_engine(&draft).expect("written");
     assert_eq!(after_a_crash(at), old, "the engine's file alone is nothing");
-    store.write_record(record).expect("written");
+    store.write_record(draft.record).expect("written");
     let new = state(&store);
     assert_eq!(new.1.len(), 4);
     assert_eq!(new.1[0], b"labelled");

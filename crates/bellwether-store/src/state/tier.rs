@@ -1,6 +1,7 @@
 //! Observations that wait for their labels, as the engine sees them: the database under what is staged.
 
 use super::StateError;
+use super::changelog::{Write, entry_name, key_name};
 use super::database::{Database, Record};
 use super::staged::{Change, Staged};
 use bellwether_monitor::PendingStore;
@@ -17,6 +18,8 @@ pub(super) struct Tier {
     span: Range<u64>,
     /// Numbers that may be in the database: the start of the newest checkpoint's, and the end of the newest attempt's.
     written: Range<u64>,
+    /// Up to which number a changelog may have entries.
+    logged: u64,
 }
 
 impl Tier {
@@ -25,6 +28,7 @@ impl Tier {
             database,
             staged: Staged::default(),
             written: span.clone(),
+            logged: span.end,
             span,
         }
     }
@@ -51,10 +55,63 @@ impl Tier {
         Ok(())
     }
 
+    /// Gives a changelog what is staged, and takes back what is gone since the last checkpoint.
+    pub(super) fn log_changes<E: From<StateError>>(&mut self, write: &mut Write<'_, E>) -> Result<(), E> {
+        let known = self.written.end.max(self.logged);
+        self.logged = self.span.end;
+        for number in self.written.start..self.span.start.min(known) {
+            write(&entry_name(number), None)?;
+        }
+        for (number, value) in self.staged.values() {
+            write(&entry_name(number), Some(value))?;
+        }
+        for (key, change) in self.staged.changes() {
+            match change {
+                Change::Known(number) => write(&key_name(key), Some(&number.to_be_bytes()))?,
+                Change::Gone => write(&key_name(key), None)?,
+            }
+        }
+        Ok(())
+    }
+
+    /// Gives a changelog that has nothing all that waits.
+    pub(super) fn log_all<E: From<StateError>>(&mut self, write: &mut Write<'_, E>) -> Result<(), E> {
+        self.logged = self.span.end;
+        for number in self.span() {
+            write(&entry_name(number), Some(&self.get(number)?))?;
+        }
+        let staged = &self.staged;
+        self.database
+            .each_number(|key, number| match staged.change(key) {
+                None => write(&key_name(key), Some(&number.to_be_bytes())),
+                Some(_) => Ok(()),
+            })?;
+        for (key, change) in self.staged.changes() {
+            if let Change::Known(number) = change {
+                write(&key_name(key), Some(&number.to_be_bytes()))?;
+            }
+        }
+        Ok(())
+    }
+
+    /// The database, for whoever fills it anew.
+    pub(super) fn database(&mut self) -> &mut Database {
+        &mut self.database
+    }
+
+    /// States that the database holds what waits at this checkpoint.
+    pub(super) fn rebuilt(&mut self, record: &Record) -> Result<(), StateError> {
+        self.database.commit(record, &Staged::default(), 0..0)?;
+        self.span = record.span.clone();
+        (self.written, self.logged) = (self.span.clone(), self.span.end);
+        Ok(())
+    }
+
     /// Lets go of the database, so that its files can be removed.
     pub(super) fn close(&mut self) {
         self.database.close();
         (self.staged, self.span, self.written) = (Staged::default(), 0..0, 0..0);
+        self.logged = 0;
     }
 
     /// Begins with an empty database.

@@ -47,7 +47,7 @@ pub(crate) async fn run(args: ConfigArgs) -> Result<(), Failure> {
 /// What there is to do.
 enum Work<'a> {
     /// All of it.
-    Alone(Box<(Option<Checkpoints>, Kept, Sinks)>),
+    Alone(Arc<Reference>, Box<Sinks>),
     /// The part of one instance of several.
     Shared(Box<Member<'a>>),
 }
@@ -71,26 +71,22 @@ impl<'a> Work<'a> {
                 stop,
             })));
         }
-        let (checkpoints, kept) = kept(config, reference)?;
         let sinks = Sinks::open(config, api.clone(), terminal)?;
-        Ok(Self::Alone(Box::new((checkpoints, kept, sinks))))
+        Ok(Self::Alone(reference, Box::new(sinks)))
     }
 
     async fn until_stopped(self, config: &Config, api: &ApiState, stop: &Stop) -> Result<(), Failure> {
         match self {
-            Self::Alone(work) => {
-                let (checkpoints, kept, sinks) = *work;
-                Box::pin(consume(config, checkpoints, kept, sinks, api, stop)).await
-            }
+            Self::Alone(reference, sinks) => Box::pin(consume(config, reference, *sinks, api, stop)).await,
             Self::Shared(member) => Box::pin(member.run()).await,
         }
     }
 }
 
 /// The state to go on from, where one is kept.
-fn kept(config: &Config, reference: Arc<Reference>) -> Result<(Option<Checkpoints>, Kept), Failure> {
+async fn kept(config: &Config, reference: Arc<Reference>) -> Result<(Option<Checkpoints>, Kept), Failure> {
     if let Some(state) = &config.state {
-        let (checkpoints, kept) = Checkpoints::open(state, config, reference)?;
+        let (checkpoints, kept) = Checkpoints::open(state, config, reference).await?;
         return Ok((Some(checkpoints), kept));
     }
     let kept = Kept {
@@ -104,13 +100,13 @@ fn kept(config: &Config, reference: Arc<Reference>) -> Result<(Option<Checkpoint
 /// the monitor before it can be kept or committed.
 async fn consume(
     config: &Config,
-    checkpoints: Option<Checkpoints>,
-    Kept { engine, bookmark }: Kept,
+    reference: Arc<Reference>,
     mut sinks: Sinks,
     api: &ApiState,
     stop: &Stop,
 ) -> Result<(), Failure> {
     let begin = async {
+        let (checkpoints, Kept { engine, bookmark }) = kept(config, reference).await?;
         if checkpoints.is_some() {
             sinks.resume(&config.kafka, &bookmark).await?;
         }

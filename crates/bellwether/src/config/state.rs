@@ -1,6 +1,7 @@
 //! `[state]`: where the monitor's state is kept.
 
 use super::document::Document;
+use bellwether_ingest::Config;
 use bellwether_store::StateOptions;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
@@ -11,6 +12,8 @@ pub(crate) struct StateConfig {
     pub(crate) directory: PathBuf,
     pub(crate) checkpoint_interval: Duration,
     pub(crate) start_from: StartFrom,
+    /// A compacted topic that holds the newest checkpoint as well.
+    pub(crate) changelog_topic: Option<String>,
     pub(crate) options: StateOptions,
 }
 
@@ -28,23 +31,71 @@ pub(crate) enum StartFrom {
 const INTERVAL: Duration = Duration::from_secs(10);
 
 /// `None` without a directory: then the state is in memory only.
-pub(super) fn state(document: &mut Document, base: &Path) -> Option<StateConfig> {
+pub(super) fn state(document: &mut Document, base: &Path, kafka: &Config) -> Option<StateConfig> {
     let directory = document.string("state.directory");
     let known = vec![("oldest", StartFrom::Oldest), ("committed", StartFrom::Committed)];
     let start_from = document.choice("state.start_from", known);
     let interval = document.duration_ms("state.checkpoint_interval");
+    let changelog_topic = changelog_topic(document, directory.is_some(), kafka);
     Some(StateConfig {
         directory: base.join(directory?),
         checkpoint_interval: interval.map_or(INTERVAL, |ms| Duration::from_millis(ms.unsigned_abs())),
         start_from: start_from.unwrap_or_default(),
+        changelog_topic,
         options: StateOptions::default(),
     })
+}
+
+fn changelog_topic(document: &mut Document, has_directory: bool, kafka: &Config) -> Option<String> {
+    const KEY: &str = "state.changelog_topic";
+    let topic = document.string(KEY)?;
+    if topic.trim().is_empty() {
+        let fix = "write a name, or leave the key out for a state on this machine only";
+        document.problem(KEY, "it is empty".to_owned(), fix);
+    }
+    if !has_directory {
+        let what = "there is no state.directory, and the topic holds a copy of what is there".to_owned();
+        document.problem(
+            KEY,
+            what,
+            "set state.directory as well; it may be lost over restarts then",
+        );
+    }
+    let others = [
+        Some(&kafka.observations_topic),
+        kafka.labels_topic.as_ref(),
+        kafka.verdicts_topic.as_ref(),
+        kafka.dead_letter_topic.as_ref(),
+    ];
+    if others.into_iter().flatten().any(|other| *other == topic) {
+        let fix = "give the changelog a topic of its own, with one partition and compacted";
+        document.problem(KEY, format!("`{topic}` is a topic of [kafka] as well"), fix);
+    }
+    Some(topic)
 }
 
 #[cfg(test)]
 mod tests {
     use super::super::Config;
     use super::*;
+
+    #[test]
+    fn a_changelog_needs_a_directory_and_a_topic_of_its_own() {
+        let of = |text: &str| Config::parse(text, Path::new(""));
+        let config = of("[state]\ndirectory = \"state\"\nchangelog_topic = \"bellwether-state\"");
+        let state = config.expect("no problem").state.expect("it is configured");
+        assert_eq!(state.changelog_topic.as_deref(), Some("bellwether-state"));
+        let text = "[kafka]\nverdicts_topic = \"verdicts\"\n[state]\nchangelog_topic = \"verdicts\"";
+        let problems = of(text).expect_err("neither is so");
+        assert_eq!(
+            problems.iter().map(ToString::to_string).collect::<Vec<_>>(),
+            [
+                "line 4: state.changelog_topic: there is no state.directory, and the topic holds a copy of what is there; set state.directory as well; it may be lost over restarts then",
+                "line 4: state.changelog_topic: `verdicts` is a topic of [kafka] as well; give the changelog a topic of its own, with one partition and compacted"
+            ]
+        );
+        of("[state]\ndirectory = \"state\"\nchangelog_topic = \"\"").expect_err("it is empty");
+    }
 
     #[test]
     fn a_state_has_a_directory_beside_the_configuration_and_defaults() {

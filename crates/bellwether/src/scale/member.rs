@@ -78,9 +78,11 @@ impl Member<'_> {
     /// Judges until the stop, or until somebody else may be elected.
     async fn judge(&self, election: &mut Election, term: Term, shown: &Arc<Shown>) -> Result<(), Failure> {
         report::note("elected: judging for the group");
-        let (checkpoints, kept) = Checkpoints::open(self.state, self.config, Arc::clone(&self.reference))?;
-        let (kafka, bookmark) = (&self.config.kafka, kept.bookmark);
+        let kafka = &self.config.kafka;
         let begin = async {
+            let reference = Arc::clone(&self.reference);
+            let (checkpoints, kept) = Checkpoints::open(self.state, self.config, reference).await?;
+            let bookmark = kept.bookmark;
             let mut sinks = Sinks::open(self.config, self.api.clone(), self.terminal.clone())?;
             sinks.resume(kafka, &bookmark).await?;
             let mut pipeline = Pipeline::new(kept.engine, sinks);

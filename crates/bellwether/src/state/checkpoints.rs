@@ -1,6 +1,8 @@
 //! When a checkpoint is taken, and what there is to go on from.
 
-use super::bookmark::Bookmark;
+use super::bookmark::{Bookmark, FileEnd};
+use super::changelog::{Log, LogError};
+use super::moved::timeline_end;
 use crate::config::{Config, StateConfig};
 use crate::failure::Failure;
 use bellwether_api::CheckpointMetrics;
@@ -36,32 +38,31 @@ pub(crate) struct Checkpoints {
     any: bool,
     /// When the last attempt began, and how long it took.
     last: (Instant, Duration),
+    /// The same in Kafka, where that is configured.
+    log: Option<Log>,
     metrics: CheckpointMetrics,
 }
 
 impl Checkpoints {
-    /// Opens the directory and goes on from what is there.
+    /// Opens the directory and goes on from what is there, or from the changelog where that knows more. Waits for brokers that are
+    /// away where there is a changelog, and shuts out whoever writes it: to be called by a process that is to judge.
     ///
-    /// A damaged state is moved aside and built again from the topics. One that belongs to something else, such as another
-    /// reference, is given up: detectors begin anew, and reading goes on with the first record that they had not judged.
-    pub(crate) fn open(
+    /// A damaged state is moved aside and built again. One that belongs to something else, such as another reference, is given up:
+    /// detectors begin anew, and reading goes on with the first record that they had not judged.
+    pub(crate) async fn open(
         state: &StateConfig,
         config: &Config,
         reference: Arc<Reference>,
     ) -> Result<(Self, Kept), Failure> {
-        let (mut store, checkpoint) = match load(state) {
-            Err(error) if error.is_damaged() => {
-                let aside = set_aside(&state.directory)?;
-                let failure = Failure::from(error);
-                tracing::error!(
-                    cause = failure.cause(),
-                    aside = %aside.display(),
-                    "The state is damaged; it is moved aside and built again from the topics"
-                );
-                load(state)?
+        let store = tokio::task::block_in_place(|| sound(state))?;
+        let (mut store, mut log, moved) = match &state.changelog_topic {
+            Some(topic) => {
+                let (log, store, moved) = Log::open(&config.kafka, topic, store).await?;
+                (store, Some(log), moved)
             }
-            other => other?,
+            None => (store, None, false),
         };
+        let checkpoint = store.load()?;
         let any = checkpoint.is_some();
         let restored = match &checkpoint {
             Some(checkpoint) => restore(&store, config, &reference, checkpoint),
@@ -69,6 +70,9 @@ impl Checkpoints {
         };
         if any && !matches!(restored, Restored::Whole(_)) {
             store.reset()?;
+            if let Some(log) = &mut log {
+                log.begin_anew();
+            }
         }
         let fresh = |bookmark| {
             let pending = Box::new(store.pending());
@@ -77,8 +81,17 @@ impl Checkpoints {
                 .map_err(|error| Failure::at_work("cannot begin with an empty state").because(&error))
         };
         let kept = match restored {
-            Restored::Whole(kept) => *kept,
-            Restored::Bookmark(bookmark) => fresh(bookmark.at_first_unjudged())?,
+            Restored::Whole(mut kept) => {
+                if moved {
+                    kept.bookmark.timeline = timeline_here(config, &kept)?;
+                }
+                *kept
+            }
+            Restored::Bookmark(bookmark) => fresh(Bookmark {
+                // Fresh detectors do not say again what those on another machine have said.
+                timeline: bookmark.timeline.clone().filter(|_| !moved),
+                ..bookmark.at_first_unjudged()
+            })?,
             Restored::Nothing => fresh(Bookmark::of_nothing(state, config))?,
         };
         let checkpoints = Self {
@@ -86,7 +99,11 @@ impl Checkpoints {
             interval: state.checkpoint_interval,
             any,
             last: (Instant::now(), Duration::ZERO),
-            metrics: CheckpointMetrics::default(),
+            log,
+            metrics: CheckpointMetrics {
+                from_changelog: moved,
+                ..CheckpointMetrics::default()
+            },
         };
         Ok((checkpoints, kept))
     }
@@ -112,14 +129,33 @@ impl Checkpoints {
 
     /// Writes the state; once this is true it survives whatever happens to the process. Otherwise, as on a full disk, the
     /// checkpoint before still counts, and the next attempt may succeed.
-    pub(crate) fn take(&mut self, engine: &Engine, bookmark: &Bookmark, now: Instant) -> bool {
+    ///
+    /// With a changelog it reaches the topic before the directory: what is committed there is never older.
+    ///
+    /// # Errors
+    /// [`Failure`] when another process has taken over, which goes on from an earlier checkpoint of ours.
+    pub(crate) fn take(
+        &mut self,
+        engine: &Engine,
+        bookmark: &Bookmark,
+        now: Instant,
+    ) -> Result<bool, Failure> {
         let checkpoint = Checkpoint {
             engine: engine.snapshot(),
             source: bookmark.to_bytes(),
         };
-        let done = self.store.commit(&checkpoint);
+        let draft = self.store.draft(&checkpoint);
+        let logged = match &mut self.log {
+            Some(log) => log.write(&self.store, &draft),
+            None => Ok(()),
+        };
+        let reached = logged.is_ok();
+        let done = logged.and_then(|()| self.store.keep(draft).map_err(LogError::from));
         let took = now.elapsed();
-        self.last = (now, took);
+        // Brokers that are away make nothing slow: it is tried again when they may be back.
+        self.last = (now, if reached { took } else { took / SHARE });
+        let bytes = self.log.as_ref().map_or(0, Log::written_bytes);
+        self.metrics.changelog_bytes = bytes;
         match done {
             Ok(()) => {
                 self.any = true;
@@ -131,17 +167,21 @@ impl Checkpoints {
                     last_seconds: took.as_secs_f64(),
                     ..self.metrics
                 };
-                true
+                Ok(true)
             }
             Err(error) => {
                 self.metrics.failed += 1;
-                let failure = Failure::from(error);
+                let is_final = error.is_final();
+                let failure = error.failure(self.log.as_ref());
+                if is_final {
+                    return Err(failure);
+                }
                 tracing::error!(
                     cause = failure.cause(),
                     fix = failure.remedy(),
                     "No checkpoint was taken; after a crash more is read again"
                 );
-                false
+                Ok(false)
             }
         }
     }
@@ -149,6 +189,46 @@ impl Checkpoints {
     pub(crate) fn metrics(&self) -> CheckpointMetrics {
         self.metrics
     }
+}
+
+/// The directory, with a state that can be read or none.
+fn sound(state: &StateConfig) -> Result<StateStore, Failure> {
+    match load(state) {
+        Ok((store, _)) => Ok(store),
+        Err(error) if error.is_damaged() => {
+            let aside = set_aside(&state.directory)?;
+            let failure = Failure::from(error);
+            let from = match &state.changelog_topic {
+                Some(_) => "the changelog",
+                None => "the topics",
+            };
+            tracing::error!(
+                cause = failure.cause(),
+                aside = %aside.display(),
+                from,
+                "The state is damaged; it is moved aside and built again"
+            );
+            Ok(load(state)?.0)
+        }
+        Err(error) => Err(error.into()),
+    }
+}
+
+/// Where the timeline of this machine stands to a state that came from another.
+fn timeline_here(config: &Config, kept: &Kept) -> Result<Option<FileEnd>, Failure> {
+    let Some(path) = &config.timeline else {
+        return Ok(None);
+    };
+    let (known, newest_ms) = (
+        kept.bookmark.timeline.as_ref(),
+        kept.engine.status().event_time_ms,
+    );
+    let end = timeline_end(path, known, newest_ms);
+    end.map(Some).map_err(|error| {
+        Failure::at_work(format!("cannot read the timeline {}", path.display()))
+            .because(&error)
+            .fix("choose a file that can be read and written")
+    })
 }
 
 fn load(state: &StateConfig) -> Result<(StateStore, Option<Checkpoint>), StateError> {

@@ -2,7 +2,9 @@
 //! never stopped.
 
 mod bookmark;
+mod changelog;
 mod checkpoints;
+mod moved;
 mod tail;
 mod written;
 
