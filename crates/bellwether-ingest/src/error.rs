@@ -170,6 +170,12 @@ impl Error {
     #[must_use]
     pub fn is_retryable(&self) -> bool {
         let code = match self {
+            // The topic was found, and asked for its ends a moment later: the partition has no leader for now.
+            Self::Metadata { source, .. }
+                if source.rdkafka_error_code() == Some(RDKafkaErrorCode::UnknownPartition) =>
+            {
+                return true;
+            }
             Self::Commit { source, .. } | Self::Publish { source, .. } | Self::Metadata { source, .. } => {
                 source.rdkafka_error_code()
             }
