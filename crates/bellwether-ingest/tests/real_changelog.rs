@@ -15,13 +15,13 @@ fn config(kafka: &RealKafka, group: &str) -> Config {
 /// What a topic says of each key in the end.
 fn newest(changelog: &Changelog) -> BTreeMap<String, String> {
     let mut newest = BTreeMap::new();
-    let text = |bytes: Vec<u8>| String::from_utf8(bytes).unwrap();
+    let text = |bytes: Vec<u8>| String::from_utf8(bytes).expect("text");
     changelog
         .read::<Error>(|record| {
-            newest.insert(text(record.key.unwrap()), text(record.payload));
+            newest.insert(text(record.key.expect("a key")), text(record.payload));
             Ok(())
         })
-        .unwrap();
+        .expect("it can be read");
     newest.retain(|_, value| !value.is_empty());
     newest
 }

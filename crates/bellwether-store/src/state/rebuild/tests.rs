@@ -258,7 +258,7 @@ proptest! {
         let mut at = folder.path().join("0");
         let mut store = open(&at).expect("a new store");
         let mut log = Log::default();
-        let mut model: (BTreeMap<u64, ([u8; 16], Vec<u8>)>, u64) = Default::default();
+        let mut model = (BTreeMap::<u64, ([u8; 16], Vec<u8>)>::new(), 0);
         let mut logged = model.clone();
         let (mut commits, mut last) = (0_u8, None);
         for (number, call) in calls.into_iter().enumerate() {
