@@ -3,7 +3,7 @@
 use crate::fixture::Fixture;
 use crate::monitor::{Monitor, PATIENCE};
 use crate::stream::Stream;
-use bellwether_tests::RealKafka;
+use bellwether_tests::{RealKafka, wait_until};
 use std::fs;
 use std::path::Path;
 use std::time::Duration;
@@ -13,6 +13,12 @@ const EVENTS: usize = 4000;
 /// Runs for a while and kills the process, so that there is a state in the middle of the stream.
 fn cut_short(monitor: &Monitor<'_>) {
     let (run, _) = monitor.start();
+    wait_until("a checkpoint", PATIENCE, || {
+        let mut files = fs::read_dir(monitor.path("state")).ok()?.flatten();
+        files
+            .any(|file| file.file_name().to_string_lossy().starts_with("engine-"))
+            .then_some(())
+    });
     std::thread::sleep(Duration::from_millis(1200));
     run.crash();
     drop(run.wait(PATIENCE));
