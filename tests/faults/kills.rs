@@ -18,7 +18,8 @@ const EVENTS: usize = 4000;
 /// Longest time between listening and the end.
 const LONGEST: Duration = Duration::from_millis(2500);
 
-fn points() -> usize {
+/// Faults to try.
+pub(crate) fn points() -> usize {
     let asked = std::env::var("BELLWETHER_FAULTS").ok();
     asked.and_then(|text| text.parse().ok()).unwrap_or(FEW)
 }

@@ -2,12 +2,15 @@
 
 use crate::fixture::{Fixture, directory, text};
 use crate::http::get;
+use crate::kills::points;
 use crate::monitor::{
     Monitor, Outcome, PATIENCE, RENEWED, configuration, dead_letter_topic, model, verdicts_topic,
 };
 use crate::report;
 use crate::stream::Stream;
 use bellwether_tests::{Binary, RealKafka, Running};
+use rand::{Rng, SeedableRng};
+use rand_chacha::ChaCha8Rng;
 use std::ops::Range;
 use std::time::{Duration, Instant};
 use tempfile::TempDir;
@@ -15,8 +18,12 @@ use tempfile::TempDir;
 const EVENTS: usize = 3000;
 /// How long the stream takes.
 const TIME: Duration = Duration::from_secs(8);
-/// How long it takes while instances come and go.
-const LONGER: Duration = Duration::from_secs(24);
+/// Instances of which some come and go, how often at least, and the time from one such fault to the next.
+const MEMBERS: usize = 3;
+const FAULTS: usize = 3;
+const BETWEEN: Duration = Duration::from_secs(6);
+/// Of so many faults that are asked for by `BELLWETHER_FAULTS`, one is one of these: each takes several seconds.
+const A_FAULT: usize = 10;
 
 const SCORED: &str = "bellwether_scored_observations_total";
 
@@ -242,36 +249,43 @@ fn instances_that_come_go_and_are_killed_leave_no_trace() {
     let Some(kafka) = RealKafka::shared() else { return };
     let (fixture, topics) = (Fixture::shared(), kafka.topics());
     let stream = Stream::new(&topics, "members", EVENTS, 6);
-    let mut group = Group::new(kafka, &fixture, &stream, "members", (4, true), classic);
-    (0..3).for_each(|number| group.start(number));
-    let pause = |seconds: u64| std::thread::sleep(Duration::from_secs(seconds));
-    let story = std::thread::scope(|scope| {
-        scope.spawn(|| stream.write_over(&topics, LONGER));
-        pause(3);
-        let first = group.judge();
-        group.kill(first);
-        pause(1);
-        group.start(3);
-        pause(3);
-        let second = group.judge();
-        group.start(first);
-        pause(3);
-        let scorer = (0..4)
-            .find(|&number| number != second && number != first)
-            .expect("one of four");
-        group.kill(scorer);
-        pause(2);
-        group.start(scorer);
-        let third = group.judge();
-        group.stop(third);
-        pause(2);
-        group.start(third);
-        format!("judges {first} and {second}, scorer {scorer} killed, judge {third} stopped")
+    let mut group = Group::new(kafka, &fixture, &stream, "members", (MEMBERS, true), classic);
+    group.start_all();
+    let faults = (points() / A_FAULT).max(FAULTS);
+    // A fault takes as long again until somebody judges.
+    let time = 2 * BETWEEN * u32::try_from(faults).expect("a count");
+    let mut random = ChaCha8Rng::seed_from_u64(faults as u64);
+    let (mut killed, mut judges, mut stopped) = (0, 0, 0);
+    std::thread::scope(|scope| {
+        scope.spawn(|| stream.write_over(&topics, time));
+        for fault in 0..faults {
+            std::thread::sleep(BETWEEN.mul_f64(random.random_range(0.3..0.8)));
+            // Every other time whoever judges, as that is the hardest.
+            let judge = group.judge();
+            let number = match fault % 2 {
+                0 => judge,
+                _ => random.random_range(0..MEMBERS),
+            };
+            judges += usize::from(number == judge);
+            if random.random_bool(0.75) {
+                group.kill(number);
+                killed += 1;
+            } else {
+                group.stop(number);
+                stopped += 1;
+            }
+            std::thread::sleep(BETWEEN.mul_f64(random.random_range(0.0..0.2)));
+            group.start(number);
+        }
     });
     let undisturbed = Monitor::new(kafka, &fixture, &stream, "members-one", "1h").undisturbed();
+    let restored = group.metric("bellwether_state_from_changelog");
+    let story = format!(
+        "{MEMBERS} instances, {killed} times one was killed and {stopped} times stopped, {judges} times the judge"
+    );
     group.finish(&undisturbed).check(&undisturbed, &story);
     report(&format!(
-        "{} observations over four instances, one added, two killed and one stopped ({story}): lost 0, duplicated 0",
+        "{} observations over {story} (state from the changelog: {restored:?}): lost 0, duplicated 0",
         stream.observations
     ));
 }
