@@ -86,6 +86,8 @@ impl Bookmark {
         Self {
             partitions: self.partitions.into_iter().filter_map(unjudged).collect(),
             halves: None,
+            // What was buffered lies before that place: the evidence is read from its beginning, and what was judged passed over.
+            evidence: None,
             ..self
         }
     }
@@ -132,6 +134,33 @@ impl Bookmark {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn detectors_that_begin_anew_begin_with_what_was_not_judged_wherever_it_is_read() {
+        let progress = |released| Progress {
+            delivered: NextOffset(7),
+            released,
+            newest_ms: Some(3),
+        };
+        let partition = |number, released| ("predictions".to_owned(), number, progress(released));
+        let bookmark = Bookmark {
+            partitions: vec![partition(0, Some(NextOffset(5))), partition(1, None)],
+            evidence: Some(EvidencePlace {
+                topic: "evidence".to_owned(),
+                next: NextOffset(90),
+                sources: Vec::new(),
+            }),
+            ..Bookmark::default()
+        };
+        let anew = bookmark.at_first_unjudged();
+        let begun = Progress {
+            delivered: NextOffset(5),
+            released: Some(NextOffset(5)),
+            newest_ms: None,
+        };
+        assert_eq!(anew.partitions, [("predictions".to_owned(), 0, begun)]);
+        assert_eq!(anew.evidence, None, "what waited lies before that place");
+    }
 
     #[test]
     fn a_bookmark_is_read_as_it_was_written_and_belongs_to_topics_by_name() {
