@@ -4,7 +4,7 @@
 
 mod support;
 
-use bellwether_tests::{Finished, Message, RealKafka, Running};
+use bellwether_tests::{Finished, Message, RealKafka, Running, Stream};
 use serde_json::Value;
 use std::process::Command;
 use std::time::Duration;
@@ -26,15 +26,17 @@ fn grant(kafka: &RealKafka, monitor: &str, operator: &str) {
             .map(|word| match word {
                 "User:bellwether" => monitor,
                 "User:bellwether-operator" => operator,
-                // The group of the tests' configuration.
+                // The group of the tests' configuration, and what is named after it.
                 "bellwether" => "site",
+                "bellwether-judge" => "site-judge",
+                "bellwether-state" => "site-state",
                 other => other,
             })
             .collect();
         kafka.acls(&words);
         granted += 1;
     }
-    assert_eq!(granted, 7, "the document's lines");
+    assert_eq!(granted, 9, "the document's lines");
 }
 
 fn scram(site: &Site, kafka: &RealKafka, user: &str) -> String {
@@ -75,9 +77,12 @@ fn the_documented_rights_are_enough_and_needed() {
         "labels",
         "bellwether-verdicts",
         "bellwether-dead-letters",
+        "bellwether-evidence",
+        "bellwether-evidence-control",
     ] {
         kafka.topics().create(topic, 1);
     }
+    kafka.topics().create_compacted("site-state");
     let observed = traffic(200);
     kafka.topics().produce("predictions", &records(&observed, 1));
     kafka.topics().produce("labels", &records(&labels(&observed), 1));
@@ -163,4 +168,26 @@ fn the_documented_rights_are_enough_and_needed() {
         listed.success() && listed.stdout.contains("1 dead letters"),
         "{listed:?}"
     );
+
+    // One of several instances, which keeps its state in a topic as well.
+    let shared = at(
+        "shared.toml",
+        &format!(
+            "{DEAD}\nevidence_topic = \"bellwether-evidence\"\n[state]\ndirectory = \"shared\"\nchangelog_topic = \"site-state\""
+        ),
+        &scram(&site, &kafka, "bellwether"),
+    );
+    let run = program(&["run", "--config", &shared]);
+    let _url = run.listening_url(PATIENCE);
+    // The record that was sent again is refused again, and so is this one.
+    kafka
+        .topics()
+        .produce("predictions", &[Message::new("{\"event_id\": \"cut again")]);
+    let letters = kafka.topics().consume("bellwether-dead-letters", 3, PATIENCE);
+    assert_eq!(letters.len(), 3, "{}", run.printed(Stream::Stderr));
+    run.terminate();
+    let stopped = run.wait(Duration::from_secs(30));
+    assert_eq!(stopped.code(), Some(0), "{stopped:?}");
+    let state = kafka.topics().all("site-state");
+    assert!(!state.is_empty(), "{stopped:?}");
 }

@@ -44,7 +44,8 @@ fn reader_of(config: &Config, topic: &str) -> Config {
     let mut config = Config {
         observations_topic: topic.to_owned(),
         labels_topic: None,
-        group_id: format!("{}-evidence", config.group_id),
+        // The judges' group: it is not joined, but the client looks for its coordinator, which wants a right.
+        group_id: format!("{}-judge", config.group_id),
         subscription: Subscription::Only(PARTITION),
         ..config.clone()
     };
