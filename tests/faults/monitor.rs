@@ -117,8 +117,10 @@ impl<'a> Monitor<'a> {
         topics.create(&dead_letter_topic(name), 1);
         let state = format!("checkpoint_interval = \"{checkpoint_interval}\"\n{more}");
         let written = configuration(kafka, fixture, stream, name, &state);
+        // A static member that comes back is let in at once, so that no test waits for this. A session that ends while the
+        // brokers are away or the machine is busy would end the process: the client is then fenced by itself.
         let written = format!(
-            "{written}[kafka.properties]\n\"group.instance.id\" = \"one\"\n\"session.timeout.ms\" = 10000\n"
+            "{written}[kafka.properties]\n\"group.instance.id\" = \"one\"\n\"session.timeout.ms\" = 45000\n"
         );
         std::fs::write(monitor.path("bellwether.toml"), written).expect("writable");
         monitor

@@ -197,13 +197,16 @@ impl<'a> Group<'a> {
     }
 }
 
-/// Membership of the classic protocol, static for every other one.
-fn classic(number: usize) -> String {
-    let timeout = "\"session.timeout.ms\" = 6000\n\"heartbeat.interval.ms\" = 1000\n";
-    if number.is_multiple_of(2) {
-        timeout.to_owned()
-    } else {
-        format!("{timeout}\"group.instance.id\" = \"instance-{number}\"\n")
+/// Membership of the classic protocol.
+fn classic(_: usize) -> String {
+    "\"session.timeout.ms\" = 6000\n\"heartbeat.interval.ms\" = 1000\n".to_owned()
+}
+
+/// The same, static for one of them.
+fn classic_and_static(number: usize) -> String {
+    match number {
+        1 => "\"session.timeout.ms\" = 10000\n\"group.instance.id\" = \"instance-1\"\n".to_owned(),
+        _ => classic(number),
     }
 }
 
@@ -249,7 +252,14 @@ fn instances_that_come_go_and_are_killed_leave_no_trace() {
     let Some(kafka) = RealKafka::shared() else { return };
     let (fixture, topics) = (Fixture::shared(), kafka.topics());
     let stream = Stream::new(&topics, "members", EVENTS, 6);
-    let mut group = Group::new(kafka, &fixture, &stream, "members", (MEMBERS, true), classic);
+    let mut group = Group::new(
+        kafka,
+        &fixture,
+        &stream,
+        "members",
+        (MEMBERS, true),
+        classic_and_static,
+    );
     group.start_all();
     let faults = (points() / A_FAULT).max(FAULTS);
     // A fault takes as long again until somebody judges.
