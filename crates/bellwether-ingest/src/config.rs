@@ -105,6 +105,13 @@ impl Config {
         }
     }
 
+    /// Whether a topic of this name is read or written already.
+    #[must_use]
+    pub fn names_topic(&self, name: &str) -> bool {
+        let optional = [&self.labels_topic, &self.verdicts_topic, &self.dead_letter_topic];
+        self.observations_topic == name || optional.into_iter().any(|topic| topic.as_deref() == Some(name))
+    }
+
     /// Every client property that would be refused when the clients are created, each as its error.
     #[must_use]
     pub fn property_problems(&self) -> Vec<Error> {

@@ -41,7 +41,7 @@ pub struct TopicPartition {
 impl TopicPartition {
     /// A partition of the observations topic.
     #[must_use]
-    pub fn observations(partition: i32) -> Self {
+    pub const fn observations(partition: i32) -> Self {
         Self {
             kind: TopicKind::Observations,
             partition,
@@ -50,7 +50,7 @@ impl TopicPartition {
 
     /// A partition of the labels topic.
     #[must_use]
-    pub fn labels(partition: i32) -> Self {
+    pub const fn labels(partition: i32) -> Self {
         Self {
             kind: TopicKind::Labels,
             partition,

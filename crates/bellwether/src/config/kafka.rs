@@ -99,13 +99,7 @@ pub(super) fn verdicts_format(document: &mut Document) -> VerdictsFormat {
 pub(super) fn evidence_topic(document: &mut Document, kafka: &Config, has_state: bool) -> Option<String> {
     const KEY: &str = "kafka.evidence_topic";
     let topic = document.string(KEY)?;
-    let others = [
-        Some(&kafka.observations_topic),
-        kafka.labels_topic.as_ref(),
-        kafka.verdicts_topic.as_ref(),
-        kafka.dead_letter_topic.as_ref(),
-    ];
-    if topic.trim().is_empty() || others.contains(&Some(&topic)) {
+    if topic.trim().is_empty() || kafka.names_topic(&topic) {
         document.problem(
             KEY,
             format!("`{topic}` is empty or has another use"),

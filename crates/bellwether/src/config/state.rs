@@ -61,13 +61,7 @@ fn changelog_topic(document: &mut Document, has_directory: bool, kafka: &Config)
             "set state.directory as well; it may be lost over restarts then",
         );
     }
-    let others = [
-        Some(&kafka.observations_topic),
-        kafka.labels_topic.as_ref(),
-        kafka.verdicts_topic.as_ref(),
-        kafka.dead_letter_topic.as_ref(),
-    ];
-    if others.into_iter().flatten().any(|other| *other == topic) {
+    if kafka.names_topic(&topic) {
         let fix = "give the changelog a topic of its own, with one partition and compacted";
         document.problem(KEY, format!("`{topic}` is a topic of [kafka] as well"), fix);
     }

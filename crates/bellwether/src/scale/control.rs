@@ -51,10 +51,7 @@ impl HoldTeller {
         {
             return Ok(());
         }
-        let source = |partition: &TopicPartition| Source {
-            topic: self.topics.name(partition.kind).unwrap_or_default().to_owned(),
-            partition: partition.partition,
-        };
+        let source = |partition: &TopicPartition| Source::of(*partition, &self.topics);
         let message = Message::Hold(self.wanted.iter().map(source).collect()).to_bytes();
         let written = self.writer.write(PARTITION, &message).await;
         drop(written.map_err(|error| super::cannot_write(&error))?);
@@ -100,9 +97,7 @@ impl Holds {
             .map_err(|error| cannot_go_on(&error))?;
         for message in &batch.messages {
             if let Ok(Message::Hold(sources)) = Message::from_bytes(&message.payload) {
-                let known = sources
-                    .iter()
-                    .filter_map(|source| self.topics.partition(&source.topic, source.partition));
+                let known = sources.iter().filter_map(|source| source.among(&self.topics));
                 self.held = known.collect();
                 self.told = Some(now);
             }

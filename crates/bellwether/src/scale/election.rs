@@ -1,9 +1,9 @@
 //! Who judges: whoever the group gives the evidence to.
 
-use super::PARTITION;
+use super::{LOG, judges};
 use crate::failure::Failure;
 use crate::feed::{cannot_consume, cannot_go_on};
-use bellwether_ingest::{Config, Consumer, PartitionEvent, TopicPartition};
+use bellwether_ingest::{Config, Consumer, PartitionEvent};
 
 /// One candidate. It takes part in the group and reads nothing: where the judge reads on is in its state.
 #[derive(Debug)]
@@ -17,15 +17,13 @@ pub(super) struct Election {
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) struct Term(u64);
 
-const OFFICE: fn() -> TopicPartition = || TopicPartition::observations(PARTITION);
-
 impl Election {
     /// Stands for election. Does not wait for a broker.
     pub(super) async fn stand(config: &Config, topic: &str) -> Result<Self, Failure> {
         let group = Config {
             observations_topic: topic.to_owned(),
             labels_topic: None,
-            group_id: format!("{}-judge", config.group_id),
+            group_id: judges(config),
             // What the client fetches ahead is of no use.
             queue_kbytes_per_partition: 1,
             ..config.clone()
@@ -40,11 +38,11 @@ impl Election {
     /// The term in which this instance is the judge; `None` while it is not. To be asked every few seconds.
     pub(super) fn term(&mut self) -> Result<Option<Term>, Failure> {
         for event in self.consumer.stay().map_err(|error| cannot_go_on(&error))? {
-            if matches!(&event, PartitionEvent::Revoked(gone) if gone.contains(&OFFICE())) {
+            if matches!(&event, PartitionEvent::Revoked(gone) if gone.contains(&LOG)) {
                 self.terms += 1;
             }
         }
-        let elected = self.consumer.assignment().contains(&OFFICE());
+        let elected = self.consumer.assignment().contains(&LOG);
         Ok(elected.then_some(Term(self.terms)))
     }
 

@@ -4,7 +4,7 @@ use super::attendance::{Attendance, LogClock};
 use super::control::HoldTeller;
 use super::member::Shown;
 use super::message::{Content, Label, Message, MessageError, Part, Rows};
-use super::{PARTITION, cannot_read, reader_of};
+use super::{LOG, PARTITION, cannot_read, reader_of};
 use crate::config::Payloads;
 use crate::failure::Failure;
 use crate::feed::{Delivered, Feed, REGISTRY_PAUSE, cannot_go_on, decoder, show_consumer};
@@ -30,6 +30,8 @@ pub(super) struct EvidenceFeed {
     topic: String,
     topics: Topics,
     consumer: Consumer,
+    /// What `consumer` reads.
+    read: Topics,
     /// Of records that scorers passed on as they came.
     decoder: WireDecoder,
     clock: LogClock,
@@ -59,8 +61,7 @@ impl EvidenceFeed {
         }
         let place = bookmark.evidence.as_ref().filter(|place| place.topic == topic);
         let next = place.map(|place| place.next);
-        let office = TopicPartition::observations(PARTITION);
-        let beginning: BTreeMap<_, _> = next.map(|next| (office, next)).into_iter().collect();
+        let beginning: BTreeMap<_, _> = next.map(|next| (LOG, next)).into_iter().collect();
         let reader = reader_of(config, topic);
         let consumer = until_answered("find the evidence topic", || {
             Consumer::start_from(&reader, beginning.clone(), Others::Oldest)
@@ -83,6 +84,7 @@ impl EvidenceFeed {
             attendance: Attendance::new(partitions(config, &topics).await?),
             holds: HoldTeller::new(config, topic)?,
             clock: LogClock::start(base),
+            read: Topics::new(&reader),
             config: config.clone(),
             topic: topic.to_owned(),
             topics,
@@ -240,8 +242,7 @@ impl Feed for EvidenceFeed {
                 Ok(Message::Rows(rows)) => self.take(rows, reference, &mut taken)?,
                 Ok(Message::Present(present)) => {
                     for present in present {
-                        let source = &present.source;
-                        let Some(partition) = self.topics.partition(&source.topic, source.partition) else {
+                        let Some(partition) = present.source.among(&self.topics) else {
                             continue;
                         };
                         self.attendance.heard_of(partition, self.clock.now());
@@ -341,8 +342,7 @@ impl Feed for EvidenceFeed {
     fn show(&self, metrics: &mut SourceMetrics) {
         metrics.waiting = self.decoder.waiting();
         metrics.schema_fetches_failed = self.schema_fetches_failed;
-        let topics = Topics::new(&reader_of(&self.config, &self.topic));
-        show_consumer(&self.consumer, &topics, metrics);
+        show_consumer(&self.consumer, &self.read, metrics);
         self.shown.add_to(metrics);
     }
 

@@ -1,7 +1,7 @@
 //! What instances tell each other through the evidence topic, in the postcard format.
 
 use bellwether_events::LabelRow;
-use bellwether_ingest::{RawMessage, TopicPartition};
+use bellwether_ingest::{RawMessage, TopicPartition, Topics};
 use serde::{Deserialize, Serialize};
 use std::borrow::Cow;
 
@@ -126,6 +126,20 @@ impl<'a> Message<'a> {
             Ok((message, [])) => Ok(message),
             _ => Err(MessageError::NotOurs),
         }
+    }
+}
+
+impl Source {
+    pub(crate) fn of(partition: TopicPartition, topics: &Topics) -> Self {
+        Self {
+            topic: topics.name(partition.kind).unwrap_or_default().to_owned(),
+            partition: partition.partition,
+        }
+    }
+
+    /// `None` where its topic is not configured any more.
+    pub(crate) fn among(&self, topics: &Topics) -> Option<TopicPartition> {
+        topics.partition(&self.topic, self.partition)
     }
 }
 

@@ -26,13 +26,20 @@ mod scorer;
 pub(crate) use member::Member;
 
 use crate::failure::Failure;
-use bellwether_ingest::{Config, Error, Subscription};
+use bellwether_ingest::{Config, Error, Subscription, TopicPartition};
 
 /// The one partition of the evidence topic, and of the control topic.
 const PARTITION: i32 = 0;
+/// The same for a consumer that is told of one topic. Whoever is given that of the evidence topic judges.
+const LOG: TopicPartition = TopicPartition::observations(PARTITION);
 
 /// Settings that concern membership in a group, which a reader of one partition is not.
 const OF_MEMBERS: [&str; 3] = ["group.instance.id", "group.protocol", "group.remote.assignor"];
+
+/// The group in which the instances elect a judge.
+fn judges(config: &Config) -> String {
+    format!("{}-judge", config.group_id)
+}
 
 /// The topic through which the judge of this evidence tells what to hold.
 fn control_topic(evidence: &str) -> String {
@@ -45,7 +52,7 @@ fn reader_of(config: &Config, topic: &str) -> Config {
         observations_topic: topic.to_owned(),
         labels_topic: None,
         // The judges' group: it is not joined, but the client looks for its coordinator, which wants a right.
-        group_id: format!("{}-judge", config.group_id),
+        group_id: judges(config),
         subscription: Subscription::Only(PARTITION),
         ..config.clone()
     };

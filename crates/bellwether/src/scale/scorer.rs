@@ -165,10 +165,7 @@ impl Scorer {
             .positions()
             .into_iter()
             .map(|(partition, next, at_end)| Present {
-                source: Source {
-                    topic: self.topics.name(partition.kind).unwrap_or_default().to_owned(),
-                    partition: partition.partition,
-                },
+                source: Source::of(partition, &self.topics),
                 next: next.0,
                 at_end: at_end && !self.is_waiting,
             });
