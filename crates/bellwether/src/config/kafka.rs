@@ -1,5 +1,6 @@
 //! `[kafka]`: brokers, topics, and what is written to them.
 
+use super::StateConfig;
 use super::document::Document;
 use bellwether_ingest::{Config, Error};
 use std::time::Duration;
@@ -96,17 +97,23 @@ pub(super) fn verdicts_format(document: &mut Document) -> VerdictsFormat {
     document.choice(KEY, known).unwrap_or_default()
 }
 
-pub(super) fn evidence_topic(document: &mut Document, kafka: &Config, has_state: bool) -> Option<String> {
+pub(super) fn evidence_topic(
+    document: &mut Document,
+    kafka: &Config,
+    state: Option<&StateConfig>,
+) -> Option<String> {
     const KEY: &str = "kafka.evidence_topic";
     let topic = document.string(KEY)?;
-    if topic.trim().is_empty() || kafka.names_topic(&topic) {
+    // A compacted topic would keep no evidence.
+    let is_changelog = state.is_some_and(|state| state.changelog_topic.as_ref() == Some(&topic));
+    if topic.trim().is_empty() || kafka.names_topic(&topic) || is_changelog {
         document.problem(
             KEY,
             format!("`{topic}` is empty or has another use"),
             "give evidence a topic of its own, with one partition",
         );
     }
-    if !has_state {
+    if state.is_none() {
         document.problem(
             KEY,
             "several instances need a state to go on from when another one is elected".to_owned(),
@@ -147,6 +154,9 @@ mod tests {
         let state = "[state]\ndirectory = \"state\"\n";
         let config = parse(&format!("{state}[kafka]\nevidence_topic = \"evidence\"")).expect("no problem");
         assert_eq!(config.evidence_topic.as_deref(), Some("evidence"));
+        let compacted =
+            format!("{state}changelog_topic = \"evidence\"\n[kafka]\nevidence_topic = \"evidence\"");
+        assert_eq!(parse(&compacted).expect_err("one topic for both").len(), 1);
         let problems = parse("[kafka]\nlabels_topic = \"labels\"\nevidence_topic = \"labels\"");
         assert_eq!(
             problems

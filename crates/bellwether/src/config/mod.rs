@@ -95,7 +95,7 @@ impl Config {
         let verdicts_format = kafka::verdicts_format(&mut document);
         let payloads = payloads::payloads(&mut document, base);
         let state = state::state(&mut document, base, &kafka);
-        let evidence_topic = kafka::evidence_topic(&mut document, &kafka, state.is_some());
+        let evidence_topic = kafka::evidence_topic(&mut document, &kafka, state.as_ref());
         let shutdown_timeout = document.duration_ms("shutdown_timeout");
         let shutdown_timeout = shutdown_timeout.map_or(defaults.shutdown_timeout, |ms| {
             Duration::from_millis(ms.unsigned_abs())
