@@ -25,6 +25,12 @@ use cli::{Cli, Command, DeadLettersCommand, ReferenceCommand};
 use failure::Failure;
 use std::process::ExitCode;
 
+/// Memory is freed by other threads than allocate it: librdkafka's fetchers, decoders, the state's writers. glibc's arenas keep such
+/// memory, twice what is in use after minutes (docs/decisions/0023-allocator.md).
+#[cfg(target_os = "linux")]
+#[global_allocator]
+static ALLOCATOR: tikv_jemallocator::Jemalloc = tikv_jemallocator::Jemalloc;
+
 fn main() -> ExitCode {
     let cli = Cli::parse();
     match run(cli) {
