@@ -97,6 +97,11 @@ pub(super) fn verdicts_format(document: &mut Document) -> VerdictsFormat {
     document.choice(KEY, known).unwrap_or_default()
 }
 
+/// The topic through which the judge of this evidence tells what to hold.
+pub(crate) fn control_topic(evidence: &str) -> String {
+    format!("{evidence}-control")
+}
+
 pub(super) fn evidence_topic(
     document: &mut Document,
     kafka: &Config,
@@ -105,12 +110,21 @@ pub(super) fn evidence_topic(
     const KEY: &str = "kafka.evidence_topic";
     let topic = document.string(KEY)?;
     // A compacted topic would keep no evidence.
-    let is_changelog = state.is_some_and(|state| state.changelog_topic.as_ref() == Some(&topic));
-    if topic.trim().is_empty() || kafka.names_topic(&topic) || is_changelog {
+    let changelog = state.and_then(|state| state.changelog_topic.as_ref());
+    let has_use = |name: &str| kafka.names_topic(name) || changelog.is_some_and(|topic| topic == name);
+    if topic.trim().is_empty() || has_use(&topic) {
         document.problem(
             KEY,
             format!("`{topic}` is empty or has another use"),
             "give evidence a topic of its own, with one partition",
+        );
+    }
+    let control = control_topic(&topic);
+    if has_use(&control) {
+        document.problem(
+            KEY,
+            format!("its judge speaks in `{control}`, which has another use"),
+            "give one of the two another name",
         );
     }
     if state.is_none() {
@@ -157,6 +171,9 @@ mod tests {
         let compacted =
             format!("{state}changelog_topic = \"evidence\"\n[kafka]\nevidence_topic = \"evidence\"");
         assert_eq!(parse(&compacted).expect_err("one topic for both").len(), 1);
+        let control =
+            format!("{state}[kafka]\nlabels_topic = \"evidence-control\"\nevidence_topic = \"evidence\"");
+        assert_eq!(parse(&control).expect_err("the judge's topic is taken").len(), 1);
         let problems = parse("[kafka]\nlabels_topic = \"labels\"\nevidence_topic = \"labels\"");
         assert_eq!(
             problems

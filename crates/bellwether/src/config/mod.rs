@@ -9,7 +9,7 @@ mod state;
 use bellwether_monitor::{MAX_SLICE_ATTRIBUTES, MonitorConfig, Seasons};
 use document::Document;
 pub(crate) use document::Problem;
-pub(crate) use kafka::VerdictsFormat;
+pub(crate) use kafka::{VerdictsFormat, control_topic};
 pub(crate) use payloads::Payloads;
 pub(crate) use state::{StartFrom, StateConfig};
 use std::net::SocketAddr;

@@ -3,7 +3,8 @@
 //! The judge buffers what is ahead of the slowest partition. It cannot hold partitions that others read, so it tells them.
 
 use super::message::{Message, Source};
-use super::{PARTITION, control_topic, reader_of};
+use super::{PARTITION, reader_of};
+use crate::config::control_topic;
 use crate::failure::Failure;
 use crate::feed::{cannot_consume, cannot_go_on};
 use crate::patience::until_answered;

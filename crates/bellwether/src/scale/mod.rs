@@ -41,11 +41,6 @@ fn judges(config: &Config) -> String {
     format!("{}-judge", config.group_id)
 }
 
-/// The topic through which the judge of this evidence tells what to hold.
-fn control_topic(evidence: &str) -> String {
-    format!("{evidence}-control")
-}
-
 /// To read a topic of one partition, outside of any group.
 fn reader_of(config: &Config, topic: &str) -> Config {
     let mut config = Config {
