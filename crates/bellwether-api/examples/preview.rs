@@ -390,6 +390,7 @@ fn step(preview: &mut Preview, state: &mut ApiState) {
             kind: TopicKind::Observations,
             reason: "embedding_width",
             total: 3,
+            last: None,
         }],
         dead_letters_published: 3,
         lag: vec![PartitionLag {

@@ -3,10 +3,17 @@
 //! The families are rows of a catalogue, each with its words and the code that fills it, so that the exposition and
 //! `docs/METRICS.md` cannot say different things. A scrape reads one snapshot: its numbers belong together.
 
-use crate::families::{FAMILIES, Family, Samples, Snapshot};
+use crate::families::{FAMILIES, Family, Snapshot};
+use crate::samples::Samples;
 use crate::state::ApiState;
-use prometheus::TextEncoder;
-use prometheus::proto::{MetricFamily, MetricType};
+use prometheus_client::collector::Collector;
+use prometheus_client::encoding::{DescriptorEncoder, prometheus_text, text as openmetrics};
+use prometheus_client::metrics::MetricType;
+use prometheus_client::registry::Registry;
+use std::fmt;
+
+/// How names of counters end.
+const TOTAL: &str = "_total";
 
 /// How the values of a metric behave.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -30,11 +37,11 @@ impl MetricKind {
         }
     }
 
-    fn proto(self) -> MetricType {
+    fn encoded(self) -> MetricType {
         match self {
-            Self::Gauge => MetricType::GAUGE,
-            Self::Counter => MetricType::COUNTER,
-            Self::Histogram => MetricType::HISTOGRAM,
+            Self::Gauge => MetricType::Gauge,
+            Self::Counter => MetricType::Counter,
+            Self::Histogram => MetricType::Histogram,
         }
     }
 }
@@ -84,30 +91,110 @@ pub fn metrics_markdown() -> String {
     FAMILIES.iter().map(section).collect::<Vec<String>>().join("\n")
 }
 
-/// The exposition in the text format 0.0.4.
-pub(crate) fn render(state: &ApiState) -> String {
-    let snapshot = Snapshot::take(state);
-    let mut families = Vec::new();
-    for family in FAMILIES.iter().flat_map(|(_, families)| families.iter()) {
-        let mut samples = Samples::new(family.description);
-        (family.collect)(&snapshot, &mut samples);
-        let samples = samples.into_metrics();
-        // The format knows no family without a sample; those per task have none before the tasks are known.
-        if samples.is_empty() {
-            continue;
+/// The two text formats of the field.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Format {
+    /// Prometheus' own, version 0.0.4.
+    Prometheus,
+    /// `OpenMetrics` 1.0: the same numbers, and exemplars.
+    OpenMetrics,
+}
+
+impl Format {
+    /// What the client asks for; Prometheus' own format where it does not say.
+    pub(crate) fn accepted(accept: Option<&str>) -> Self {
+        let weight = |range: &str| {
+            let q = range.split(';').find_map(|part| part.trim().strip_prefix("q="));
+            q.map_or(1.0, |q| q.parse::<f32>().unwrap_or(0.0))
+        };
+        let weight_of = |media: &str| {
+            let ranges = accept.unwrap_or_default().split(',').map(str::trim);
+            let of_it = ranges.filter(|range| range.split(';').next().map(str::trim) == Some(media));
+            of_it.map(weight).fold(0.0, f32::max)
+        };
+        if weight_of("application/openmetrics-text") > weight_of("text/plain") {
+            Self::OpenMetrics
+        } else {
+            Self::Prometheus
         }
-        let mut out = MetricFamily::default();
-        out.set_name(family.description.name.to_owned());
-        out.set_help(family.description.help.to_owned());
-        out.set_field_type(family.description.kind.proto());
-        out.set_metric(samples);
-        families.push(out);
     }
-    TextEncoder::new()
-        .encode_to_string(&families)
-        .unwrap_or_else(|error| {
-            // Unreachable while every family has a name and a sample; a scrape that fails is noticed, a panic is worse.
-            tracing::error!(%error, "Could not write the metrics");
-            String::new()
-        })
+
+    pub(crate) fn content_type(self) -> &'static str {
+        match self {
+            Self::Prometheus => "text/plain; version=0.0.4; charset=utf-8",
+            Self::OpenMetrics => "application/openmetrics-text; version=1.0.0; charset=utf-8",
+        }
+    }
+}
+
+/// The exposition.
+pub(crate) fn render(state: &ApiState, format: Format) -> String {
+    let mut registry = Registry::default();
+    registry.register_collector(Box::new(Snapshot::take(state)));
+    let mut text = String::new();
+    let written = match format {
+        Format::Prometheus => prometheus_text::encode(&mut text, &registry),
+        Format::OpenMetrics => openmetrics::encode(&mut text, &registry),
+    };
+    written.unwrap_or_else(|error| {
+        // Unreachable, as memory takes what is written; a scrape that fails is noticed, a panic is worse.
+        tracing::error!(%error, "Could not write the metrics");
+        text.clear();
+    });
+    text
+}
+
+impl Collector for Snapshot {
+    fn encode(&self, mut encoder: DescriptorEncoder<'_>) -> fmt::Result {
+        for family in FAMILIES.iter().flat_map(|(_, families)| families.iter()) {
+            let MetricDescription {
+                name,
+                kind,
+                labels,
+                help,
+            } = family.description;
+            let mut samples = Samples::new(family.description);
+            (family.collect)(self, &mut samples);
+            let samples = samples.into_samples();
+            // The formats know no family without a sample; those per task have none before the tasks are known.
+            if samples.is_empty() {
+                continue;
+            }
+            // The encoder adds the ending where its format wants it.
+            let name = name.strip_suffix(TOTAL).unwrap_or(name);
+            let mut out = encoder.encode_descriptor(name, help, None, kind.encoded())?;
+            for sample in &samples {
+                let pairs: Vec<(&str, &str)> = labels.iter().copied().zip(sample.labels()).collect();
+                sample.encode(out.encode_family(&pairs)?)?;
+            }
+        }
+        Ok(())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::Format;
+
+    #[test]
+    fn the_client_chooses_the_format() {
+        let of = |accept| Format::accepted(Some(accept));
+        let prometheus =
+            "application/openmetrics-text;version=1.0.0;q=0.5,text/plain;version=0.0.4;q=0.3,*/*;q=0.2";
+        assert_eq!(of(prometheus), Format::OpenMetrics);
+        assert_eq!(of("application/openmetrics-text"), Format::OpenMetrics);
+        assert_eq!(
+            of("application/openmetrics-text;q=0.1, text/plain"),
+            Format::Prometheus
+        );
+        for any in [
+            "*/*",
+            "text/html,*/*;q=0.8",
+            "",
+            "application/openmetrics-text;q=x",
+        ] {
+            assert_eq!(of(any), Format::Prometheus, "{any}");
+        }
+        assert_eq!(Format::accepted(None), Format::Prometheus);
+    }
 }

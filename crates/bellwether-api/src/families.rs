@@ -4,15 +4,18 @@ mod decision;
 mod drift;
 mod model;
 mod pipeline;
+mod process;
 mod quality;
 mod slice;
 mod task;
 
 use crate::exposition::{MetricDescription, MetricKind};
+use crate::history::NumberedLine;
 use crate::pipeline::PipelineMetrics;
+use crate::process::ProcessMetrics;
+use crate::samples::Samples;
 use crate::state::ApiState;
 use bellwether_monitor::{ModelStatus, PipelineCounts, TaskStatus, Verdict};
-use prometheus::proto::{Bucket, Counter, Gauge, Histogram, LabelPair, Metric};
 use std::sync::Arc;
 
 /// The sections of the catalogue in the order of the exposition.
@@ -24,6 +27,7 @@ pub(crate) static FAMILIES: &[(&str, &[Family])] = &[
     ("Slices", slice::FAMILIES),
     ("New versions and costs", decision::FAMILIES),
     ("Pipeline", pipeline::FAMILIES),
+    ("Process", process::FAMILIES),
 ];
 
 /// One metric.
@@ -51,12 +55,16 @@ const fn family(
 }
 
 /// Everything that is measured, at one moment.
+#[derive(Debug)]
 pub(crate) struct Snapshot {
     status: Option<Arc<ModelStatus>>,
     published_ms: Option<i64>,
     pipeline: Arc<PipelineMetrics>,
     /// Per task, in the order of the status: how often each verdict was given, in the order of [`Verdict::ALL`].
     verdict_changes: Vec<[u64; Verdict::ALL.len()]>,
+    /// Per task the line that was written last.
+    last_lines: Vec<Option<NumberedLine>>,
+    process: Option<ProcessMetrics>,
     shared_changes: u64,
     timeline_lines: usize,
     timeline_limit: usize,
@@ -76,6 +84,11 @@ impl Snapshot {
             published_ms: shared.published_ms,
             pipeline: shared.pipeline.clone(),
             verdict_changes: tasks.iter().map(changes).collect(),
+            last_lines: tasks
+                .iter()
+                .map(|task| shared.timeline.last_of(&task.task))
+                .collect(),
+            process: ProcessMetrics::now(),
             shared_changes: shared.timeline.shared_changes(),
             timeline_lines: shared.timeline.len(),
             timeline_limit: config.timeline_lines,
@@ -114,71 +127,4 @@ fn seconds(timestamp_ms: i64) -> f64 {
 /// 1 for true.
 fn flag(value: bool) -> f64 {
     f64::from(u8::from(value))
-}
-
-/// The samples of one family.
-pub(crate) struct Samples {
-    family: MetricDescription,
-    metrics: Vec<Metric>,
-}
-
-impl Samples {
-    pub(crate) fn new(family: MetricDescription) -> Self {
-        Self {
-            family,
-            metrics: Vec::new(),
-        }
-    }
-
-    pub(crate) fn into_metrics(self) -> Vec<Metric> {
-        self.metrics
-    }
-
-    /// The one sample of a family without labels.
-    fn value(&mut self, value: f64) {
-        self.labelled(&[], value);
-    }
-
-    /// A sample; the label values are in the order of the family's labels.
-    fn labelled(&mut self, labels: &[&str], value: f64) {
-        let mut metric = Metric::from_label(self.labels(labels));
-        if self.family.kind == MetricKind::Counter {
-            let mut counter = Counter::default();
-            counter.set_value(value);
-            metric.set_counter(counter);
-        } else {
-            let mut gauge = Gauge::default();
-            gauge.set_value(value);
-            metric.set_gauge(gauge);
-        }
-        self.metrics.push(metric);
-    }
-
-    /// The one sample of a histogram without labels.
-    fn histogram(&mut self, count: u64, sum: u64, cumulative: impl Iterator<Item = (u64, u64)>) {
-        let bucket = |(bound, count): (u64, u64)| {
-            let mut bucket = Bucket::default();
-            bucket.set_upper_bound(bound as f64);
-            bucket.set_cumulative_count(count);
-            bucket
-        };
-        let mut histogram = Histogram::default();
-        histogram.set_sample_count(count);
-        histogram.set_sample_sum(sum as f64);
-        histogram.set_bucket(cumulative.map(bucket).collect());
-        let mut metric = Metric::default();
-        metric.set_histogram(histogram);
-        self.metrics.push(metric);
-    }
-
-    fn labels(&self, values: &[&str]) -> Vec<LabelPair> {
-        debug_assert_eq!(self.family.labels.len(), values.len(), "{}", self.family.name);
-        let pair = |(name, value): (&&str, &&str)| {
-            let mut pair = LabelPair::default();
-            pair.set_name((*name).to_owned());
-            pair.set_value((*value).to_owned());
-            pair
-        };
-        self.family.labels.iter().zip(values).map(pair).collect()
-    }
 }

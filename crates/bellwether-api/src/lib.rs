@@ -26,7 +26,9 @@ mod guard;
 mod history;
 mod pipeline;
 mod problem;
+mod process;
 mod routes;
+mod samples;
 mod series;
 mod server;
 mod state;
@@ -35,7 +37,7 @@ mod wire;
 pub use error::Error;
 pub use exposition::{MetricDescription, MetricKind, metric_descriptions, metrics_markdown};
 pub use pipeline::{
-    BatchSizes, BrokerMetrics, CheckpointMetrics, MemberMetrics, PartitionLag, PipelineMetrics,
+    BatchSizes, BrokerMetrics, CheckpointMetrics, MemberMetrics, PartitionLag, PipelineMetrics, RecordPlace,
     RejectedRecords, TopicKind,
 };
 pub use server::serve;

@@ -23,6 +23,15 @@ impl TopicKind {
     }
 }
 
+/// Where a record lies in its topic.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct RecordPlace {
+    /// Number of the partition.
+    pub partition: i32,
+    /// Its offset there.
+    pub offset: i64,
+}
+
 /// Records refused for one reason.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct RejectedRecords {
@@ -32,6 +41,8 @@ pub struct RejectedRecords {
     pub reason: &'static str,
     /// How many since the start.
     pub total: u64,
+    /// The last of them, where it came from a topic.
+    pub last: Option<RecordPlace>,
 }
 
 /// How far the consumer is behind on one partition.
@@ -110,6 +121,8 @@ pub struct CheckpointMetrics {
     pub last_bytes: u64,
     /// Time that the last took, in seconds.
     pub last_seconds: f64,
+    /// Bytes of the directory's database, in which observations wait for labels.
+    pub database_bytes: Option<u64>,
     /// Bytes of keys and values that the changelog took.
     pub changelog_bytes: u64,
     /// Whether the state came from the changelog when the process started.
@@ -148,6 +161,8 @@ pub struct PipelineMetrics {
     pub waiting_bytes: u64,
     /// What waits for the watermark takes so many bytes.
     pub buffered_bytes: u64,
+    /// Beyond so many bytes, partitions that are ahead are held; `None` without a consumer.
+    pub buffered_bytes_limit: Option<u64>,
     /// Partitions that are not read on for now, as they are ahead of others.
     pub held_partitions: u64,
     /// One entry per assigned partition; empty without a consumer.
@@ -176,6 +191,16 @@ impl PipelineMetrics {
             TopicKind::Observations => self.decoded_observations,
             TopicKind::Labels => self.decoded_labels,
         }
+    }
+
+    /// The record of one input that was refused last for a reason.
+    #[must_use]
+    pub(crate) fn last_rejected(&self, kind: TopicKind, reason: &str) -> Option<RecordPlace> {
+        let of_it = self
+            .rejected
+            .iter()
+            .filter(|r| r.kind == kind && r.reason == reason);
+        of_it.filter_map(|r| r.last).next_back()
     }
 
     /// Records of one input refused for one reason.

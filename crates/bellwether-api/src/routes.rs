@@ -1,5 +1,6 @@
 //! The routes, written out.
 
+use crate::exposition::Format;
 use crate::problem::Problem;
 use crate::state::ApiState;
 use crate::wire::{
@@ -60,13 +61,15 @@ async fn asset(path: Result<Path<String>, PathRejection>) -> Response {
         .unwrap_or_else(|| not_found_problem().into_response())
 }
 
-async fn metrics(State(app): State<App>) -> Response {
-    let text = exposition::render(&app.state);
-    (
-        [(header::CONTENT_TYPE, "text/plain; version=0.0.4; charset=utf-8")],
-        text,
-    )
-        .into_response()
+async fn metrics(State(app): State<App>, headers: HeaderMap) -> Response {
+    let accept = headers.get(header::ACCEPT).and_then(|value| value.to_str().ok());
+    let format = Format::accepted(accept);
+    let text = exposition::render(&app.state, format);
+    let told = [
+        (header::CONTENT_TYPE, format.content_type()),
+        (header::VARY, "accept"),
+    ];
+    (told, text).into_response()
 }
 
 #[derive(Serialize)]

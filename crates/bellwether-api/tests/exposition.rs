@@ -96,7 +96,13 @@ async fn every_metric_of_the_catalogue_is_exposed_with_its_words_and_labels() {
             "{}",
             metric.name
         );
-        assert!(metric.name.starts_with("bellwether_"), "{}", metric.name);
+        // Those of the process have the names that every exporter gives them.
+        let prefixes = ["bellwether_", "process_"];
+        assert!(
+            prefixes.iter().any(|prefix| metric.name.starts_with(prefix)),
+            "{}",
+            metric.name
+        );
         let series = exposed
             .samples
             .keys()
@@ -236,6 +242,8 @@ async fn joins_and_the_way_from_the_brokers_to_the_disk_are_exposed() {
                 4.0,
             ),
             ("bellwether_buffered_bytes", 70_000.0),
+            ("bellwether_buffered_bytes_limit", 1_048_576.0),
+            ("bellwether_database_bytes", 5000.0),
             ("bellwether_held_partitions", 1.0),
             ("bellwether_judge", 1.0),
             ("bellwether_scored_observations_total", 70.0),
@@ -511,4 +519,56 @@ fn the_documentation_lists_exactly_these_metrics() {
         "docs/METRICS.md differs from the code; write it anew with \
          BELLWETHER_WRITE_DOCS=1 cargo test -p bellwether-api --test exposition documentation"
     );
+}
+
+/// The same numbers as in the other format, and where to look for one of what was counted.
+#[tokio::test]
+async fn a_client_that_asks_for_openmetrics_gets_exemplars() {
+    let (server, state) = Server::ready().await;
+    server.stop().await;
+    state.push_lines(&[line(Some("banking"), 1, Verdict::Retrain)]);
+    let server = Server::start(&state).await;
+    let answer = server
+        .send(
+            "GET",
+            "/metrics",
+            &[(
+                "accept",
+                "application/openmetrics-text;version=1.0.0,text/plain;q=0.5",
+            )],
+        )
+        .await;
+    server.stop().await;
+    assert_eq!(
+        answer.header("content-type"),
+        Some("application/openmetrics-text; version=1.0.0; charset=utf-8")
+    );
+    assert_eq!(answer.header("vary"), Some("accept"));
+    assert!(answer.body.ends_with("# EOF\n"));
+    let families: BTreeSet<&str> = answer
+        .body
+        .lines()
+        .filter_map(|line| line.strip_prefix("# TYPE "))
+        .map(|line| line.split(' ').next().unwrap())
+        .collect();
+    let expected: BTreeSet<&str> = metric_descriptions()
+        .map(|metric| metric.name.strip_suffix("_total").unwrap_or(metric.name))
+        .collect();
+    assert_eq!(families, expected);
+    let line_of = |series: &str| {
+        let line = answer.body.lines().find(|line| line.starts_with(series));
+        line.unwrap_or_else(|| panic!("no {series}")).to_owned()
+    };
+    assert!(
+        line_of("bellwether_rejected_records_total{kind=\"observations\",reason=\"embedding_width\"}")
+            .ends_with(" 9.0 # {partition=\"3\",offset=\"1234\"} 1.0")
+    );
+    assert!(
+        line_of("bellwether_task_verdict_changes_total{task=\"banking\",verdict=\"retrain\"}")
+            .contains(" 1.0 # {line=\"1\",timestamp=\"")
+    );
+    assert!(
+        !line_of("bellwether_task_verdict_changes_total{task=\"banking\",verdict=\"watch\"}").contains('#')
+    );
+    assert!(line_of("bellwether_batch_rows_bucket{le=\"+Inf\"}").ends_with(" 2"));
 }

@@ -4,10 +4,8 @@ use crate::config::Payloads;
 use crate::failure::Failure;
 use crate::feed::{Delivered, Feed, TopicFeed, cannot_consume};
 use crate::letters::Letters;
-use crate::pipeline::{Pipeline, Release, SourceMetrics, Turn};
+use crate::pipeline::{Pipeline, Refused, Release, SourceMetrics, Turn};
 use crate::state::{Bookmark, Checkpoints};
-use bellwether_api::TopicKind as Kind;
-use bellwether_events::Reject;
 use bellwether_ingest::{Config, NextOffset, PartitionTracker, Progress, TopicPartition, Topics, Watermark};
 use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
 
@@ -183,11 +181,11 @@ impl<F: Feed> KafkaSource<F> {
     }
 
     /// Keeps what was refused; returns it to be counted.
-    async fn reject(&mut self, delivered: &Delivered) -> Result<Vec<(Kind, Reject)>, Failure> {
+    async fn reject(&mut self, delivered: &Delivered) -> Result<Vec<Refused>, Failure> {
         let mut counted = Vec::new();
         for (message, kind, reject) in &delivered.refused {
             self.letters.keep(message, reject).await?;
-            counted.push((*kind, reject.clone()));
+            counted.push(Refused::of_record(message, *kind, reject.clone()));
         }
         Ok(counted)
     }
@@ -281,6 +279,7 @@ impl<F: Feed> KafkaSource<F> {
             self.metrics.dead_letters_published,
             self.metrics.dead_letters_failed,
         ) = self.letters.totals();
+        self.metrics.buffered_bytes_limit = Some(self.max_buffered_bytes);
         self.metrics.checkpoints = self.checkpoints.as_ref().map(Checkpoints::metrics);
         self.feed.show(&mut self.metrics);
         pipeline.publish_status(self.metrics.clone());

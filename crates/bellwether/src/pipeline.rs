@@ -6,9 +6,10 @@ use crate::failure::Failure;
 use crate::sinks::Sinks;
 use crate::state::Bookmark;
 use bellwether_api::{
-    BrokerMetrics, CheckpointMetrics, MemberMetrics, PipelineMetrics, RejectedRecords, TopicKind,
+    BrokerMetrics, CheckpointMetrics, MemberMetrics, PipelineMetrics, RecordPlace, RejectedRecords, TopicKind,
 };
 use bellwether_events::{LabelBatch, ObservationBatch, Reject, RejectReason};
+use bellwether_ingest::RawMessage;
 use bellwether_monitor::{Engine, Evidence, ModelStatus, TaskReports};
 use std::collections::BTreeMap;
 
@@ -34,6 +35,36 @@ impl Release {
     }
 }
 
+/// What cannot be used of a record.
+#[derive(Debug)]
+pub(crate) struct Refused {
+    pub(crate) kind: TopicKind,
+    pub(crate) reject: Reject,
+    /// Where the record lies; `None` outside of Kafka.
+    pub(crate) place: Option<RecordPlace>,
+}
+
+impl Refused {
+    pub(crate) fn of_record(message: &RawMessage, kind: TopicKind, reject: Reject) -> Self {
+        Self {
+            kind,
+            reject,
+            place: Some(RecordPlace {
+                partition: message.partition.partition,
+                offset: message.offset,
+            }),
+        }
+    }
+
+    pub(crate) fn of_row(kind: TopicKind, reject: Reject) -> Self {
+        Self {
+            kind,
+            reject,
+            place: None,
+        }
+    }
+}
+
 /// What a source delivers in one turn.
 #[derive(Debug)]
 pub(crate) struct Turn {
@@ -41,7 +72,7 @@ pub(crate) struct Turn {
     /// Observations that another process has scored.
     pub(crate) evidence: Option<Evidence>,
     pub(crate) labels: LabelBatch,
-    pub(crate) rejects: Vec<(TopicKind, Reject)>,
+    pub(crate) rejects: Vec<Refused>,
     pub(crate) release: Release,
 }
 
@@ -66,7 +97,8 @@ pub(crate) struct Pipeline {
     metrics: PipelineMetrics,
     /// What the next status may reuse: it is published several times a second.
     reports: TaskReports,
-    rejected: BTreeMap<(TopicKind, RejectReason), u64>,
+    /// How many, and where the last of them lies.
+    rejected: BTreeMap<(TopicKind, RejectReason), (u64, Option<RecordPlace>)>,
 }
 
 impl Pipeline {
@@ -125,14 +157,19 @@ impl Pipeline {
         }
         self.metrics.decoded_observations += rows as u64;
         self.metrics.decoded_labels += turn.labels.len() as u64;
-        for (kind, reject) in &turn.rejects {
-            *self.rejected.entry((*kind, reject.reason)).or_default() += 1;
+        for refused in &turn.rejects {
+            let (total, last) = self
+                .rejected
+                .entry((refused.kind, refused.reject.reason))
+                .or_default();
+            *total += 1;
+            *last = refused.place.or(*last);
         }
     }
 
     /// Rejected records so far.
     pub(crate) fn rejected_total(&self) -> u64 {
-        self.rejected.values().sum()
+        self.rejected.values().map(|(total, _)| total).sum()
     }
 
     /// Shows the state at this moment to whoever looks.
@@ -140,10 +177,11 @@ impl Pipeline {
         self.metrics.rejected = self
             .rejected
             .iter()
-            .map(|(&(kind, reason), &total)| RejectedRecords {
+            .map(|(&(kind, reason), &(total, last))| RejectedRecords {
                 kind,
                 reason: reason.as_str(),
                 total,
+                last,
             })
             .collect();
         self.metrics.dead_letters_published = source.dead_letters_published;
@@ -151,6 +189,7 @@ impl Pipeline {
         self.metrics.schema_fetches_failed = source.schema_fetches_failed;
         (self.metrics.waiting_records, self.metrics.waiting_bytes) = source.waiting;
         self.metrics.buffered_bytes = self.engine.buffered_bytes();
+        self.metrics.buffered_bytes_limit = source.buffered_bytes_limit;
         self.metrics.held_partitions = source.held_partitions;
         self.metrics.brokers = source.brokers;
         self.metrics.checkpoints = source.checkpoints;
@@ -179,6 +218,7 @@ pub(crate) struct SourceMetrics {
     /// Records that wait for another, and their bytes.
     pub(crate) waiting: (u64, u64),
     pub(crate) brokers: Option<BrokerMetrics>,
+    pub(crate) buffered_bytes_limit: Option<u64>,
     pub(crate) held_partitions: u64,
     /// Without a state directory none is ever taken.
     pub(crate) checkpoints: Option<CheckpointMetrics>,

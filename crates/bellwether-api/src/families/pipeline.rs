@@ -38,10 +38,15 @@ pub(super) static FAMILIES: &[Family] = &[
             reasons.dedup();
             for kind in TopicKind::ALL {
                 for reason in &reasons {
-                    out.labelled(
-                        &[kind.as_str(), reason],
-                        now.pipeline.rejected(kind, reason) as f64,
-                    );
+                    // Where to look: the record as it lies in its topic.
+                    let last = now.pipeline.last_rejected(kind, reason).map(|place| {
+                        vec![
+                            ("partition", place.partition.to_string()),
+                            ("offset", place.offset.to_string()),
+                        ]
+                    });
+                    let total = now.pipeline.rejected(kind, reason) as f64;
+                    out.with_exemplar(&[kind.as_str(), reason], total, last);
                 }
             }
         },
@@ -83,6 +88,16 @@ pub(super) static FAMILIES: &[Family] = &[
         &[],
         "Memory of what waits for the slowest partition and the allowed lateness; beyond kafka.max_buffered_bytes faster partitions are held",
         |now, out| out.value(now.pipeline.buffered_bytes as f64),
+    ),
+    family(
+        Gauge,
+        "bellwether_buffered_bytes_limit",
+        &[],
+        "Memory beyond which faster partitions are held (kafka.max_buffered_bytes); NaN without a consumer",
+        |now, out| {
+            let limit = now.pipeline.buffered_bytes_limit;
+            out.value(limit.map_or(f64::NAN, |bytes| bytes as f64));
+        },
     ),
     family(
         Gauge,
@@ -157,6 +172,16 @@ pub(super) static FAMILIES: &[Family] = &[
         &[],
         "Time that the last checkpoint took",
         |now, out| out.value(now.pipeline.checkpoints.map_or(f64::NAN, |c| c.last_seconds)),
+    ),
+    family(
+        Gauge,
+        "bellwether_database_bytes",
+        &[],
+        "Size on disk of the store in which observations wait for labels, after the last checkpoint; NaN where there is none",
+        |now, out| {
+            let bytes = now.pipeline.checkpoints.and_then(|c| c.database_bytes);
+            out.value(bytes.map_or(f64::NAN, |bytes| bytes as f64));
+        },
     ),
     family(
         Gauge,

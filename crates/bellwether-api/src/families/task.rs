@@ -53,9 +53,18 @@ pub(super) static FAMILIES: &[Family] = &[
         VERDICT,
         "How often the task changed to the verdict",
         |now, out| {
-            for (task, changes) in now.tasks().iter().zip(&now.verdict_changes) {
+            let lines = now.verdict_changes.iter().zip(&now.last_lines);
+            for (task, (changes, last)) in now.tasks().iter().zip(lines) {
                 for (verdict, count) in Verdict::ALL.into_iter().zip(changes) {
-                    out.labelled(&[&task.task, verdict.as_str()], *count as f64);
+                    // Where to look: the line of the timeline that says it, with its evidence.
+                    let last = last.as_ref().filter(|last| last.line.verdict == Some(verdict));
+                    let exemplar = last.map(|last| {
+                        vec![
+                            ("line", last.id.to_string()),
+                            ("timestamp", last.line.timestamp.clone()),
+                        ]
+                    });
+                    out.with_exemplar(&[&task.task, verdict.as_str()], *count as f64, exemplar);
                 }
             }
         },

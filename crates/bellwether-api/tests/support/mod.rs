@@ -5,7 +5,7 @@
 
 use bellwether_api::{
     ApiConfig, ApiState, BatchSizes, BrokerMetrics, CheckpointMetrics, MemberMetrics, PartitionLag,
-    PipelineMetrics, RejectedRecords, TopicKind,
+    PipelineMetrics, RecordPlace, RejectedRecords, TopicKind,
 };
 use bellwether_events::TaskKind;
 use bellwether_monitor::{
@@ -310,11 +310,16 @@ pub fn pipeline() -> PipelineMetrics {
                 kind: TopicKind::Observations,
                 reason: "embedding_width",
                 total: 9,
+                last: Some(RecordPlace {
+                    partition: 3,
+                    offset: 1234,
+                }),
             },
             RejectedRecords {
                 kind: TopicKind::Labels,
                 reason: "malformed",
                 total: 1,
+                last: None,
             },
         ],
         dead_letters_published: 10,
@@ -323,6 +328,7 @@ pub fn pipeline() -> PipelineMetrics {
         waiting_records: 5,
         waiting_bytes: 4096,
         buffered_bytes: 70_000,
+        buffered_bytes_limit: Some(1 << 20),
         held_partitions: 1,
         lag: vec![PartitionLag {
             topic: "predictions".into(),
@@ -345,6 +351,7 @@ pub fn pipeline() -> PipelineMetrics {
             last_ms: Some(1_800_000_000_000),
             last_bytes: 2_000_000,
             last_seconds: 0.25,
+            database_bytes: Some(5_000),
             changelog_bytes: 9_000,
             from_changelog: true,
         }),

@@ -5,7 +5,7 @@ mod kafka;
 use super::{load_reference, read_config};
 use crate::cli::{Output, ReplayArgs};
 use crate::failure::Failure;
-use crate::pipeline::{Pipeline, Release, Turn};
+use crate::pipeline::{Pipeline, Refused, Release, Turn};
 use crate::report;
 use crate::sinks::{Sinks, TimelineFile};
 use bellwether_api::TopicKind;
@@ -59,7 +59,7 @@ pub(crate) async fn replay(args: ReplayArgs) -> Result<(), Failure> {
     let mut labels = LabelsInTime::new(labels);
     let mut first_rejects = label_rejects
         .into_iter()
-        .map(|r| (TopicKind::Labels, r))
+        .map(|r| Refused::of_row(TopicKind::Labels, r))
         .collect();
     let lateness_ms = pipeline.engine().allowed_lateness_ms();
     let mut newest_ms = i64::MIN;
@@ -80,8 +80,11 @@ pub(crate) async fn replay(args: ReplayArgs) -> Result<(), Failure> {
             rejects: std::mem::take(&mut first_rejects),
             release: Release::Before(watermark_ms),
         };
-        turn.rejects
-            .extend(rejects.into_iter().map(|r| (TopicKind::Observations, r)));
+        turn.rejects.extend(
+            rejects
+                .into_iter()
+                .map(|r| Refused::of_row(TopicKind::Observations, r)),
+        );
         pipeline.turn(turn).await?;
     }
     let rest = Turn {

@@ -165,6 +165,7 @@ impl Checkpoints {
                     last_ms: i64::try_from(wall.as_millis()).ok(),
                     last_bytes: (checkpoint.engine.len() + checkpoint.source.len()) as u64,
                     last_seconds: took.as_secs_f64(),
+                    database_bytes: self.store.disk_bytes().ok(),
                     ..self.metrics
                 };
                 Ok(true)

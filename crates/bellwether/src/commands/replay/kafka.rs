@@ -9,12 +9,10 @@ use crate::commands::load_reference;
 use crate::config::Config;
 use crate::consumer::AHEAD_LIMIT_MS;
 use crate::failure::Failure;
-use crate::pipeline::{Pipeline, Release, Turn};
+use crate::pipeline::{Pipeline, Refused, Release, Turn};
 use crate::report;
 use crate::sinks::{Sinks, TimelineFile};
 use crate::wire::{Decoded, WireDecoder};
-use bellwether_api::TopicKind as Kind;
-use bellwether_events::Reject;
 use bellwether_ingest::{
     Batch, NextOffset, PartitionEvent, PartitionTracker, RangeReader, StoredRecord, TopicPartition, Topics,
     Watermark,
@@ -113,7 +111,7 @@ fn end(partition: TopicPartition) -> PartitionEvent {
 }
 
 /// What is refused is counted, and the first ones are named: nothing is written to the dead-letter topic.
-fn rejects(batch: &Batch, decoded: &Decoded, named: &mut usize) -> Vec<(Kind, Reject)> {
+fn rejects(batch: &Batch, decoded: &Decoded, named: &mut usize) -> Vec<Refused> {
     decoded
         .refused(batch)
         .map(|(message, kind, reject)| {
@@ -125,7 +123,7 @@ fn rejects(batch: &Batch, decoded: &Decoded, named: &mut usize) -> Vec<(Kind, Re
                 ));
             }
             *named += 1;
-            (kind, reject.clone())
+            Refused::of_record(message, kind, reject.clone())
         })
         .collect()
 }
