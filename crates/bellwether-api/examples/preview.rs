@@ -14,7 +14,7 @@
 )]
 
 use bellwether_api::{
-    ApiConfig, ApiState, BatchSizes, PartitionLag, PipelineMetrics, RejectedRecords, TopicKind, serve,
+    Access, ApiConfig, ApiState, BatchSizes, PartitionLag, PipelineMetrics, RejectedRecords, TopicKind, serve,
 };
 use bellwether_events::TaskKind;
 use bellwether_monitor::{
@@ -367,7 +367,7 @@ async fn main() -> Result<(), Box<dyn std::error::Error>> {
             }
         });
     }
-    serve(listener, state, std::future::pending()).await?;
+    serve(listener, state, Access::default(), std::future::pending()).await?;
     Ok(())
 }
 

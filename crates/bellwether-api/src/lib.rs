@@ -12,11 +12,12 @@
 //! let state = ApiState::new(ApiConfig::default());
 //! let listener = tokio::net::TcpListener::bind(("127.0.0.1", 0)).await?;
 //! state.publish(ModelStatus::default()); // from the pipeline, a few times a second
-//! serve(listener, state, std::future::pending()).await?;
+//! serve(listener, state, Access::default(), std::future::pending()).await?;
 //! # Ok(())
 //! # }
 //! ```
 
+mod access;
 mod assets;
 mod error;
 mod events;
@@ -34,6 +35,7 @@ mod server;
 mod state;
 mod wire;
 
+pub use access::{Access, CertificateFiles, Encryption, Token};
 pub use error::Error;
 pub use exposition::{MetricDescription, MetricKind, metric_descriptions, metrics_markdown};
 pub use pipeline::{

@@ -1,13 +1,15 @@
 //! The routes, written out.
 
+use crate::access::Token;
 use crate::exposition::Format;
+use crate::guard::Names;
 use crate::problem::Problem;
 use crate::state::ApiState;
 use crate::wire::{
     DriftReportView, LineView, ModelView, QualityReportView, SeriesView, TaskDetailView, TaskView, TasksView,
     TimelineView,
 };
-use crate::{assets, events, exposition, guard};
+use crate::{access, assets, events, exposition, guard};
 use axum::extract::rejection::{PathRejection, QueryRejection};
 use axum::extract::{Path, Query, State};
 use axum::http::{HeaderMap, StatusCode, header};
@@ -34,14 +36,17 @@ struct App {
     closing: watch::Receiver<bool>,
 }
 
-/// All routes. Event streams end when `closing` turns true.
-pub(crate) fn router(state: ApiState, closing: watch::Receiver<bool>) -> Router {
-    Router::new()
+/// All routes. Whoever asks has to know the token, if there is one. Event streams end when `closing` turns true.
+pub(crate) fn router(state: ApiState, token: Option<Token>, closing: watch::Receiver<bool>) -> Router {
+    // A browser that is fooled by a name does not know the token.
+    let names = match token {
+        Some(_) => Names::Any,
+        None => Names::Local,
+    };
+    let mut routes = Router::new()
         .route("/", get(|| async { assets::page() }))
         .route("/assets/{*path}", get(asset))
         .route("/metrics", get(metrics))
-        .route("/healthz", get(healthz))
-        .route("/readyz", get(readyz))
         .route("/api/v1/version", get(version))
         .route("/api/v1/model", get(model))
         .route("/api/v1/tasks", get(tasks))
@@ -50,8 +55,18 @@ pub(crate) fn router(state: ApiState, closing: watch::Receiver<bool>) -> Router 
         .route("/api/v1/timeline", get(timeline))
         .route("/api/v1/events", get(event_stream))
         .fallback(not_found)
-        .method_not_allowed_fallback(method_not_allowed)
-        .layer(middleware::from_fn(guard::guard))
+        .method_not_allowed_fallback(method_not_allowed);
+    if let Some(token) = token {
+        routes = routes.layer(middleware::from_fn_with_state(
+            Arc::new(token),
+            access::authenticate,
+        ));
+    }
+    // Those who ask for these, such as an orchestrator, have no secrets, and the answers tell none.
+    routes
+        .route("/healthz", get(healthz))
+        .route("/readyz", get(readyz))
+        .layer(middleware::from_fn_with_state(names, guard::guard))
         .with_state(App { state, closing })
 }
 

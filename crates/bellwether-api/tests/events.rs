@@ -97,7 +97,7 @@ async fn streams_are_bounded_and_free_their_place() {
             .get("/metrics")
             .await
             .body
-            .contains("bellwether_api_event_streams 1\n")
+            .contains("bellwether_api_event_streams 1.0\n")
     );
     drop(events);
     // The server notices a gone client when it writes to it.
@@ -106,7 +106,7 @@ async fn streams_are_bounded_and_free_their_place() {
         .get("/metrics")
         .await
         .body
-        .contains("bellwether_api_event_streams 0\n")
+        .contains("bellwether_api_event_streams 0.0\n")
     {
         minute += 1;
         state.publish(status(START_MS + minute * 60_000));

@@ -2,7 +2,9 @@
 
 mod support;
 
-use bellwether_api::{ApiConfig, ApiState, Error, MemberMetrics, PipelineMetrics, serve};
+use bellwether_api::{
+    Access, ApiConfig, ApiState, Encryption, Error, MemberMetrics, PipelineMetrics, Token, serve,
+};
 use bellwether_monitor::Verdict;
 use serde_json::{Value, json};
 use std::time::Duration;
@@ -104,22 +106,23 @@ async fn a_foreign_host_name_is_refused() {
 }
 
 #[tokio::test]
-async fn a_listener_that_others_can_reach_is_refused() {
-    let listener = TcpListener::bind(("0.0.0.0", 0)).await.unwrap();
-    let result = serve(
-        listener,
-        ApiState::new(ApiConfig::default()),
-        std::future::pending(),
-    )
-    .await;
-    let error = result.expect_err("everybody could read it");
-    assert!(matches!(error, Error::NotLoopback { .. }));
-    let text = error.to_string();
-    assert!(text.starts_with("refusing to serve on 0.0.0.0:"), "{text}");
-    assert!(
-        text.contains("no authentication") && text.contains("127.0.0.1"),
-        "{text}"
-    );
+async fn a_listener_that_others_can_reach_is_refused_without_a_token_and_encryption() {
+    let token = || Some(Token::new("a token that nobody knows"));
+    for (token, encryption) in [
+        (None, Encryption::None),
+        (token(), Encryption::None),
+        (None, Encryption::Elsewhere),
+    ] {
+        let listener = TcpListener::bind(("0.0.0.0", 0)).await.unwrap();
+        let state = ApiState::new(ApiConfig::default());
+        let access = Access { token, encryption };
+        let result = serve(listener, state, access, std::future::pending()).await;
+        let error = result.expect_err("everybody could read it");
+        assert!(matches!(error, Error::Open { .. }));
+        let text = error.to_string();
+        assert!(text.starts_with("refusing to serve on 0.0.0.0:"), "{text}");
+        assert!(text.contains("token") && text.contains("127.0.0.1"), "{text}");
+    }
 }
 
 #[tokio::test]

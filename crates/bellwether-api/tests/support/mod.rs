@@ -4,7 +4,7 @@
 #![allow(clippy::unwrap_used, reason = "a test fails by panicking")]
 
 use bellwether_api::{
-    ApiConfig, ApiState, BatchSizes, BrokerMetrics, CheckpointMetrics, MemberMetrics, PartitionLag,
+    Access, ApiConfig, ApiState, BatchSizes, BrokerMetrics, CheckpointMetrics, MemberMetrics, PartitionLag,
     PipelineMetrics, RecordPlace, RejectedRecords, TopicKind,
 };
 use bellwether_events::TaskKind;
@@ -383,12 +383,16 @@ pub struct Server {
 
 impl Server {
     pub async fn start(state: &ApiState) -> Self {
+        Self::with_access(state, Access::default()).await
+    }
+
+    pub async fn with_access(state: &ApiState, access: Access) -> Self {
         let listener = TcpListener::bind(("127.0.0.1", 0)).await.unwrap();
         let address = listener.local_addr().unwrap();
         let (stop, stopped) = oneshot::channel();
         let state = state.clone();
         let served = tokio::spawn(async move {
-            bellwether_api::serve(listener, state, async {
+            bellwether_api::serve(listener, state, access, async {
                 stopped.await.ok();
             })
             .await

@@ -2,7 +2,7 @@
 
 use super::Server;
 use crate::cli::DemoArgs;
-use crate::config::Payloads;
+use crate::config::{ListenConfig, Payloads};
 use crate::consumer::KafkaSource;
 use crate::failure::Failure;
 use crate::pipeline::Pipeline;
@@ -36,7 +36,7 @@ pub(crate) async fn demo(args: DemoArgs) -> Result<(), Failure> {
     let stop = Stop::listen();
     let api = ApiState::new(ApiConfig::default());
     let server = start_server(args.listen, api.clone()).await?;
-    report::note(&format!("listening on http://{}", server.address));
+    report::note(&format!("listening on {}", server.url()));
     let recording = tokio::task::block_in_place(|| Recording::parse(RECORDING)).map_err(damaged)?;
     let reference = tokio::task::block_in_place(|| build_reference(&recording))?;
     let events = recording.events;
@@ -105,10 +105,14 @@ pub(crate) async fn demo(args: DemoArgs) -> Result<(), Failure> {
 }
 
 async fn start_server(listen: Option<SocketAddr>, api: ApiState) -> Result<Server, Failure> {
+    let at = |address| ListenConfig {
+        address,
+        ..ListenConfig::default()
+    };
     if let Some(address) = listen {
-        return Server::start(address, api).await;
+        return Server::start(at(address), api).await;
     }
-    let loopback = |port| SocketAddr::from(([127, 0, 0, 1], port));
+    let loopback = |port| at(SocketAddr::from(([127, 0, 0, 1], port)));
     match Server::start(loopback(DEFAULT_PORT), api.clone()).await {
         Ok(server) => Ok(server),
         // Somebody is there already, perhaps another demo.

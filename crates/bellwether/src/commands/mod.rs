@@ -9,10 +9,10 @@ pub(crate) mod reference;
 pub(crate) mod replay;
 pub(crate) mod run;
 
-use crate::config::{Config, Problem};
+use crate::config::{Config, ListenConfig, Problem};
 use crate::failure::Failure;
 use crate::report;
-use bellwether_api::ApiState;
+use bellwether_api::{Access, ApiState, CertificateFiles, Encryption, Token};
 use bellwether_monitor::{MonitorConfig, Reference};
 use std::net::SocketAddr;
 use std::path::Path;
@@ -63,12 +63,23 @@ fn load_reference(path: &Path, config: &MonitorConfig) -> Result<Reference, Fail
 /// The HTTP server as a task of its own.
 struct Server {
     address: SocketAddr,
+    is_encrypted: bool,
     stop: watch::Sender<bool>,
     task: JoinHandle<Result<(), bellwether_api::Error>>,
 }
 
 impl Server {
-    async fn start(address: SocketAddr, state: ApiState) -> Result<Self, Failure> {
+    async fn start(listen: ListenConfig, state: ApiState) -> Result<Self, Failure> {
+        let address = listen.address;
+        let encryption = match listen.certificate {
+            Some((certificate, key)) => Encryption::Tls(CertificateFiles { certificate, key }),
+            None if listen.encrypted_elsewhere => Encryption::Elsewhere,
+            None => Encryption::None,
+        };
+        let access = Access {
+            token: listen.token.as_deref().map(Token::new),
+            encryption,
+        };
         let busy = |error: &std::io::Error| {
             Failure::at_work(format!("cannot listen on {address}"))
                 .because(error)
@@ -76,12 +87,23 @@ impl Server {
         };
         let listener = TcpListener::bind(address).await.map_err(|error| busy(&error))?;
         let address = listener.local_addr().map_err(|error| busy(&error))?;
+        let is_encrypted = matches!(access.encryption, Encryption::Tls(_));
         let (stop, mut stopped) = watch::channel(false);
-        let task = tokio::spawn(bellwether_api::serve(listener, state, async move {
+        let task = tokio::spawn(bellwether_api::serve(listener, state, access, async move {
             // An error means that the sender is gone: the command is over.
             let _gone = stopped.wait_for(|stop| *stop).await;
         }));
-        Ok(Self { address, stop, task })
+        Ok(Self {
+            address,
+            is_encrypted,
+            stop,
+            task,
+        })
+    }
+
+    fn url(&self) -> String {
+        let scheme = if self.is_encrypted { "https" } else { "http" };
+        format!("{scheme}://{}", self.address)
     }
 
     async fn stop(self) -> Result<(), Failure> {

@@ -29,8 +29,8 @@ pub(crate) async fn run(args: ConfigArgs) -> Result<(), Failure> {
     let api = ApiState::new(ApiConfig::default());
     let terminal = LineReporter::new(args.output, None, None);
     let work = Work::of(&config, reference, &api, terminal, &stop)?;
-    let server = Server::start(config.listen, api.clone()).await?;
-    report::note(&format!("listening on http://{}", server.address));
+    let server = Server::start(config.listen.clone(), api.clone()).await?;
+    report::note(&format!("listening on {}", server.url()));
     tokio::select! {
         done = work.until_stopped(&config, &api, &stop) => done?,
         () = stop.overdue(config.shutdown_timeout) => {

@@ -3,6 +3,7 @@
 mod decision;
 mod document;
 mod kafka;
+mod listen;
 mod payloads;
 mod state;
 
@@ -10,9 +11,9 @@ use bellwether_monitor::{MAX_SLICE_ATTRIBUTES, MonitorConfig, Seasons};
 use document::Document;
 pub(crate) use document::Problem;
 pub(crate) use kafka::{VerdictsFormat, control_topic};
+pub(crate) use listen::ListenConfig;
 pub(crate) use payloads::Payloads;
 pub(crate) use state::{StartFrom, StateConfig};
-use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
@@ -20,7 +21,7 @@ use std::time::Duration;
 #[derive(Debug, Clone)]
 pub(crate) struct Config {
     pub(crate) reference: Option<PathBuf>,
-    pub(crate) listen: SocketAddr,
+    pub(crate) listen: ListenConfig,
     pub(crate) timeline: Option<PathBuf>,
     pub(crate) kafka: bellwether_ingest::Config,
     pub(crate) verdicts_format: VerdictsFormat,
@@ -38,7 +39,7 @@ impl Default for Config {
     fn default() -> Self {
         Self {
             reference: None,
-            listen: SocketAddr::from(([127, 0, 0, 1], 8177)),
+            listen: ListenConfig::default(),
             timeline: None,
             kafka: bellwether_ingest::Config::default(),
             verdicts_format: VerdictsFormat::default(),
@@ -80,16 +81,7 @@ impl Config {
         let defaults = Self::default();
         let path = |p: Option<String>| p.map(|p| base.join(p));
         let reference = path(document.string("reference"));
-        let listen = document
-            .parsed("listen.address", "an address such as \"127.0.0.1:8177\"")
-            .unwrap_or(defaults.listen);
-        if !listen.ip().is_loopback() {
-            document.problem(
-                "listen.address",
-                format!("{listen} can be reached from other machines, and there is no authentication yet"),
-                "listen on 127.0.0.1 or [::1], and put an authenticating proxy before it",
-            );
-        }
+        let listen = listen::listen(&mut document, base);
         let timeline = path(document.string("timeline.path"));
         let kafka = kafka::kafka(&mut document, defaults.kafka);
         let verdicts_format = kafka::verdicts_format(&mut document);
@@ -312,7 +304,8 @@ mod tests {
                 "line 3: kafka.broker: there is no such key; did you mean `brokers`?",
                 "line 4: kafka.idle_timeout: \"soon\" is not a duration; write a number and a unit, such as \"30s\", \"5m\", \"12h\" or \"30d\"",
                 "line 6: monitor.min_observations: 0 is out of range; write a whole number from 1 to 1000000",
-                "line 8: listen.address: 0.0.0.0:80 can be reached from other machines, and there is no authentication yet; listen on 127.0.0.1 or [::1], and put an authenticating proxy before it",
+                "line 8: listen.address: 0.0.0.0:80 can be reached from other machines, and whoever asks need not be known; write listen.token = \"file:PATH\" or \"env:NAME\", or listen on 127.0.0.1 or [::1]",
+                "line 8: listen.address: 0.0.0.0:80 can be reached from other machines, and nothing is encrypted; name listen.certificate and listen.key; or write listen.encryption = \"elsewhere\" where a proxy or a mesh in front encrypts",
             ]
         );
     }
