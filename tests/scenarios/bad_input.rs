@@ -188,8 +188,9 @@ fn check_names_every_problem_with_line_key_and_fix() {
     );
     let problems = "bellwether.toml: line 2: kafka.broker: there is no such key; did you mean `brokers`?\n\
         bellwether.toml: line 3: kafka.idle_timeout: \"soon\" is not a duration; write a number and a unit, such as \"30s\", \"5m\", \"12h\" or \"30d\"\n\
-        bellwether.toml: line 5: listen.address: 0.0.0.0:80 can be reached from other machines, and there is no authentication yet; listen on 127.0.0.1 or [::1], and put an authenticating proxy before it\n\
-        error: bellwether.toml has 3 problem(s)\n\
+        bellwether.toml: line 5: listen.address: 0.0.0.0:80 can be reached from other machines, and whoever asks need not be known; write listen.token = \"file:PATH\" or \"env:NAME\", or listen on 127.0.0.1 or [::1]\n\
+        bellwether.toml: line 5: listen.address: 0.0.0.0:80 can be reached from other machines, and nothing is encrypted; name listen.certificate and listen.key; or write listen.encryption = \"elsewhere\" where a proxy or a mesh in front encrypts\n\
+        error: bellwether.toml has 4 problem(s)\n\
         fix:   correct the keys named above; docs/CONFIG.md lists them all\n";
     for command in ["check", "run"] {
         let finished = run_in(here, &[command, "--config", "bellwether.toml"]);
