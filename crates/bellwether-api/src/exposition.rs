@@ -4,7 +4,7 @@
 //! `docs/METRICS.md` cannot say different things. A scrape reads one snapshot: its numbers belong together.
 
 use crate::families::{FAMILIES, Family, Snapshot};
-use crate::samples::Samples;
+use crate::samples::Sample;
 use crate::state::ApiState;
 use prometheus_client::collector::Collector;
 use prometheus_client::encoding::{DescriptorEncoder, prometheus_text, text as openmetrics};
@@ -146,30 +146,34 @@ pub(crate) fn render(state: &ApiState, format: Format) -> String {
 
 impl Collector for Snapshot {
     fn encode(&self, mut encoder: DescriptorEncoder<'_>) -> fmt::Result {
-        for family in FAMILIES.iter().flat_map(|(_, families)| families.iter()) {
-            let MetricDescription {
-                name,
-                kind,
-                labels,
-                help,
-            } = family.description;
-            let mut samples = Samples::new(family.description);
-            (family.collect)(self, &mut samples);
-            let samples = samples.into_samples();
-            // The formats know no family without a sample; those per task have none before the tasks are known.
-            if samples.is_empty() {
-                continue;
+        let mut result = Ok(());
+        self.each(|family, samples| {
+            if result.is_ok() {
+                result = encode(&mut encoder, family, samples);
             }
-            // The encoder adds the ending where its format wants it.
-            let name = name.strip_suffix(TOTAL).unwrap_or(name);
-            let mut out = encoder.encode_descriptor(name, help, None, kind.encoded())?;
-            for sample in &samples {
-                let pairs: Vec<(&str, &str)> = labels.iter().copied().zip(sample.labels()).collect();
-                sample.encode(out.encode_family(&pairs)?)?;
-            }
-        }
-        Ok(())
+        });
+        result
     }
+}
+
+fn encode(
+    encoder: &mut DescriptorEncoder<'_>,
+    family: &MetricDescription,
+    samples: &[Sample],
+) -> fmt::Result {
+    // The encoder adds the ending where its format wants it.
+    let name = family_name(family.name);
+    let mut out = encoder.encode_descriptor(name, family.help, None, family.kind.encoded())?;
+    for sample in samples {
+        let pairs: Vec<(&str, &str)> = family.labels.iter().copied().zip(sample.labels()).collect();
+        sample.encode(out.encode_family(&pairs)?)?;
+    }
+    Ok(())
+}
+
+/// The name without what a format adds to it.
+pub(crate) fn family_name(name: &str) -> &str {
+    name.strip_suffix(TOTAL).unwrap_or(name)
 }
 
 #[cfg(test)]

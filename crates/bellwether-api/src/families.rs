@@ -13,8 +13,8 @@ use crate::exposition::{MetricDescription, MetricKind};
 use crate::history::NumberedLine;
 use crate::pipeline::PipelineMetrics;
 use crate::process::ProcessMetrics;
-use crate::samples::Samples;
-use crate::state::ApiState;
+use crate::samples::{Sample, Samples};
+use crate::state::{ApiState, Exports};
 use bellwether_monitor::{ModelStatus, PipelineCounts, TaskStatus, Verdict};
 use std::sync::Arc;
 
@@ -65,6 +65,7 @@ pub(crate) struct Snapshot {
     /// Per task the line that was written last.
     last_lines: Vec<Option<NumberedLine>>,
     process: Option<ProcessMetrics>,
+    exports: Exports,
     shared_changes: u64,
     timeline_lines: usize,
     timeline_limit: usize,
@@ -89,12 +90,26 @@ impl Snapshot {
                 .map(|task| shared.timeline.last_of(&task.task))
                 .collect(),
             process: ProcessMetrics::now(),
+            exports: shared.exports,
             shared_changes: shared.timeline.shared_changes(),
             timeline_lines: shared.timeline.len(),
             timeline_limit: config.timeline_lines,
             event_streams: config.event_streams.saturating_sub(free),
             event_streams_limit: config.event_streams,
             status: shared.status.clone(),
+        }
+    }
+
+    /// Every family with its samples, in the order of the catalogue. The formats know no family without a sample; those per
+    /// task have none before the tasks are known.
+    pub(crate) fn each(&self, mut take: impl FnMut(&MetricDescription, &[Sample])) {
+        for family in FAMILIES.iter().flat_map(|(_, families)| families.iter()) {
+            let mut samples = Samples::new(family.description);
+            (family.collect)(self, &mut samples);
+            let samples = samples.into_samples();
+            if !samples.is_empty() {
+                take(&family.description, &samples);
+            }
         }
     }
 

@@ -25,6 +25,7 @@ mod exposition;
 mod families;
 mod guard;
 mod history;
+mod otlp;
 mod pipeline;
 mod problem;
 mod process;
@@ -38,6 +39,7 @@ mod wire;
 pub use access::{Access, CertificateFiles, Encryption, Token};
 pub use error::Error;
 pub use exposition::{MetricDescription, MetricKind, metric_descriptions, metrics_markdown};
+pub use otlp::{OtlpConfig, export_otlp};
 pub use pipeline::{
     BatchSizes, BrokerMetrics, CheckpointMetrics, MemberMetrics, PartitionLag, PipelineMetrics, RecordPlace,
     RejectedRecords, TopicKind,

@@ -19,8 +19,9 @@ pub(crate) struct Sample {
     value: Value,
 }
 
+/// Its value, by the kind of its family.
 #[derive(Debug)]
-enum Value {
+pub(crate) enum Value {
     Gauge(f64),
     Counter(f64, Option<Exemplar>),
     /// Buckets hold their upper bounds and how many are in them alone.
@@ -35,6 +36,10 @@ impl Sample {
     /// In the order of the family's label names.
     pub(crate) fn labels(&self) -> impl Iterator<Item = &str> {
         self.labels.iter().map(String::as_str)
+    }
+
+    pub(crate) fn value(&self) -> &Value {
+        &self.value
     }
 
     pub(crate) fn encode(&self, mut out: MetricEncoder<'_>) -> fmt::Result {

@@ -60,6 +60,13 @@ pub(crate) struct News {
     pub(crate) last_line: u64,
 }
 
+/// Pushes of the metrics to a collector.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub(crate) struct Exports {
+    pub(crate) taken: u64,
+    pub(crate) failed: u64,
+}
+
 #[derive(Debug)]
 pub(crate) struct Shared {
     pub(crate) status: Option<Arc<ModelStatus>>,
@@ -67,6 +74,7 @@ pub(crate) struct Shared {
     pub(crate) pipeline: Arc<PipelineMetrics>,
     pub(crate) timeline: Timeline,
     pub(crate) series: BTreeMap<String, Series>,
+    pub(crate) exports: Exports,
     last_report: Instant,
 }
 
@@ -80,6 +88,7 @@ impl ApiState {
             pipeline: Arc::default(),
             timeline: Timeline::new(config.timeline_lines),
             series: BTreeMap::new(),
+            exports: Exports::default(),
             last_report: Instant::now(),
         };
         let streams = Arc::new(Semaphore::new(config.event_streams.min(Semaphore::MAX_PERMITS)));
@@ -163,6 +172,18 @@ impl ApiState {
         shared.published_ms = None;
         shared.series.clear();
         shared.timeline = Timeline::new(self.inner.config.timeline_lines);
+    }
+
+    /// Counts a push of the metrics.
+    pub(crate) fn count_export(&self, was_taken: bool) {
+        let mut shared = self.lock();
+        let exports = &mut shared.exports;
+        let count = if was_taken {
+            &mut exports.taken
+        } else {
+            &mut exports.failed
+        };
+        *count += 1;
     }
 
     /// Whether another instance judges, so that there is nothing to show here.

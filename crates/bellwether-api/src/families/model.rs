@@ -178,6 +178,16 @@ pub(super) static FAMILIES: &[Family] = &[
         |now, out| out.value(now.timeline_limit as f64),
     ),
     family(
+        Counter,
+        "bellwether_otlp_exports_total",
+        &["outcome"],
+        "Pushes of the metrics to the collector of [otlp], by outcome: taken or failed",
+        |now, out| {
+            out.labelled(&["taken"], now.exports.taken as f64);
+            out.labelled(&["failed"], now.exports.failed as f64);
+        },
+    ),
+    family(
         Gauge,
         "bellwether_api_event_streams",
         &[],

@@ -2,7 +2,7 @@
 
 use super::{Server, load_reference, read_config};
 use crate::cli::ConfigArgs;
-use crate::config::Config;
+use crate::config::{Config, OtlpSettings};
 use crate::consumer::KafkaSource;
 use crate::failure::Failure;
 use crate::feed::TopicFeed;
@@ -12,9 +12,11 @@ use crate::scale::Member;
 use crate::sinks::Sinks;
 use crate::state::{Bookmark, Checkpoints, Kept};
 use crate::stop::Stop;
-use bellwether_api::{ApiConfig, ApiState, PipelineMetrics};
+use bellwether_api::{ApiConfig, ApiState, OtlpConfig, PipelineMetrics, export_otlp};
 use bellwether_monitor::{Engine, Reference};
+use std::convert::Infallible;
 use std::sync::Arc;
+use tokio::task::JoinHandle;
 
 pub(crate) async fn run(args: ConfigArgs) -> Result<(), Failure> {
     let stop = Stop::listen();
@@ -31,6 +33,7 @@ pub(crate) async fn run(args: ConfigArgs) -> Result<(), Failure> {
     let work = Work::of(&config, reference, &api, terminal, &stop)?;
     let server = Server::start(config.listen.clone(), api.clone()).await?;
     report::note(&format!("listening on {}", server.url()));
+    let _exporter = config.otlp.clone().map(|otlp| Exporter::start(&api, otlp));
     tokio::select! {
         done = work.until_stopped(&config, &api, &stop) => done?,
         () = stop.overdue(config.shutdown_timeout) => {
@@ -42,6 +45,26 @@ pub(crate) async fn run(args: ConfigArgs) -> Result<(), Failure> {
         }
     }
     server.stop().await
+}
+
+/// Pushes metrics for as long as it lives.
+struct Exporter(JoinHandle<Infallible>);
+
+impl Exporter {
+    fn start(api: &ApiState, settings: OtlpSettings) -> Self {
+        let config = OtlpConfig {
+            endpoint: settings.endpoint,
+            interval: settings.interval,
+            headers: settings.headers.into_iter().collect(),
+        };
+        Self(tokio::spawn(export_otlp(api.clone(), config)))
+    }
+}
+
+impl Drop for Exporter {
+    fn drop(&mut self) {
+        self.0.abort();
+    }
 }
 
 /// What there is to do.

@@ -4,6 +4,7 @@ mod decision;
 mod document;
 mod kafka;
 mod listen;
+mod otlp;
 mod payloads;
 mod state;
 
@@ -12,6 +13,7 @@ use document::Document;
 pub(crate) use document::Problem;
 pub(crate) use kafka::{VerdictsFormat, control_topic};
 pub(crate) use listen::ListenConfig;
+pub(crate) use otlp::OtlpSettings;
 pub(crate) use payloads::Payloads;
 pub(crate) use state::{StartFrom, StateConfig};
 use std::path::{Path, PathBuf};
@@ -22,6 +24,7 @@ use std::time::Duration;
 pub(crate) struct Config {
     pub(crate) reference: Option<PathBuf>,
     pub(crate) listen: ListenConfig,
+    pub(crate) otlp: Option<OtlpSettings>,
     pub(crate) timeline: Option<PathBuf>,
     pub(crate) kafka: bellwether_ingest::Config,
     pub(crate) verdicts_format: VerdictsFormat,
@@ -40,6 +43,7 @@ impl Default for Config {
         Self {
             reference: None,
             listen: ListenConfig::default(),
+            otlp: None,
             timeline: None,
             kafka: bellwether_ingest::Config::default(),
             verdicts_format: VerdictsFormat::default(),
@@ -82,6 +86,7 @@ impl Config {
         let path = |p: Option<String>| p.map(|p| base.join(p));
         let reference = path(document.string("reference"));
         let listen = listen::listen(&mut document, base);
+        let otlp = otlp::otlp(&mut document);
         let timeline = path(document.string("timeline.path"));
         let kafka = kafka::kafka(&mut document, defaults.kafka);
         let verdicts_format = kafka::verdicts_format(&mut document);
@@ -99,6 +104,7 @@ impl Config {
             Ok(Self {
                 reference,
                 listen,
+                otlp,
                 timeline,
                 kafka,
                 verdicts_format,
