@@ -40,6 +40,10 @@ pub(crate) fn dashboard() -> Dashboard {
                 title: "Several instances, and the page",
                 panels: instances(),
             },
+            Row {
+                title: "What it takes",
+                panels: resources(),
+            },
         ],
     }
 }
@@ -266,6 +270,8 @@ fn joining() -> Vec<Panel> {
         .from_zero()
         .ask(&now("bellwether_buffered_bytes").sum(), "buffered")
         .ask(&now("bellwether_waiting_bytes").sum(), "halves of calls")
+        .ask(&now("bellwether_buffered_bytes_limit").max(), "limit of buffered")
+        .dashed("limit of buffered")
         .ask(&now("bellwether_buffered_events").sum(), "events")
         .right_axis("events", Unit::Count),
         Panel::lines(
@@ -335,13 +341,17 @@ fn state() -> Vec<Panel> {
         Panel::lines(
             "Size of a checkpoint",
             Unit::Bytes,
-            "Size of the last checkpoint, without what waits in the store on disk.",
+            "Size of the last checkpoint, and of the store on disk in which observations wait for labels.",
         )
         .size(6, 8)
         .from_zero()
         .ask(
             &now("bellwether_checkpoint_bytes").max_by("instance"),
             "{{instance}}",
+        )
+        .ask(
+            &now("bellwether_database_bytes").max_by("instance"),
+            "{{instance}} store",
         ),
         Panel::lines(
             "Changelog",
@@ -410,6 +420,55 @@ fn instances() -> Vec<Panel> {
             "bellwether_api_event_streams",
             "bellwether_api_event_streams_limit",
             "Open pages and other clients of the event stream. Beyond the limit further ones are refused.",
+        ),
+    ]
+}
+
+fn resources() -> Vec<Panel> {
+    vec![
+        Panel::lines(
+            "Memory",
+            Unit::Bytes,
+            "Resident memory of each instance: what counts against a container's limit.",
+        )
+        .size(6, 8)
+        .from_zero()
+        .ask(
+            &now("process_resident_memory_bytes").max_by("instance"),
+            "{{instance}}",
+        ),
+        Panel::lines("Processor", Unit::None, "Cores that each instance keeps busy.")
+            .size(6, 8)
+            .from_zero()
+            .ask(
+                &PROCESS
+                    .counter("process_cpu_seconds_total")
+                    .rate()
+                    .sum_by("instance"),
+                "{{instance}}",
+            ),
+        Panel::lines(
+            "Files and threads",
+            Unit::Count,
+            "Open files and sockets, and threads. Files beyond the process' limit cannot be opened.",
+        )
+        .size(6, 8)
+        .from_zero()
+        .ask(&now("process_open_fds").max_by("instance"), "{{instance}} files")
+        .ask(&now("process_threads").max_by("instance"), "{{instance}} threads"),
+        Panel::lines(
+            "Pushes to a collector",
+            Unit::PerSecond,
+            "Pushes of the metrics by OTLP, by outcome. Zero where none is configured.",
+        )
+        .size(6, 8)
+        .from_zero()
+        .ask(
+            &PROCESS
+                .counter("bellwether_otlp_exports_total")
+                .rate()
+                .sum_by("outcome"),
+            "{{outcome}}",
         ),
     ]
 }

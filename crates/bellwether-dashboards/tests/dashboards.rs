@@ -8,7 +8,20 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::path::{Path, PathBuf};
 
 /// Metrics that no dashboard shows, and why.
-const NOT_SHOWN: &[(&str, &str)] = &[];
+const NOT_SHOWN: &[(&str, &str)] = &[
+    (
+        "process_virtual_memory_bytes",
+        "addresses cost nothing; memory that does is shown",
+    ),
+    (
+        "process_max_fds",
+        "far above what is ever open; it would flatten the picture",
+    ),
+    (
+        "process_start_time_seconds",
+        "a restart shows as a fall of every total",
+    ),
+];
 
 fn folder() -> PathBuf {
     Path::new(env!("CARGO_MANIFEST_DIR")).join("../../dashboards")
@@ -71,9 +84,10 @@ fn expressions(dashboard: &Value) -> Vec<(String, String)> {
 /// The names of ours in an expression, each with the text before it.
 fn names_in(expression: &str) -> Vec<(&str, &str)> {
     let part = |c: char| c.is_ascii_alphanumeric() || c == '_';
-    let found = expression
-        .match_indices("bellwether_")
-        .filter(|(at, _)| !expression[..*at].ends_with(part));
+    let ours = ["bellwether_", "process_"]
+        .into_iter()
+        .flat_map(|prefix| expression.match_indices(prefix));
+    let found = ours.filter(|(at, _)| !expression[..*at].ends_with(part));
     found
         .map(|(at, _)| {
             let length = expression[at..]
