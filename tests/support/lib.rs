@@ -19,10 +19,12 @@
 
 mod binary;
 mod kafka;
+mod programs;
 mod topics;
 
 pub use binary::{Binary, Finished, Running, Stream};
 pub use kafka::RealKafka;
+pub use programs::Program;
 pub use topics::{Consumed, Message, Topics};
 
 use std::path::PathBuf;

@@ -160,15 +160,15 @@ fn why() -> Panel {
     .decimals(2)
     .looks(
         "Value #A",
-        json!([
+        &json!([
             {"id": "mappings", "value": verdict::mappings()},
             {"id": "custom.cellOptions", "value": {"type": "color-background", "mode": "basic"}},
         ]),
     )
-    .looks("Value #B", json!([{"id": "decimals", "value": 0}]))
+    .looks("Value #B", &json!([{"id": "decimals", "value": 0}]))
     .looks(
         "task",
-        json!([{"id": "links", "value": task_links("${__value.text}")}, {"id": "custom.width", "value": 240}]),
+        &json!([{"id": "links", "value": task_links("${__value.text}")}, {"id": "custom.width", "value": 240}]),
     )
     .without_times()
 }
@@ -247,7 +247,7 @@ fn traffic() -> Vec<Panel> {
             Unit::PerSecond,
             "Observations and labels of the chosen tasks together.",
         )
-        .from_zero()
+        .with_zero()
         .ask(&observations.rate().sum(), "observations")
         .ask(
             &FLEET.counter("bellwether_task_labels_total").rate().sum(),
@@ -258,7 +258,7 @@ fn traffic() -> Vec<Panel> {
             Unit::PerSecond,
             "Observations of the tasks in most need. A verdict without traffic rests on old data.",
         )
-        .from_zero()
+        .with_zero()
         .ask(&drawn(observations.rate().sum_by("task"), FLEET), "{{task}}")
         .links_to_task(),
         Panel::lines(
@@ -266,7 +266,7 @@ fn traffic() -> Vec<Panel> {
             Unit::Count,
             "How many of the chosen tasks had no observation since the step before, and how many there are.",
         )
-        .from_zero()
+        .with_zero()
         .ask(&silent, "without traffic")
         .ask(&coverage.clone().count(), "tasks"),
         Panel::lines(
@@ -275,7 +275,7 @@ fn traffic() -> Vec<Panel> {
             "How the tasks lie in label coverage: half of them are below the median, one in ten below the lowest tenth. \
              Without labels a change of concept cannot be seen.",
         )
-        .to_one()
+        .with_one()
         .ask(&coverage.clone().quantile(0.1), "lowest tenth")
         .ask(&coverage.clone().quantile(0.5), "median")
         .ask(&coverage.clone().quantile(0.9), "highest tenth"),
@@ -284,7 +284,7 @@ fn traffic() -> Vec<Panel> {
             Unit::Share,
             "Share of the window's observations that have a label, of the tasks in most need.",
         )
-        .to_one()
+        .with_one()
         .ask(&drawn(coverage, FLEET), "{{task}}")
         .links_to_task(),
         Panel::lines(
@@ -293,7 +293,7 @@ fn traffic() -> Vec<Panel> {
             "Median delay of labels behind their observations, in event time, of the tasks in most need. A fall of quality is \
              seen no sooner.",
         )
-        .from_zero()
+        .with_zero()
         .ask(
             &drawn(
                 FLEET

@@ -105,7 +105,7 @@ impl Panel {
 
     /// Numbers over time that make up a whole.
     pub(crate) fn stack(title: &'static str, unit: Unit, description: &str) -> Self {
-        Self::series(Kind::Stack, title, unit, description).from_zero()
+        Self::series(Kind::Stack, title, unit, description).with_zero()
     }
 
     fn series(kind: Kind, title: &'static str, unit: Unit, description: &str) -> Self {
@@ -189,12 +189,12 @@ impl Panel {
     pub(crate) fn column(mut self, query: &Query, title: &str, unit: Unit) -> Self {
         let properties = json!([{"id": "displayName", "value": title}, {"id": "unit", "value": unit.id()}]);
         let field = format!("Value #{}", letter(self.targets.len()));
-        self.overrides.push(by_name(&field, properties));
+        self.overrides.push(by_name(&field, &properties));
         self.ask(query, title)
     }
 
     /// How the numbers of a column or series look.
-    pub(crate) fn looks(mut self, name: &str, properties: Value) -> Self {
+    pub(crate) fn looks(mut self, name: &str, properties: &Value) -> Self {
         self.overrides.push(by_name(name, properties));
         self
     }
@@ -203,7 +203,7 @@ impl Panel {
     pub(crate) fn colour(self, name: &str, colour: &str) -> Self {
         self.looks(
             name,
-            json!([{"id": "color", "value": {"mode": "fixed", "fixedColor": colour}}]),
+            &json!([{"id": "color", "value": {"mode": "fixed", "fixedColor": colour}}]),
         )
     }
 
@@ -230,8 +230,8 @@ impl Panel {
             {"id": "custom.fillBelowTo", "value": low},
             {"id": "custom.fillOpacity", "value": 18},
         ]));
-        self.looks(&low, edge(json!([])))
-            .looks(&format!("{name} high"), filled)
+        self.looks(&low, &edge(json!([])))
+            .looks(&format!("{name} high"), &filled)
             .colour(name, colour)
     }
 
@@ -239,7 +239,7 @@ impl Panel {
     pub(crate) fn dashed(self, name: &str) -> Self {
         self.looks(
             name,
-            json!([
+            &json!([
                 {"id": "custom.lineStyle", "value": {"fill": "dash", "dash": [6, 6]}},
                 {"id": "color", "value": {"mode": "fixed", "fixedColor": verdict::QUIET}},
             ]),
@@ -266,7 +266,7 @@ impl Panel {
 
     /// One colour below the bound and another one from there on; lines show the bound as a line.
     pub(crate) fn threshold(mut self, bound: f64, colour: &str) -> Self {
-        self.set_thresholds(json!([
+        self.set_thresholds(&json!([
             {"color": if self.kind == Kind::Stat { "text" } else { "transparent" }, "value": null},
             {"color": colour, "value": bound},
         ]));
@@ -277,25 +277,25 @@ impl Panel {
     }
 
     fn coloured(mut self, colour: &str) -> Self {
-        self.set_thresholds(json!([{"color": colour, "value": null}]));
+        self.set_thresholds(&json!([{"color": colour, "value": null}]));
         self
     }
 
-    fn set_thresholds(&mut self, steps: Value) {
+    fn set_thresholds(&mut self, steps: &Value) {
         let thresholds = json!({"mode": "absolute", "steps": steps});
         self.defaults.insert("thresholds".to_owned(), thresholds);
     }
 
     /// An axis that begins at zero.
-    pub(crate) fn from_zero(mut self) -> Self {
+    pub(crate) fn with_zero(mut self) -> Self {
         self.defaults.insert("min".to_owned(), json!(0));
         self
     }
 
     /// An axis from zero to one.
-    pub(crate) fn to_one(mut self) -> Self {
+    pub(crate) fn with_one(mut self) -> Self {
         self.defaults.insert("max".to_owned(), json!(1));
-        self.from_zero()
+        self.with_zero()
     }
 
     pub(crate) fn decimals(mut self, places: u64) -> Self {
@@ -393,7 +393,7 @@ fn letter(at: usize) -> char {
     u8::try_from(at).map_or('A', |at| char::from(b'A' + at))
 }
 
-fn by_name(name: &str, properties: Value) -> Value {
+fn by_name(name: &str, properties: &Value) -> Value {
     json!({"matcher": {"id": "byName", "options": name}, "properties": properties})
 }
 

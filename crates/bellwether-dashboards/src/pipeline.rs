@@ -112,7 +112,7 @@ fn input() -> Vec<Panel> {
             "Records between the consumer and the end of each partition, the twenty farthest behind. What lies here is not \
              judged yet.",
         )
-        .from_zero()
+        .with_zero()
         .ask(
             &now("bellwether_consumer_lag_records")
                 .sum_by("topic, partition")
@@ -124,7 +124,7 @@ fn input() -> Vec<Panel> {
             Unit::Seconds,
             "All lag over the present throughput. The alert BellwetherConsumerLag looks at the same.",
         )
-        .from_zero()
+        .with_zero()
         .ask(
             &now("bellwether_consumer_lag_records")
                 .sum()
@@ -136,7 +136,7 @@ fn input() -> Vec<Panel> {
             Unit::PerSecond,
             "Records decoded by kind of input, and observations judged.",
         )
-        .from_zero()
+        .with_zero()
         .ask(
             &PROCESS
                 .counter("bellwether_decoded_records_total")
@@ -157,7 +157,7 @@ fn input() -> Vec<Panel> {
             Unit::Count,
             "Rows of a batch: the mean, the median and the 95th percentile.",
         )
-        .from_zero()
+        .with_zero()
         .ask(&batches.mean(), "mean")
         .ask(&batches.quantile(0.5), "median")
         .ask(&batches.quantile(0.95), "95th percentile"),
@@ -166,7 +166,7 @@ fn input() -> Vec<Panel> {
             Unit::Count,
             "Brokers that an instance is connected to, and partitions that are not read on as they are ahead of others.",
         )
-        .from_zero()
+        .with_zero()
         .ask(&now("bellwether_brokers_up").max_by("instance"), "{{instance}} brokers")
         .ask(
             &now("bellwether_held_partitions").max_by("instance"),
@@ -179,7 +179,7 @@ fn input() -> Vec<Panel> {
              trying again.",
         )
         .size(24, 6)
-        .from_zero()
+        .with_zero()
         .ask(
             &PROCESS
                 .counter("bellwether_consumer_rebalances_total")
@@ -220,7 +220,7 @@ fn refused() -> Vec<Panel> {
             Unit::Share,
             "Of all records that came. The line is the month's budget of one in a thousand, which the alerts burn down.",
         )
-        .from_zero()
+        .with_zero()
         .threshold(0.001, verdict::colour(Verdict::Retrain))
         .ask(&total.clone().over(&total.plus(&decoded.sum())), "rejected"),
         Panel::lines(
@@ -228,7 +228,7 @@ fn refused() -> Vec<Panel> {
             Unit::PerSecond,
             "Rejected records handed to the dead-letter topic. Those that failed exist in the input topic alone.",
         )
-        .from_zero()
+        .with_zero()
         .ask(
             &PROCESS
                 .counter("bellwether_dead_letters_total")
@@ -251,7 +251,7 @@ fn joining() -> Vec<Panel> {
             "Observations that wait for their label, labels that wait for their observation, and halves of calls that wait for \
              the other half.",
         )
-        .from_zero()
+        .with_zero()
         .ask(
             &now("bellwether_pending_observations").sum(),
             "observations for a label",
@@ -267,7 +267,7 @@ fn joining() -> Vec<Panel> {
             Unit::Bytes,
             "Memory of what waits for the slowest partition, and of halves of calls; at the right, how many events wait.",
         )
-        .from_zero()
+        .with_zero()
         .ask(&now("bellwether_buffered_bytes").sum(), "buffered")
         .ask(&now("bellwether_waiting_bytes").sum(), "halves of calls")
         .ask(&now("bellwether_buffered_bytes_limit").max(), "limit of buffered")
@@ -280,7 +280,7 @@ fn joining() -> Vec<Panel> {
             "Observations and labels given up before the other came, by reason: their age, or as too many waited. Labels \
              without an observation point at ids that do not match.",
         )
-        .from_zero()
+        .with_zero()
         .ask(
             &PROCESS
                 .counter("bellwether_join_evictions_total")
@@ -295,7 +295,7 @@ fn joining() -> Vec<Panel> {
             "Observations that came after the watermark, which detectors do not see, and records that came twice.",
         )
         .size(24, 6)
-        .from_zero()
+        .with_zero()
         .ask(&rate("bellwether_late_observations_total"), "late observations")
         .ask(
             &rate("bellwether_duplicate_observations_total"),
@@ -313,7 +313,7 @@ fn state() -> Vec<Panel> {
             "Checkpoints of the state by outcome. Where none is configured there are none, and a restart begins anew.",
         )
         .size(6, 8)
-        .from_zero()
+        .with_zero()
         .ask(
             &PROCESS
                 .counter("bellwether_checkpoints_total")
@@ -327,7 +327,7 @@ fn state() -> Vec<Panel> {
             "How old the last checkpoint is, so how much a restart reads again, and how long it took.",
         )
         .size(6, 8)
-        .from_zero()
+        .with_zero()
         .ask(
             &now("bellwether_checkpoint_timestamp_seconds")
                 .max_by("instance")
@@ -344,7 +344,7 @@ fn state() -> Vec<Panel> {
             "Size of the last checkpoint, and of the store on disk in which observations wait for labels.",
         )
         .size(6, 8)
-        .from_zero()
+        .with_zero()
         .ask(
             &now("bellwether_checkpoint_bytes").max_by("instance"),
             "{{instance}}",
@@ -359,7 +359,7 @@ fn state() -> Vec<Panel> {
             "Bytes written to the changelog topic with the checkpoints; at the right, 1 where an instance was built again from it.",
         )
         .size(6, 8)
-        .from_zero()
+        .with_zero()
         .ask(&rate("bellwether_changelog_bytes_total"), "written")
         .ask(
             &now("bellwether_state_from_changelog").max_by("instance"),
@@ -373,7 +373,7 @@ fn instances() -> Vec<Panel> {
     let used = |title, held, limit, description| {
         Panel::lines(title, Unit::Count, description)
             .size(6, 8)
-            .from_zero()
+            .with_zero()
             .ask(&now(held).max_by("instance"), "{{instance}}")
             .ask(&now(limit).max(), "limit")
             .dashed("limit")
@@ -393,7 +393,7 @@ fn instances() -> Vec<Panel> {
              does all.",
         )
         .size(6, 8)
-        .from_zero()
+        .with_zero()
         .ask(
             &PROCESS
                 .counter("bellwether_scored_observations_total")
@@ -432,14 +432,14 @@ fn resources() -> Vec<Panel> {
             "Resident memory of each instance: what counts against a container's limit.",
         )
         .size(6, 8)
-        .from_zero()
+        .with_zero()
         .ask(
             &now("process_resident_memory_bytes").max_by("instance"),
             "{{instance}}",
         ),
         Panel::lines("Processor", Unit::None, "Cores that each instance keeps busy.")
             .size(6, 8)
-            .from_zero()
+            .with_zero()
             .ask(
                 &PROCESS
                     .counter("process_cpu_seconds_total")
@@ -453,7 +453,7 @@ fn resources() -> Vec<Panel> {
             "Open files and sockets, and threads. Files beyond the process' limit cannot be opened.",
         )
         .size(6, 8)
-        .from_zero()
+        .with_zero()
         .ask(&now("process_open_fds").max_by("instance"), "{{instance}} files")
         .ask(&now("process_threads").max_by("instance"), "{{instance}} threads"),
         Panel::lines(
@@ -462,7 +462,7 @@ fn resources() -> Vec<Panel> {
             "Pushes of the metrics by OTLP, by outcome. Zero where none is configured.",
         )
         .size(6, 8)
-        .from_zero()
+        .with_zero()
         .ask(
             &PROCESS
                 .counter("bellwether_otlp_exports_total")

@@ -105,7 +105,7 @@ fn common() -> Vec<Panel> {
              The line is the shipped setting, monitor.shared_ratio.",
         )
         .size(12, 8)
-        .to_one()
+        .with_one()
         .threshold(config.shared_ratio, verdict::SHARED)
         .ask(&model("bellwether_moved_task_ratio"), "moved"),
         Panel::lines(
@@ -192,8 +192,8 @@ fn against_own() -> Vec<Panel> {
         .column(&spread, "spread", Unit::None)
         .column(&verdict::need(MODEL), "verdict", Unit::None)
         .decimals(3)
-        .looks("Value #E", json!([{"id": "mappings", "value": verdict::mappings()}]))
-        .looks("task", json!([{"id": "links", "value": task_links("${__value.text}")}]))
+        .looks("Value #E", &json!([{"id": "mappings", "value": verdict::mappings()}]))
+        .looks("task", &json!([{"id": "links", "value": task_links("${__value.text}")}]))
         .without_times(),
     ]
 }

@@ -186,7 +186,7 @@ fn drift() -> Vec<Panel> {
             "Of these statistics, by 199 shuffles: 0.005 is the smallest. They hold for one look, so nothing alarms on them.",
         )
         .size(6, 8)
-        .to_one()
+        .with_one()
         .ask(
             &TASK.gauge("bellwether_task_drift_p_value").value().max_by("test"),
             "{{test}}",
@@ -221,7 +221,7 @@ fn novelty() -> Vec<Panel> {
             Unit::Share,
             "Share of the window whose novelty has a p-value below 0.05. By chance it is 5 %.",
         )
-        .from_zero()
+        .with_zero()
         .threshold(0.05, verdict::QUIET)
         .ask(&now("bellwether_task_novelty_ratio"), "novel"),
         Panel::lines(
@@ -229,7 +229,7 @@ fn novelty() -> Vec<Panel> {
             Unit::Count,
             "Observations in the novel group that was last examined.",
         )
-        .from_zero()
+        .with_zero()
         .ask(&now("bellwether_task_novelty_group_observations"), "observations"),
         Panel::lines(
             "One thing, and whose?",
@@ -253,7 +253,7 @@ fn slices() -> Vec<Panel> {
              no slice was left.",
         )
         .size(6, 8)
-        .from_zero()
+        .with_zero()
         .ask(
             &TASK
                 .counter("bellwether_slice_observations_total")
@@ -276,7 +276,7 @@ fn slices() -> Vec<Panel> {
             "Labels that counted, the twenty largest slices.",
         )
         .size(6, 8)
-        .from_zero()
+        .with_zero()
         .ask(
             &TASK
                 .counter("bellwether_slice_labels_total")
@@ -305,7 +305,7 @@ fn slices() -> Vec<Panel> {
             "How many slices each signal stands in. The slice is named in the verdict's reason.",
         )
         .size(6, 8)
-        .from_zero()
+        .with_zero()
         .ask(
             &TASK
                 .gauge("bellwether_slice_signal_active")

@@ -7,8 +7,13 @@ use bellwether_monitor::Verdict;
 
 /// By labels and estimated, in one picture and apart.
 pub(super) fn panels() -> Vec<Panel> {
+    let mut panels = by_labels();
+    panels.extend(without_labels());
+    panels
+}
+
+fn by_labels() -> Vec<Panel> {
     let metric = |name| TASK.gauge(name).value().max_by("metric");
-    let estimate = |name| TASK.gauge(name).value().max_by("method, metric");
     let labelled = verdict::colour(Verdict::Healthy);
     let estimated = verdict::SHARED;
     vec![
@@ -44,7 +49,7 @@ pub(super) fn panels() -> Vec<Panel> {
              labels would tell as much.",
         )
         .size(8, 10)
-        .from_zero()
+        .with_zero()
         .ask(&now("bellwether_task_quality_observations"), "labelled observations")
         .ask(&now("bellwether_task_quality_window_labels"), "labels of the metrics")
         .ask(
@@ -74,6 +79,12 @@ pub(super) fn panels() -> Vec<Panel> {
         .ask(&metric("bellwether_task_quality_metric_low"), "{{metric}} low")
         .ask(&metric("bellwether_task_quality_metric_high"), "{{metric}} high")
         .ask(&metric("bellwether_task_quality_metric_raw"), "{{metric}} raw"),
+    ]
+}
+
+fn without_labels() -> Vec<Panel> {
+    let estimate = |name| TASK.gauge(name).value().max_by("method, metric");
+    vec![
         Panel::lines(
             "Expected without labels",
             Unit::Share,
@@ -133,7 +144,7 @@ pub(super) fn labels() -> Vec<Panel> {
             "Observations of the task that were judged, and labels that were joined.",
         )
         .size(6, 8)
-        .from_zero()
+        .with_zero()
         .ask(
             &TASK.counter("bellwether_task_observations_total").rate().sum(),
             "observations",
@@ -149,7 +160,7 @@ pub(super) fn labels() -> Vec<Panel> {
              metrics; and the share of predictions in quartiles of confidence without any label.",
         )
         .size(6, 8)
-        .to_one()
+        .with_one()
         .ask(&now("bellwether_task_label_coverage_ratio"), "window")
         .ask(
             &now("bellwether_task_quality_window_coverage_ratio"),
@@ -165,7 +176,7 @@ pub(super) fn labels() -> Vec<Panel> {
             "How late labels are, in event time: half of them, and nine in ten. Younger predictions do not count yet.",
         )
         .size(6, 8)
-        .from_zero()
+        .with_zero()
         .ask(&now("bellwether_task_label_delay_seconds"), "median")
         .ask(
             &now("bellwether_task_label_delay_late_seconds"),

@@ -1,0 +1,130 @@
+//! Questions of the dashboards that may have no answer in the recorded days, each with its reason. One that has an answer after
+//! all fails as well, so that the list stays as short as it can be.
+
+/// When a question has no answer.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum When {
+    Healthy,
+    Drifted,
+    Always,
+}
+
+use When::{Always, Healthy};
+
+/// The place of a question, when it has no answer, and why.
+pub(crate) const MAY_BE_EMPTY: &[(&str, When, &str)] = &[
+    (
+        "fleet / annotation / Verdicts",
+        Healthy,
+        "no verdict changes in quiet days",
+    ),
+    (
+        "fleet / annotation / Shared encoder",
+        Healthy,
+        "no common shift comes or goes in quiet days",
+    ),
+    (
+        "task / One thing, and whose? / coherence",
+        Healthy,
+        "no group of novel observations was examined yet",
+    ),
+    (
+        "task / One thing, and whose? / affinity to a new task",
+        Healthy,
+        "no group of novel observations was examined yet",
+    ),
+    (
+        "task / Loss before and after / before",
+        Healthy,
+        "the new version of the model comes later",
+    ),
+    (
+        "task / Loss before and after / after",
+        Healthy,
+        "the new version of the model comes later",
+    ),
+    (
+        "task / Loss before and after / missing labels",
+        Healthy,
+        "the new version of the model comes later",
+    ),
+    (
+        "task / Evidence of forgetting / evidence",
+        Healthy,
+        "the new version of the model comes later",
+    ),
+    (
+        "task / Evidence of forgetting / threshold",
+        Healthy,
+        "the new version of the model comes later",
+    ),
+    (
+        "task / Cost of each remedy, and of waiting / {{remedy}}",
+        Healthy,
+        "nothing stands that a remedy would be for",
+    ),
+    (
+        "task / annotation / Verdicts",
+        Healthy,
+        "no verdict changes in quiet days",
+    ),
+    (
+        "task / annotation / Shared encoder",
+        Healthy,
+        "no common shift comes or goes in quiet days",
+    ),
+    (
+        "shared-encoder / As it is for / since",
+        Healthy,
+        "no common shift came or went yet",
+    ),
+    (
+        "shared-encoder / Do the shifts agree? / median cosine",
+        Healthy,
+        "fewer than three tasks moved",
+    ),
+    (
+        "shared-encoder / Came / ago",
+        Healthy,
+        "the new version of the model comes later",
+    ),
+    (
+        "shared-encoder / Share of the traffic / new version",
+        Healthy,
+        "the new version of the model comes later",
+    ),
+    (
+        "shared-encoder / Evidence that a task got worse / {{task}}",
+        Healthy,
+        "the new version of the model comes later",
+    ),
+    (
+        "shared-encoder / Change of the loss / {{task}}",
+        Healthy,
+        "the new version of the model comes later",
+    ),
+    (
+        "shared-encoder / annotation / Verdicts",
+        Healthy,
+        "no verdict changes in quiet days",
+    ),
+    (
+        "shared-encoder / annotation / Shared encoder",
+        Healthy,
+        "no common shift comes or goes in quiet days",
+    ),
+    (
+        "pipeline / annotation / Shared encoder",
+        Healthy,
+        "no common shift comes or goes in quiet days",
+    ),
+    ("pipeline / Progress / played", Always, "a topic has no end"),
+];
+
+/// Why a question may be empty in a phase.
+pub(crate) fn reason(place: &str, phase: When) -> Option<&'static str> {
+    MAY_BE_EMPTY
+        .iter()
+        .find(|(entry, when, _)| *entry == place && (*when == phase || *when == Always))
+        .map(|(_, _, reason)| *reason)
+}
