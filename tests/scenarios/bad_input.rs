@@ -216,6 +216,7 @@ fn check_names_every_problem_with_line_key_and_fix() {
         [
             (Some(2), Some("kafka.broker")),
             (Some(3), Some("kafka.idle_timeout")),
+            (Some(5), Some("listen.address")),
             (Some(5), Some("listen.address"))
         ]
     );
