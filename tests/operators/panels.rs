@@ -14,7 +14,7 @@ fn every_panel_has_an_answer_in_quiet_days_and_when_everything_drifts() {
     }
     let stream = Stream::start();
     let rules = crate::rules::scaled_rules();
-    let prometheus = Prometheus::start(stream.target(), &rules);
+    let prometheus = Prometheus::start(stream.target(), &rules, None);
     let played = stream.play();
     assert_eq!(prometheus.health(), "\"up\" \"\"");
 

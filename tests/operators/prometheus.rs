@@ -4,6 +4,7 @@ use crate::fixture::{directory, text};
 use crate::web;
 use bellwether_tests::{Program, wait_until};
 use serde_json::Value;
+use std::fmt::Write as _;
 use std::path::Path;
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 use tempfile::TempDir;
@@ -38,15 +39,23 @@ pub(crate) struct Prometheus {
 }
 
 impl Prometheus {
-    /// Starts it for the monitor at `target`, host and port, with these rules.
-    pub(crate) fn start(target: &str, rules: &str) -> Self {
+    /// Starts it for the monitor at `target`, host and port, with these rules, and tells this Alertmanager, where
+    /// there is one.
+    pub(crate) fn start(target: &str, rules: &str, alertmanager: Option<&str>) -> Self {
         let directory = directory();
         let path = |name: &str| directory.path().join(name);
-        let config = format!(
+        let mut config = format!(
             "global: {{scrape_interval: {INTERVAL_MS}ms, evaluation_interval: {INTERVAL_MS}ms}}\n\
              scrape_configs: [{{job_name: bellwether, static_configs: [{{targets: ['{target}']}}]}}]\n\
              rule_files: [rules.yaml]\n"
         );
+        if let Some(address) = alertmanager {
+            writeln!(
+                config,
+                "alerting: {{alertmanagers: [{{static_configs: [{{targets: ['{address}']}}]}}]}}"
+            )
+            .expect("memory takes it");
+        }
         std::fs::write(path("rules.yaml"), rules).expect("writable");
         std::fs::write(path("prometheus.yaml"), config).expect("writable");
         let program = Program::start("prometheus", |port| {
@@ -123,6 +132,46 @@ impl Prometheus {
     }
 
     /// What it has complained about.
+    pub(crate) fn log(&self) -> String {
+        self.program.log()
+    }
+}
+
+/// A real Alertmanager that tells each alert apart to a receiver at once.
+#[derive(Debug)]
+pub(crate) struct Alertmanager {
+    program: Program,
+    _directory: TempDir,
+}
+
+impl Alertmanager {
+    pub(crate) fn start(receiver: &str) -> Self {
+        let directory = directory();
+        let path = |name: &str| directory.path().join(name);
+        let config = format!(
+            "route: {{receiver: test, group_by: ['...'], group_wait: 0s, group_interval: 1s, repeat_interval: 1h}}\n\
+             receivers: [{{name: test, webhook_configs: [{{url: '{receiver}', send_resolved: true}}]}}]\n"
+        );
+        std::fs::write(path("alertmanager.yaml"), config).expect("writable");
+        let program = Program::start("prometheus-alertmanager", |port| {
+            vec![
+                format!("--config.file={}", text(&path("alertmanager.yaml"))),
+                format!("--storage.path={}", text(&path("data"))),
+                format!("--web.listen-address=127.0.0.1:{port}"),
+                "--cluster.listen-address=".to_owned(),
+                "--log.level=warn".to_owned(),
+            ]
+        });
+        Self {
+            program,
+            _directory: directory,
+        }
+    }
+
+    pub(crate) fn address(&self) -> String {
+        self.program.address()
+    }
+
     pub(crate) fn log(&self) -> String {
         self.program.log()
     }

@@ -93,7 +93,7 @@ impl Panel {
             .insert("color".to_owned(), json!({"mode": "thresholds"}));
         panel.coloured("text").option(json!({
             "colorMode": "value", "graphMode": "none", "justifyMode": "auto", "orientation": "auto",
-            "textMode": "auto", "wideLayout": true,
+            "textMode": "auto",
             "reduceOptions": {"calcs": ["lastNotNull"], "fields": "", "values": false},
         }))
     }
@@ -161,7 +161,7 @@ impl Panel {
             "color": {"mode": "scheme", "scheme": "Blues", "scale": "exponential", "exponent": 0.5, "steps": 64,
                       "reverse": false, "fill": "dark-blue"},
             "yAxis": {"axisPlacement": "left", "reverse": false, "unit": unit.id()},
-            "tooltip": {"mode": "single", "yHistogram": false, "showColorScale": false},
+            "tooltip": {"show": true, "yHistogram": false},
             "legend": {"show": true}, "filterValues": {"le": 1e-9}, "exemplars": {"color": "rgba(255,0,255,0.7)"},
         }))
     }
