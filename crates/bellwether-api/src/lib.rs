@@ -5,7 +5,7 @@
 //! verdict comes about. Start from [`ApiState`], then [`serve`].
 //!
 //! ```no_run
-//! use bellwether_api::{ApiConfig, ApiState, serve};
+//! use bellwether_api::{Access, ApiConfig, ApiState, serve};
 //! use bellwether_monitor::ModelStatus;
 //!
 //! # async fn run() -> Result<(), Box<dyn std::error::Error>> {
