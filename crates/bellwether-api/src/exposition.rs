@@ -4,7 +4,6 @@
 //! `docs/METRICS.md` cannot say different things. A scrape reads one snapshot: its numbers belong together.
 
 use crate::families::{FAMILIES, Family, Snapshot};
-use crate::samples::Sample;
 use crate::state::ApiState;
 use prometheus_client::collector::Collector;
 use prometheus_client::encoding::{DescriptorEncoder, prometheus_text, text as openmetrics};
@@ -57,6 +56,20 @@ pub struct MetricDescription {
     pub labels: &'static [&'static str],
     /// One sentence without full stop.
     pub help: &'static str,
+}
+
+impl MetricDescription {
+    /// The names that a query can use, each with whether it only grows: a histogram has three.
+    pub fn series(self) -> impl Iterator<Item = (String, bool)> {
+        let suffixes: &[&str] = match self.kind {
+            MetricKind::Histogram => &["_bucket", "_sum", "_count"],
+            MetricKind::Gauge | MetricKind::Counter => &[""],
+        };
+        let grows = self.kind != MetricKind::Gauge;
+        suffixes
+            .iter()
+            .map(move |suffix| (format!("{}{suffix}", self.name), grows))
+    }
 }
 
 /// Every metric of the product, in the order of the exposition.
@@ -146,29 +159,17 @@ pub(crate) fn render(state: &ApiState, format: Format) -> String {
 
 impl Collector for Snapshot {
     fn encode(&self, mut encoder: DescriptorEncoder<'_>) -> fmt::Result {
-        let mut result = Ok(());
-        self.each(|family, samples| {
-            if result.is_ok() {
-                result = encode(&mut encoder, family, samples);
+        for (family, samples) in self.families() {
+            // The encoder adds the ending where its format wants it.
+            let name = family_name(family.name);
+            let mut out = encoder.encode_descriptor(name, family.help, None, family.kind.encoded())?;
+            for sample in &samples {
+                let pairs: Vec<(&str, &str)> = family.labels.iter().copied().zip(sample.labels()).collect();
+                sample.encode(out.encode_family(&pairs)?)?;
             }
-        });
-        result
+        }
+        Ok(())
     }
-}
-
-fn encode(
-    encoder: &mut DescriptorEncoder<'_>,
-    family: &MetricDescription,
-    samples: &[Sample],
-) -> fmt::Result {
-    // The encoder adds the ending where its format wants it.
-    let name = family_name(family.name);
-    let mut out = encoder.encode_descriptor(name, family.help, None, family.kind.encoded())?;
-    for sample in samples {
-        let pairs: Vec<(&str, &str)> = family.labels.iter().copied().zip(sample.labels()).collect();
-        sample.encode(out.encode_family(&pairs)?)?;
-    }
-    Ok(())
 }
 
 /// The name without what a format adds to it.

@@ -102,15 +102,14 @@ impl Snapshot {
 
     /// Every family with its samples, in the order of the catalogue. The formats know no family without a sample; those per
     /// task have none before the tasks are known.
-    pub(crate) fn each(&self, mut take: impl FnMut(&MetricDescription, &[Sample])) {
-        for family in FAMILIES.iter().flat_map(|(_, families)| families.iter()) {
+    pub(crate) fn families(&self) -> impl Iterator<Item = (&'static MetricDescription, Vec<Sample>)> {
+        let sampled = |family: &'static Family| {
             let mut samples = Samples::new(family.description);
             (family.collect)(self, &mut samples);
-            let samples = samples.into_samples();
-            if !samples.is_empty() {
-                take(&family.description, &samples);
-            }
-        }
+            (&family.description, samples.into_samples())
+        };
+        let all = FAMILIES.iter().flat_map(|(_, families)| families.iter());
+        all.map(sampled).filter(|(_, samples)| !samples.is_empty())
     }
 
     fn tasks(&self) -> &[TaskStatus] {

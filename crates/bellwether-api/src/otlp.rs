@@ -112,8 +112,10 @@ fn attribute(key: &str, value: &str) -> KeyValue {
 
 fn request(snapshot: &Snapshot, instance: &str, started: u64) -> ExportMetricsServiceRequest {
     let (now, version) = (nanoseconds(), env!("CARGO_PKG_VERSION"));
-    let mut metrics = Vec::new();
-    snapshot.each(|family, samples| metrics.extend(metric(family, samples, started, now)));
+    let metrics = snapshot
+        .families()
+        .filter_map(|(family, samples)| metric(family, &samples, started, now))
+        .collect();
     ExportMetricsServiceRequest {
         resource_metrics: vec![ResourceMetrics {
             resource: Some(Resource {

@@ -2,7 +2,7 @@
 
 #![expect(clippy::unwrap_used, reason = "a test fails by panicking")]
 
-use bellwether_api::{MetricKind, metric_descriptions};
+use bellwether_api::{MetricDescription, metric_descriptions};
 use serde::Deserialize;
 use serde_json::Value;
 use std::collections::{BTreeMap, BTreeSet};
@@ -29,17 +29,9 @@ fn read(path: &Path) -> String {
 
 /// Every name that a query can use, and whether it is a counter.
 fn exported() -> BTreeMap<String, bool> {
-    let mut names = BTreeMap::new();
-    for metric in metric_descriptions() {
-        if metric.kind == MetricKind::Histogram {
-            for suffix in ["_bucket", "_sum", "_count"] {
-                names.insert(format!("{}{suffix}", metric.name), true);
-            }
-        } else {
-            names.insert(metric.name.to_owned(), metric.kind == MetricKind::Counter);
-        }
-    }
-    names
+    metric_descriptions()
+        .flat_map(MetricDescription::series)
+        .collect()
 }
 
 /// The names of ours in an expression, each with the text before it.

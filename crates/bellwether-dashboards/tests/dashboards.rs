@@ -2,7 +2,7 @@
 
 #![expect(clippy::unwrap_used, reason = "a test fails by panicking")]
 
-use bellwether_api::{MetricKind, metric_descriptions};
+use bellwether_api::{MetricDescription, MetricKind, metric_descriptions};
 use serde_json::Value;
 use std::collections::{BTreeMap, BTreeSet};
 use std::path::{Path, PathBuf};
@@ -100,17 +100,9 @@ fn names_in(expression: &str) -> Vec<(&str, &str)> {
 
 /// Every name that a query can use, and whether it only grows.
 fn exported() -> BTreeMap<String, bool> {
-    let mut names = BTreeMap::new();
-    for metric in metric_descriptions() {
-        if metric.kind == MetricKind::Histogram {
-            for suffix in ["_bucket", "_sum", "_count"] {
-                names.insert(format!("{}{suffix}", metric.name), true);
-            }
-        } else {
-            names.insert(metric.name.to_owned(), metric.kind == MetricKind::Counter);
-        }
-    }
-    names
+    metric_descriptions()
+        .flat_map(MetricDescription::series)
+        .collect()
 }
 
 #[test]
