@@ -12,6 +12,7 @@ use crate::scale::Member;
 use crate::sinks::Sinks;
 use crate::state::{Bookmark, Checkpoints, Kept};
 use crate::stop::Stop;
+use bellwether_alerts::Alerts;
 use bellwether_api::{ApiConfig, ApiState, OtlpConfig, PipelineMetrics, export_otlp};
 use bellwether_monitor::{Engine, Reference};
 use std::convert::Infallible;
@@ -28,9 +29,10 @@ pub(crate) async fn run(args: ConfigArgs) -> Result<(), Failure> {
         );
     };
     let reference = Arc::new(load_reference(path, &config.monitor)?);
-    let api = ApiState::new(ApiConfig::default());
+    let alerts = Alerts::open(config.alerts.clone())?;
+    let api = ApiState::with_alerts(ApiConfig::default(), alerts.clone());
     let terminal = LineReporter::new(args.output, None, None);
-    let work = Work::of(&config, reference, &api, terminal, &stop)?;
+    let work = Work::of(&config, reference, &api, alerts, terminal, &stop)?;
     let server = Server::start(config.listen.clone(), api.clone()).await?;
     report::note(&format!("listening on {}", server.url()));
     let _exporter = config.otlp.clone().map(|otlp| Exporter::start(&api, otlp));
@@ -70,7 +72,7 @@ impl Drop for Exporter {
 /// What there is to do.
 enum Work<'a> {
     /// All of it.
-    Alone(Arc<Reference>, Box<Sinks>),
+    Alone(Arc<Reference>, Box<Sinks>, Alerts),
     /// The part of one instance of several.
     Shared(Box<Member<'a>>),
 }
@@ -80,6 +82,7 @@ impl<'a> Work<'a> {
         config: &'a Config,
         reference: Arc<Reference>,
         api: &ApiState,
+        alerts: Alerts,
         terminal: LineReporter,
         stop: &'a Stop,
     ) -> Result<Self, Failure> {
@@ -90,17 +93,24 @@ impl<'a> Work<'a> {
                 state,
                 reference,
                 api: api.clone(),
+                alerts,
                 terminal,
                 stop,
             })));
         }
-        let sinks = Sinks::open(config, api.clone(), terminal)?;
-        Ok(Self::Alone(reference, Box::new(sinks)))
+        let sinks = Sinks::open(config, api.clone(), alerts.clone(), terminal)?;
+        Ok(Self::Alone(reference, Box::new(sinks), alerts))
     }
 
     async fn until_stopped(self, config: &Config, api: &ApiState, stop: &Stop) -> Result<(), Failure> {
         match self {
-            Self::Alone(reference, sinks) => Box::pin(consume(config, reference, *sinks, api, stop)).await,
+            Self::Alone(reference, sinks, alerts) => {
+                // What is still to be delivered does not wait for Kafka.
+                let deliveries = alerts.deliver()?;
+                Box::pin(consume(config, reference, *sinks, api, stop)).await?;
+                deliveries.finish().await;
+                Ok(())
+            }
             Self::Shared(member) => Box::pin(member.run()).await,
         }
     }

@@ -11,6 +11,7 @@ use crate::report::{self, LineReporter};
 use crate::sinks::Sinks;
 use crate::state::Checkpoints;
 use crate::stop::Stop;
+use bellwether_alerts::Alerts;
 use bellwether_api::{ApiState, MemberMetrics, PartitionLag, PipelineMetrics};
 use bellwether_monitor::Reference;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
@@ -28,6 +29,7 @@ pub(crate) struct Member<'a> {
     pub(crate) state: &'a StateConfig,
     pub(crate) reference: Arc<Reference>,
     pub(crate) api: ApiState,
+    pub(crate) alerts: Alerts,
     pub(crate) terminal: LineReporter,
     pub(crate) stop: &'a Stop,
 }
@@ -83,7 +85,12 @@ impl Member<'_> {
             let reference = Arc::clone(&self.reference);
             let (checkpoints, kept) = Checkpoints::open(self.state, self.config, reference).await?;
             let bookmark = kept.bookmark;
-            let mut sinks = Sinks::open(self.config, self.api.clone(), self.terminal.clone())?;
+            let mut sinks = Sinks::open(
+                self.config,
+                self.api.clone(),
+                self.alerts.clone(),
+                self.terminal.clone(),
+            )?;
             sinks.resume(kafka, &bookmark).await?;
             let mut pipeline = Pipeline::new(kept.engine, sinks);
             let payloads = &self.config.payloads;
@@ -98,8 +105,10 @@ impl Member<'_> {
             () = self.stop.wait() => return Ok(()),
             never = self.api.keep_alive(|| shown.metrics()) => match never {},
         };
+        let deliveries = self.alerts.deliver()?;
         while !self.stop.requested() {
             if election.term()? != Some(term) {
+                deliveries.stop().await;
                 report::note("not elected any more: another instance judges");
                 // No checkpoint: what was judged last may be another's already, who says it as well.
                 source.close().await;
@@ -111,6 +120,7 @@ impl Member<'_> {
         report::note("stopping");
         source.finish(&mut pipeline).await?;
         source.close().await;
+        deliveries.finish().await;
         Ok(())
     }
 }

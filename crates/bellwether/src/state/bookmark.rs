@@ -8,7 +8,7 @@ use std::collections::BTreeMap;
 use std::path::PathBuf;
 
 /// A bookmark of another form is refused.
-const FORMAT: u32 = 2;
+const FORMAT: u32 = 3;
 
 /// Everything beside the engine's state that has to be known to go on as if nothing had happened.
 #[derive(Debug, Clone, PartialEq, Default, Serialize, Deserialize)]
@@ -24,6 +24,9 @@ pub(crate) struct Bookmark {
     pub(crate) timeline: Option<FileEnd>,
     pub(crate) verdicts: Option<TopicEnds>,
     pub(crate) dead_letters: Option<TopicEnds>,
+    /// Which incidents stand, and who was told of them.
+    #[serde(with = "serde_bytes")]
+    pub(crate) alerts: Option<Vec<u8>>,
 }
 
 /// How far the evidence topic was read.
