@@ -5,6 +5,7 @@
 //! `BELLWETHER_FAULTS=200 cargo test --release -p bellwether-tests --test faults -- --nocapture` takes many, and prints what was
 //! tried.
 
+mod alerts;
 mod brokers;
 mod changelog;
 mod disk;

@@ -114,12 +114,17 @@ fn each_library_of_the_edge_has_one_home() {
             "{library}"
         );
     }
-    // Of both, what is asked for (schemas) and what is pushed (metrics) go over HTTP, and the latter as protobuf.
-    for library in ["prost", "ureq"] {
-        assert_eq!(
-            users(&dependencies, library),
-            ["bellwether-api", "bellwether-payloads"],
-            "{library}"
-        );
-    }
+    // What is asked for (schemas) and what is pushed (metrics, alerts) go over HTTP, and the metrics as protobuf.
+    assert_eq!(
+        users(&dependencies, "ureq"),
+        ["bellwether-alerts", "bellwether-api", "bellwether-payloads"]
+    );
+    assert_eq!(
+        users(&dependencies, "prost"),
+        ["bellwether-api", "bellwether-payloads"]
+    );
+    assert_eq!(
+        users(&dependencies, "fjall"),
+        ["bellwether-alerts", "bellwether-store"]
+    );
 }

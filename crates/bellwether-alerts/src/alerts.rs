@@ -2,15 +2,14 @@
 
 use crate::deliver::Deliveries;
 use crate::error::Error;
-use crate::format::{self, Context};
-use crate::incident::{Call, Cause, End, Incident, Said, digest};
+use crate::incident::{Call, Incident, digest};
 use crate::ledger::{Acknowledgement, Entry, Gone, Ledger, Records, Told, ToldOf};
-use crate::policy::{self, Item, Notice, Occasion, Plan};
+use crate::policy::{self, Notice, Plan};
 use crate::send::{Outcome, Sender};
 use crate::settings::{AlertsConfig, Grouping, Receiver};
 use crate::silence::{Matcher, Silence};
 use crate::tracker::Tracker;
-use bellwether_monitor::{TimelineLine, Verdict, rfc3339};
+use bellwether_monitor::TimelineLine;
 use serde::{Deserialize, Serialize};
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
@@ -197,7 +196,8 @@ impl Alerts {
             tracker: state.tracker.clone(),
             records,
         };
-        serde_json::to_vec(&mark).expect("it is made of texts and numbers")
+        // Texts and numbers can always be written.
+        serde_json::to_vec(&mark).unwrap_or_default()
     }
 
     /// Goes on from a checkpoint. What was decided after it is known from the directory, if that is still there.
@@ -211,7 +211,7 @@ impl Alerts {
                 self.write(&mut state, now_ms);
             }
             Err(error) => {
-                tracing::warn!(%error, "What the checkpoint knows of alerts cannot be read; going on with what is kept here")
+                tracing::warn!(%error, "What the checkpoint knows of alerts cannot be read; going on with what is kept here");
             }
         }
         self.inner.news.notify_waiters();
@@ -226,34 +226,6 @@ impl Alerts {
         let senders = senders.map(|receiver| Ok((Arc::clone(receiver), Sender::new(receiver)?)));
         let senders = senders.collect::<Result<Vec<_>, Error>>()?;
         Ok(Deliveries::start(self, senders))
-    }
-
-    /// Sends a receiver a test alert and waits for its answer: one that stands, and its end. Blocks.
-    ///
-    /// # Errors
-    /// [`Error::Receiver`] when the receiver cannot be used as it is configured.
-    pub fn test(config: &AlertsConfig, receiver: &Receiver, now_ms: i64) -> Result<Outcome, Error> {
-        let sender = Sender::new(receiver)?;
-        for notice in test_notices(config, receiver, now_ms) {
-            let request = rehearsed(config, receiver, now_ms, &notice)?;
-            let outcome = sender.send(&request);
-            if outcome != Outcome::Delivered {
-                return Ok(outcome);
-            }
-            std::thread::sleep(receiver.spacing);
-        }
-        Ok(Outcome::Delivered)
-    }
-
-    /// Makes what a receiver would be sent, and sends nothing.
-    ///
-    /// # Errors
-    /// [`Error::Receiver`] when it cannot be made, as by a template that asks for what is not there.
-    pub fn rehearse(config: &AlertsConfig, receiver: &Receiver) -> Result<(), Error> {
-        let notices = test_notices(config, receiver, 0);
-        notices
-            .iter()
-            .try_for_each(|notice| rehearsed(config, receiver, 0, notice).map(drop))
     }
 
     /// All incidents that are known, the newest change first.
@@ -312,23 +284,25 @@ impl Alerts {
         Ok(shown)
     }
 
-    /// Sets a silence from now on, or from a later time.
+    /// Sets a silence from now on, for so many seconds.
     ///
     /// # Errors
-    /// [`Refusal::Over`], [`Refusal::TooMany`].
-    pub fn silence(
+    /// [`Refusal::Over`] for none, [`Refusal::TooMany`].
+    pub fn silence_for(
         &self,
         matcher: Matcher,
-        (starts_ms, ends_ms): (Option<i64>, i64),
+        seconds: u64,
         by: &str,
         comment: &str,
     ) -> Result<Silence, Refusal> {
-        let now_ms = self.now_ms();
-        let starts_ms = starts_ms.unwrap_or(now_ms);
-        if ends_ms <= starts_ms.max(now_ms) {
+        let starts_ms = self.now_ms();
+        let ends_ms =
+            starts_ms.saturating_add(i64::try_from(seconds).unwrap_or(i64::MAX).saturating_mul(1000));
+        if ends_ms <= starts_ms {
             return Err(Refusal::Over);
         }
         let mut state = self.lock();
+        let now_ms = starts_ms;
         let silences = &state.ledger.records.silences;
         if silences
             .values()
@@ -607,69 +581,4 @@ fn acquaint(ledger: &mut Ledger, receivers: &[Arc<Receiver>]) {
             ledger.put_told((receiver.name.clone(), group), told);
         }
     }
-}
-
-fn rehearsed(
-    config: &AlertsConfig,
-    receiver: &Receiver,
-    now_ms: i64,
-    notice: &Notice,
-) -> Result<format::Request, Error> {
-    format::request(
-        Context {
-            config,
-            receiver,
-            now_ms,
-        },
-        notice,
-    )
-    .map_err(|error| Error::Receiver {
-        receiver: receiver.name.clone(),
-        problem: format!("its template fails: {error}"),
-    })
-}
-
-/// An incident that is none, and its end.
-fn test_notices(config: &AlertsConfig, receiver: &Receiver, now_ms: i64) -> [Notice; 2] {
-    let opened = test_incident(config, receiver, now_ms);
-    let mut ended = opened.clone();
-    ended.revision = 2;
-    ended.end = Some(End::Recovered);
-    [opened, ended].map(|incident| Notice {
-        id: format!("msg_{}", digest(&[&incident.key, &incident.revision.to_string()])),
-        group: incident.key.clone(),
-        occasion: Occasion::Test,
-        items: vec![Item {
-            firing: incident.is_firing(),
-            incident,
-            acknowledged_by: None,
-            is_news: true,
-            is_acknowledgement: false,
-        }],
-    })
-}
-
-fn test_incident(config: &AlertsConfig, receiver: &Receiver, now_ms: i64) -> Incident {
-    let call = receiver.calls.iter().max().copied().unwrap_or(Call::Watch);
-    let now = rfc3339(now_ms);
-    let line = TimelineLine {
-        timestamp: now.clone(),
-        task: Some("test".to_owned()),
-        verdict: Some(Verdict::Watch),
-        shared_encoder: false,
-        since: now.clone(),
-        confidence: 1.0,
-        summary: "This is a test: nothing is the matter, and nothing has to be done.".to_owned(),
-        evidence: serde_json::json!({"test": true}),
-    };
-    let mut incident = Incident::open(
-        &format!("{} {}", config.source, receiver.name),
-        Cause::Task("test".to_owned()),
-        call,
-        BTreeSet::from(["test".to_owned()]),
-        &now,
-        Said::by(&line),
-    );
-    incident.called = BTreeSet::from([call]);
-    incident
 }

@@ -4,7 +4,7 @@ use bellwether_monitor::{TimelineLine, Verdict};
 use serde::{Deserialize, Serialize};
 use sha2::{Digest, Sha256};
 use std::collections::BTreeSet;
-use std::fmt;
+use std::fmt::{self, Write};
 
 /// What is the matter. While it lasts there is one incident of it, whatever number of tasks it concerns.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
@@ -302,8 +302,9 @@ pub(crate) fn digest(parts: &[&str]) -> String {
         hash.update((part.len() as u64).to_le_bytes());
         hash.update(part.as_bytes());
     }
-    hash.finalize()[..12]
-        .iter()
-        .map(|byte| format!("{byte:02x}"))
-        .collect()
+    let mut text = String::with_capacity(24);
+    for byte in &hash.finalize()[..12] {
+        let _infallible = write!(text, "{byte:02x}");
+    }
+    text
 }

@@ -31,6 +31,7 @@ mod format;
 mod incident;
 mod ledger;
 mod policy;
+mod rehearsal;
 mod send;
 mod settings;
 mod sign;

@@ -72,6 +72,9 @@ enum Step {
     Acknowledged,
 }
 
+/// The incidents of a group with what there is to say of each.
+type Steps<'a> = Vec<(&'a Entry, Step)>;
+
 /// Whether a receiver is ever told of an incident.
 fn concerns(receiver: &Receiver, incident: &Incident) -> bool {
     !receiver.calls.is_disjoint(&incident.called)
@@ -154,13 +157,13 @@ pub(crate) fn plan(config: &AlertsConfig, records: &Records, receiver: &Receiver
         groups.entry(group).or_default().push(entry);
     }
     let empty = Told::default();
-    let mut first: Option<(i64, &str, Vec<(&Entry, Step)>, Occasion)> = None;
+    let mut first: Option<(i64, &str, Steps<'_>, Occasion)> = None;
     for (group, entries) in groups {
         let told = records
             .told
             .get(&(receiver.name.clone(), group.to_owned()))
             .unwrap_or(&empty);
-        let steps: Vec<(&Entry, Step)> = entries
+        let steps: Steps<'_> = entries
             .into_iter()
             .map(|entry| {
                 let of_it = told.incidents.get(&entry.incident.key);

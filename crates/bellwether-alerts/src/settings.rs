@@ -91,7 +91,7 @@ pub struct Receiver {
     pub url: Secret,
     /// Keys that notices are signed with: the newest first, and those that it may still have.
     pub keys: Vec<SigningKey>,
-    /// What the service knows the sender by: PagerDuty's routing key, Jira's API key, a bearer token for others.
+    /// What the service knows the sender by: `PagerDuty`'s routing key, Jira's API key, a bearer token for others.
     pub token: Option<Secret>,
     /// Headers of each request.
     pub headers: BTreeMap<String, Secret>,

@@ -13,6 +13,9 @@ const JOURNAL_BYTES: u64 = 64 << 20;
 /// So many damaged directories are kept.
 const MOST_ASIDE: u32 = 100;
 
+/// Records with their keys.
+type Found = Vec<(String, Vec<u8>)>;
+
 /// A directory of records.
 pub(crate) struct Store {
     directory: PathBuf,
@@ -33,7 +36,7 @@ impl std::fmt::Debug for Store {
 
 impl Store {
     /// Opens a directory, or begins it, and reads all that is there. One that is damaged is moved aside.
-    pub(crate) fn open(directory: &Path) -> Result<(Self, Vec<(String, Vec<u8>)>), Error> {
+    pub(crate) fn open(directory: &Path) -> Result<(Self, Found), Error> {
         let (open, records) = match read(directory) {
             Ok(read) => read,
             Err(error @ (Problem::Locked | Problem::Io(_))) => return Err(error.of(directory)),
@@ -116,7 +119,7 @@ impl Problem {
 
 type Open = (fjall::Database, fjall::Keyspace);
 
-fn read(directory: &Path) -> Result<(Open, Vec<(String, Vec<u8>)>), Problem> {
+fn read(directory: &Path) -> Result<(Open, Found), Problem> {
     // A damaged file may make fjall panic.
     let all = catch_unwind(AssertUnwindSafe(|| {
         let open = open(directory)?;

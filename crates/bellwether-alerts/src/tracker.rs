@@ -56,14 +56,11 @@ impl Tracker {
     /// now.
     pub fn observe(&mut self, source: &str, line: &TimelineLine) -> Vec<Incident> {
         let said = Said::by(line);
-        match &line.task {
-            Some(task) => {
-                self.tasks.insert(task.clone(), said);
-            }
-            None => {
-                let moved_tasks = moved_tasks(line);
-                self.model = Some(Model { said, moved_tasks });
-            }
+        if let Some(task) = &line.task {
+            self.tasks.insert(task.clone(), said);
+        } else {
+            let moved_tasks = moved_tasks(line);
+            self.model = Some(Model { said, moved_tasks });
         }
         self.just_ended.retain(|ended| ended.changed >= line.timestamp);
         let wanted = self.wanted();

@@ -4,9 +4,11 @@
 
 mod decision;
 mod drift;
+mod incidents;
 mod quality;
 
 pub(crate) use drift::DriftReportView;
+pub(crate) use incidents::{CallName, IncidentView, IncidentsView, SilenceView, SilencesView};
 pub(crate) use quality::QualityReportView;
 
 use decision::{CostView, ForgettingView, TaskForgettingView};

@@ -32,6 +32,6 @@ pub(super) fn request(context: Context<'_>, notice: &Notice) -> Request {
         "data": data,
     });
     let mut request = Request::json(&event);
-    request.headers[0].1 = "application/cloudevents+json; charset=UTF-8".to_owned();
+    "application/cloudevents+json; charset=UTF-8".clone_into(&mut request.headers[0].1);
     request
 }

@@ -13,6 +13,7 @@ use crate::incident::{Incident, Severity};
 use crate::policy::{Item, Notice};
 use crate::settings::{AlertsConfig, Grouping, Receiver, Timing};
 use crate::sign;
+use std::fmt::Write;
 use std::time::Duration;
 
 /// What a receiver understands.
@@ -28,7 +29,7 @@ pub enum Format {
     Slack,
     /// A workflow of Microsoft Teams that posts an adaptive card.
     Teams,
-    /// PagerDuty's Events API, version 2.
+    /// `PagerDuty`'s Events API, version 2.
     PagerDuty,
     /// Alerts of Jira Service Management, the API that was Opsgenie's.
     Jira,
@@ -172,7 +173,7 @@ fn encoded(text: &str) -> String {
         if byte.is_ascii_alphanumeric() || b"-_.~".contains(&byte) {
             out.push(char::from(byte));
         } else {
-            out.push_str(&format!("%{byte:02X}"));
+            let _infallible = write!(out, "%{byte:02X}");
         }
     }
     out

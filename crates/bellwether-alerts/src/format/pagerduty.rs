@@ -1,13 +1,13 @@
-//! PagerDuty's Events API, version 2: one event an incident, with its key from the first to the last.
+//! `PagerDuty`'s Events API, version 2: one event an incident, with its key from the first to the last.
 
 use super::{Context, cut, link, runbook, title};
 use crate::incident::Severity;
 use crate::policy::Notice;
 use serde_json::{Value, json};
 
-/// Characters of a summary that PagerDuty takes.
+/// Characters of a summary that `PagerDuty` takes.
 const SUMMARY: usize = 1024;
-/// Bytes of a line of the timeline that are sent along: PagerDuty takes 512 kB in all.
+/// Bytes of a line of the timeline that are sent along: `PagerDuty` takes 512 kB in all.
 const MOST_RECORD_BYTES: usize = 256 << 10;
 
 pub(super) fn event(context: Context<'_>, notice: &Notice) -> Value {

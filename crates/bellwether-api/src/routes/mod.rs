@@ -4,14 +4,15 @@
 //! may do. From the same list come the router with its guards and the description of the API, so that neither knows a route that
 //! the other does not.
 
-#[allow(dead_code, reason = "what routes that change something begin with")]
 mod body;
 mod document;
 mod events;
 mod health;
+mod incidents;
 mod metrics;
 mod model;
 mod page;
+mod silences;
 mod tasks;
 mod timeline;
 
@@ -60,6 +61,11 @@ impl Routes {
         self
     }
 
+    fn operate(mut self, routes: UtoipaMethodRouter<App>) -> Self {
+        self.operate = self.operate.routes(routes);
+        self
+    }
+
     fn with(self, other: Self) -> Self {
         Self {
             open: self.open.merge(other.open),
@@ -80,6 +86,8 @@ pub(crate) fn all() -> Routes {
         .with(model::routes())
         .with(tasks::routes())
         .with(timeline::routes())
+        .with(incidents::routes())
+        .with(silences::routes())
         .with(events::routes())
 }
 

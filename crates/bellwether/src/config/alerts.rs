@@ -69,12 +69,19 @@ pub(super) fn alerts(document: &mut Document, base: &Path, source: &str) -> Aler
     config
 }
 
+/// When what stands is said again.
+#[derive(Debug, Clone, Copy)]
+enum Repeat {
+    Never,
+    Every(Duration),
+}
+
 /// What is said of times; what is not follows the level above.
 #[derive(Debug, Clone, Copy, Default)]
 struct Timings {
     wait: Option<Duration>,
     interval: Option<Duration>,
-    repeat: Option<Option<Duration>>,
+    repeat: Option<Repeat>,
 }
 
 impl Timings {
@@ -87,14 +94,11 @@ impl Timings {
         let interval = duration(document, "group_interval");
         let key = format!("{table}.repeat_interval");
         let repeat = if document.is_string(&key, "never") {
-            Some(None)
+            Some(Repeat::Never)
         } else {
-            duration(document, "repeat_interval").map(Some)
+            duration(document, "repeat_interval").map(Repeat::Every)
         };
-        if repeat
-            .flatten()
-            .is_some_and(|repeat| repeat < Duration::from_secs(60))
-        {
+        if matches!(repeat, Some(Repeat::Every(every)) if every < Duration::from_secs(60)) {
             let fix = "write such as \"4h\", or \"never\"";
             document.problem(
                 &key,
@@ -121,7 +125,11 @@ impl Timings {
         Timing {
             group_wait: self.wait.unwrap_or(default.group_wait),
             group_interval: self.interval.unwrap_or(default.group_interval),
-            repeat_interval: self.repeat.unwrap_or(default.repeat_interval),
+            repeat_interval: match self.repeat {
+                None => default.repeat_interval,
+                Some(Repeat::Never) => None,
+                Some(Repeat::Every(every)) => Some(every),
+            },
         }
     }
 }
@@ -176,32 +184,7 @@ fn receiver(document: &mut Document, base: &Path, name: &str, above: Timings) ->
         &receiver,
         token.is_some() && encryption.is_none(),
     );
-    let one_at_a_time = receiver.format.is_one_at_a_time();
-    if one_at_a_time && token.is_none() && !document.has(&key("token")) {
-        document.problem(
-            &table,
-            "the service knows senders by a key, and there is none".to_owned(),
-            "write token = \"env:NAME\" or \"file:PATH\"",
-        );
-    }
-    if one_at_a_time && grouping == Some(Grouping::Model) {
-        document.problem(
-            &key("group_by"),
-            "this service is told of one incident at a time".to_owned(),
-            "leave the key out",
-        );
-    }
-    let is_signed = matches!(
-        receiver.format,
-        Format::Webhook | Format::CloudEvents | Format::Template(_)
-    );
-    if !is_signed && !keys.is_empty() {
-        document.problem(
-            &key("signing_keys"),
-            "this service checks no signatures".to_owned(),
-            "leave the key out",
-        );
-    }
+    misfits(document, &table, &receiver.format, grouping, !keys.is_empty());
     for text in &keys {
         match SigningKey::parse(text) {
             Ok(key) => receiver.keys.push(key),
@@ -236,6 +219,43 @@ fn receiver(document: &mut Document, base: &Path, name: &str, above: Timings) ->
     receiver.grouping = grouping.unwrap_or(receiver.grouping);
     receiver.timeout = timeout.unwrap_or(receiver.timeout);
     Some(receiver)
+}
+
+/// What does not fit the format.
+fn misfits(
+    document: &mut Document,
+    table: &str,
+    format: &Format,
+    grouping: Option<Grouping>,
+    has_keys: bool,
+) {
+    let key = |name: &str| format!("{table}.{name}");
+    let one_at_a_time = format.is_one_at_a_time();
+    if one_at_a_time && !document.has(&key("token")) {
+        document.problem(
+            table,
+            "the service knows senders by a key, and there is none".to_owned(),
+            "write token = \"env:NAME\" or \"file:PATH\"",
+        );
+    }
+    if one_at_a_time && grouping == Some(Grouping::Model) {
+        document.problem(
+            &key("group_by"),
+            "this service is told of one incident at a time".to_owned(),
+            "leave the key out",
+        );
+    }
+    let is_signed = matches!(
+        format,
+        Format::Webhook | Format::CloudEvents | Format::Template(_)
+    );
+    if !is_signed && has_keys {
+        document.problem(
+            &key("signing_keys"),
+            "this service checks no signatures".to_owned(),
+            "leave the key out",
+        );
+    }
 }
 
 fn format(document: &mut Document, base: &Path, table: &str) -> Option<Format> {
