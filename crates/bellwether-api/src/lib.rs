@@ -44,5 +44,6 @@ pub use pipeline::{
     BatchSizes, BrokerMetrics, CheckpointMetrics, MemberMetrics, PartitionLag, PipelineMetrics, RecordPlace,
     RejectedRecords, TopicKind,
 };
+pub use series::PastPoint;
 pub use server::serve;
 pub use state::{ApiConfig, ApiState};

@@ -2,7 +2,7 @@
 
 use crate::history::Timeline;
 use crate::pipeline::PipelineMetrics;
-use crate::series::Series;
+use crate::series::{PastPoint, Series};
 use bellwether_monitor::{ModelStatus, TimelineLine};
 use std::collections::BTreeMap;
 use std::convert::Infallible;
@@ -145,6 +145,24 @@ impl ApiState {
             shared.timeline.last_id()
         };
         // Two writers may get here in either order.
+        self.inner
+            .news
+            .send_modify(|news| news.last_line = news.last_line.max(last_line));
+    }
+
+    /// Begins with the past: lines in order, and points of each task in order. To be called before the first status and line;
+    /// of tasks that the first status does not name, the points go.
+    pub fn restore(&self, lines: &[TimelineLine], points: Vec<(String, PastPoint)>) {
+        let last_line = {
+            let mut shared = self.lock();
+            shared.timeline.restore(lines);
+            let capacity = self.inner.config.series_points;
+            for (task, point) in points {
+                let series = shared.series.entry(task);
+                series.or_insert_with(|| Series::new(capacity)).restore(&point);
+            }
+            shared.timeline.last_id()
+        };
         self.inner
             .news
             .send_modify(|news| news.last_line = news.last_line.max(last_line));

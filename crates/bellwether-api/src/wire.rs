@@ -299,7 +299,7 @@ pub(crate) struct SeriesView<'a> {
     far_ratio: Vec<f64>,
     quality: BandView,
     estimated: BandView,
-    log_e_value: BTreeMap<&'static str, Vec<f64>>,
+    log_e_value: BTreeMap<&'a str, Vec<f64>>,
 }
 
 #[derive(Debug, Serialize)]
@@ -310,7 +310,7 @@ struct BandView {
 }
 
 impl<'a> SeriesView<'a> {
-    pub(crate) fn new(task: &'a str, series: &Series) -> Self {
+    pub(crate) fn new(task: &'a str, series: &'a Series) -> Self {
         let points = series.points();
         let column = |f: fn(&Point) -> f64| points.iter().map(f).collect();
         let band = |f: fn(&Point) -> Band| BandView {
@@ -340,7 +340,7 @@ impl<'a> SeriesView<'a> {
                 .signals()
                 .iter()
                 .enumerate()
-                .map(|(at, name)| (*name, evidence(at)))
+                .map(|(at, name)| (name.as_ref(), evidence(at)))
                 .collect(),
         }
     }

@@ -6,6 +6,7 @@ use crate::config::{Config, OtlpSettings};
 use crate::consumer::KafkaSource;
 use crate::failure::Failure;
 use crate::feed::TopicFeed;
+use crate::history::{self, History};
 use crate::pipeline::Pipeline;
 use crate::report::{self, LineReporter};
 use crate::scale::Member;
@@ -30,7 +31,8 @@ pub(crate) async fn run(args: ConfigArgs) -> Result<(), Failure> {
     let reference = Arc::new(load_reference(path, &config.monitor)?);
     let api = ApiState::new(ApiConfig::default());
     let terminal = LineReporter::new(args.output, None, None);
-    let work = Work::of(&config, reference, &api, terminal, &stop)?;
+    let history = config.history.as_ref().map(History::start).transpose()?;
+    let work = Work::of(&config, reference, &api, terminal, &stop, history.as_ref())?;
     let server = Server::start(config.listen.clone(), api.clone()).await?;
     report::note(&format!("listening on {}", server.url()));
     let _exporter = config.otlp.clone().map(|otlp| Exporter::start(&api, otlp));
@@ -43,6 +45,9 @@ pub(crate) async fn run(args: ConfigArgs) -> Result<(), Failure> {
             ))
             .fix("nothing is lost: what was not kept is read again at the next start; look whether the brokers are away"));
         }
+    }
+    if let Some(history) = history {
+        history.stop().await;
     }
     server.stop().await
 }
@@ -70,7 +75,7 @@ impl Drop for Exporter {
 /// What there is to do.
 enum Work<'a> {
     /// All of it.
-    Alone(Arc<Reference>, Box<Sinks>),
+    Alone(Arc<Reference>, Box<Sinks>, Option<&'a History>),
     /// The part of one instance of several.
     Shared(Box<Member<'a>>),
 }
@@ -82,6 +87,7 @@ impl<'a> Work<'a> {
         api: &ApiState,
         terminal: LineReporter,
         stop: &'a Stop,
+        history: Option<&'a History>,
     ) -> Result<Self, Failure> {
         if let (Some(topic), Some(state)) = (&config.evidence_topic, &config.state) {
             return Ok(Self::Shared(Box::new(Member {
@@ -92,15 +98,18 @@ impl<'a> Work<'a> {
                 api: api.clone(),
                 terminal,
                 stop,
+                history,
             })));
         }
         let sinks = Sinks::open(config, api.clone(), terminal)?;
-        Ok(Self::Alone(reference, Box::new(sinks)))
+        Ok(Self::Alone(reference, Box::new(sinks), history))
     }
 
     async fn until_stopped(self, config: &Config, api: &ApiState, stop: &Stop) -> Result<(), Failure> {
         match self {
-            Self::Alone(reference, sinks) => Box::pin(consume(config, reference, *sinks, api, stop)).await,
+            Self::Alone(reference, sinks, history) => {
+                Box::pin(consume(config, reference, *sinks, api, stop, history)).await
+            }
             Self::Shared(member) => Box::pin(member.run()).await,
         }
     }
@@ -127,17 +136,19 @@ async fn consume(
     mut sinks: Sinks,
     api: &ApiState,
     stop: &Stop,
+    history: Option<&History>,
 ) -> Result<(), Failure> {
     let begin = async {
         let (checkpoints, Kept { engine, bookmark }) = kept(config, reference).await?;
         if checkpoints.is_some() {
             sinks.resume(&config.kafka, &bookmark).await?;
         }
-        let mut pipeline = Pipeline::new(engine, sinks);
+        let windows = history::begin(history, api, &bookmark, &engine).await;
+        let mut pipeline = Pipeline::new(engine, sinks, windows);
         let (kafka, payloads) = (&config.kafka, &config.payloads);
         let feed = TopicFeed::start(kafka, payloads, &bookmark).await?;
         let mut source = KafkaSource::resume(kafka, feed, checkpoints, &bookmark).await?;
-        source.begin(&mut pipeline)?;
+        source.begin(&mut pipeline).await?;
         Ok::<_, Failure>((source, pipeline))
     };
     let (mut source, mut pipeline) = tokio::select! {

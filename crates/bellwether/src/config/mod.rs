@@ -2,6 +2,7 @@
 
 mod decision;
 mod document;
+mod history;
 mod kafka;
 mod listen;
 mod otlp;
@@ -11,6 +12,7 @@ mod state;
 use bellwether_monitor::{MAX_SLICE_ATTRIBUTES, MonitorConfig, Seasons};
 use document::Document;
 pub(crate) use document::Problem;
+pub(crate) use history::{HistoryAddress, HistoryConfig, WINDOW_MS};
 pub(crate) use kafka::{VerdictsFormat, control_topic};
 pub(crate) use listen::ListenConfig;
 pub(crate) use otlp::OtlpSettings;
@@ -33,6 +35,8 @@ pub(crate) struct Config {
     pub(crate) payloads: Payloads,
     /// Without it the state is in memory only.
     pub(crate) state: Option<StateConfig>,
+    /// Without it nothing is kept for good.
+    pub(crate) history: Option<HistoryConfig>,
     /// Longest time that a stop may take.
     pub(crate) shutdown_timeout: Duration,
     pub(crate) monitor: MonitorConfig,
@@ -50,6 +54,7 @@ impl Default for Config {
             evidence_topic: None,
             payloads: Payloads::default(),
             state: None,
+            history: None,
             shutdown_timeout: Duration::from_secs(20),
             monitor: MonitorConfig::default(),
         }
@@ -92,6 +97,7 @@ impl Config {
         let verdicts_format = kafka::verdicts_format(&mut document);
         let payloads = payloads::payloads(&mut document, base);
         let state = state::state(&mut document, base, &kafka);
+        let history = history::history(&mut document, base, state.as_ref());
         let evidence_topic = kafka::evidence_topic(&mut document, &kafka, state.as_ref());
         let shutdown_timeout = document.duration_ms("shutdown_timeout");
         let shutdown_timeout = shutdown_timeout.map_or(defaults.shutdown_timeout, |ms| {
@@ -111,6 +117,7 @@ impl Config {
                 evidence_topic,
                 payloads,
                 state,
+                history,
                 shutdown_timeout,
                 monitor,
             })

@@ -6,6 +6,7 @@ use super::scorer::Scorer;
 use crate::config::{Config, StateConfig};
 use crate::consumer::KafkaSource;
 use crate::failure::Failure;
+use crate::history::{self, History};
 use crate::pipeline::{Pipeline, SourceMetrics};
 use crate::report::{self, LineReporter};
 use crate::sinks::Sinks;
@@ -30,6 +31,7 @@ pub(crate) struct Member<'a> {
     pub(crate) api: ApiState,
     pub(crate) terminal: LineReporter,
     pub(crate) stop: &'a Stop,
+    pub(crate) history: Option<&'a History>,
 }
 
 impl Member<'_> {
@@ -85,12 +87,13 @@ impl Member<'_> {
             let bookmark = kept.bookmark;
             let mut sinks = Sinks::open(self.config, self.api.clone(), self.terminal.clone())?;
             sinks.resume(kafka, &bookmark).await?;
-            let mut pipeline = Pipeline::new(kept.engine, sinks);
+            let windows = history::begin(self.history, &self.api, &bookmark, &kept.engine).await;
+            let mut pipeline = Pipeline::new(kept.engine, sinks, windows);
             let payloads = &self.config.payloads;
             let shown = Arc::clone(shown);
             let feed = EvidenceFeed::start(kafka, self.topic, payloads, &bookmark, shown).await?;
             let mut source = KafkaSource::resume(kafka, feed, Some(checkpoints), &bookmark).await?;
-            source.begin(&mut pipeline)?;
+            source.begin(&mut pipeline).await?;
             Ok::<_, Failure>((source, pipeline))
         };
         let (mut source, mut pipeline) = tokio::select! {
