@@ -8,6 +8,7 @@
 mod brokers;
 mod changelog;
 mod disk;
+mod history;
 #[path = "../scenarios/fixture.rs"]
 #[expect(dead_code, reason = "shared with the scenarios, which need more of it")]
 mod fixture;

@@ -98,7 +98,7 @@ impl<'a> Monitor<'a> {
     }
 
     /// With `more` after the keys of `[state]`.
-    fn with(
+    pub(crate) fn with(
         kafka: &'a RealKafka,
         fixture: &Fixture,
         stream: &'a stream::Stream,

@@ -13,7 +13,7 @@ use object_store::memory::InMemory;
 use object_store::path::Path as ObjectPath;
 use object_store::prefix::PrefixStore;
 use object_store::{
-    BackoffConfig, ClientOptions, ObjectStore, ObjectStoreExt, PutMode, PutOptions, RetryConfig,
+    BackoffConfig, ClientConfigKey, ObjectStore, ObjectStoreExt, PutMode, PutOptions, RetryConfig,
     UpdateVersion,
 };
 use std::collections::BTreeMap;
@@ -23,7 +23,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 /// How long one request may take before it is tried again.
-const REQUEST: Duration = Duration::from_secs(20);
+const REQUEST: &str = "20 seconds";
 /// How long the store's own attempts may take together; then the writer waits and begins again.
 const ATTEMPTS: Duration = Duration::from_secs(30);
 /// Where files of a directory are written before they are renamed: readers pass over names that begin with a dot.
@@ -109,7 +109,7 @@ impl Place {
         let failed = |source| address(url, source);
         let mut builder = AmazonS3Builder::from_env()
             .with_url(url)
-            .with_client_options(ClientOptions::new().with_timeout(REQUEST))
+            .with_config(AmazonS3ConfigKey::Client(ClientConfigKey::Timeout), REQUEST)
             .with_retry(RetryConfig {
                 backoff: BackoffConfig::default(),
                 max_retries: 3,

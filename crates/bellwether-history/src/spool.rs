@@ -86,6 +86,9 @@ impl Spool {
         if rows.is_empty() {
             return Ok(());
         }
+        // Whoever moves a damaged state away may have taken it along.
+        std::fs::create_dir_all(&self.directory)
+            .map_err(|source| file_error("make", &self.directory, source))?;
         let mut batches = self.lock();
         let number = batches.keys().next_back().map_or(1, |last| last + 1);
         let mut batch = Batch {
