@@ -1,13 +1,15 @@
 //! The history is written while the process is killed, again and again, and read all the while.
 
 use crate::fixture::{Fixture, directory, run, text};
-use crate::monitor::{Monitor, PATIENCE};
+use crate::http::{get, json, try_json};
+use crate::monitor::{Monitor, Outcome, PATIENCE};
 use crate::report;
 use crate::stream::Stream;
 use bellwether_tests::{Program, RealKafka, wait_until};
 use parquet::file::reader::{FileReader, SerializedFileReader};
 use rand::{Rng, SeedableRng};
 use rand_chacha::ChaCha8Rng;
+use serde_json::Value;
 use std::collections::{BTreeMap, BTreeSet};
 use std::fs::File;
 use std::io::{ErrorKind, Read, Write};
@@ -180,13 +182,19 @@ fn a_history_that_is_written_over_kills_has_every_row_once_and_is_always_whole()
             run.crash();
             drop(run.wait(Duration::from_secs(60)));
         }
-        monitor.complete(&outcome).check(&outcome, "killed while the history is written");
+        monitor
+            .complete(&outcome)
+            .check(&outcome, "killed while the history is written");
         done.store(true, Ordering::Relaxed);
         reader.join().expect("the reader only counts")
     });
     check(&all_rows(&root), &expected, "after kills");
-    assert!(files(&monitor.path("state").join("history")).is_empty(), "all is shipped at the end");
+    assert!(
+        files(&monitor.path("state").join("history")).is_empty(),
+        "all is shipped at the end"
+    );
     assert_eq!((seen.half, seen.doubled, seen.lost), (0, 0, 0), "{seen:?}");
+    shows_the_past(&monitor, &outcome, &expected);
     let rows: usize = expected.values().map(Vec::len).sum();
     report(&format!(
         "killed {KILLS} times while {rows} rows in {} files were written: rows lost 0, doubled 0; read {} files in {} looks \
@@ -198,6 +206,76 @@ fn a_history_that_is_written_over_kills_has_every_row_once_and_is_always_whole()
         seen.doubled,
         seen.lost
     ));
+}
+
+/// After a restart, in which nothing new comes, the API has what was said and what each window was like.
+fn shows_the_past(monitor: &Monitor<'_>, outcome: &Outcome, expected: &Rows) {
+    let (run, url) = monitor.start();
+    wait_until("the past is shown", PATIENCE, || {
+        try_json(&url, "/api/v1/model").filter(|model| model["counts"]["observations"].as_u64() > Some(0))
+    });
+    let without_id = |mut line: Value| {
+        line.as_object_mut().expect("a line").remove("id");
+        line
+    };
+    let mut recent = list(&json(&url, "/api/v1/timeline?limit=1000")["lines"]);
+    recent.reverse();
+    let recent: Vec<Value> = recent.into_iter().map(without_id).collect();
+    let said: Vec<Value> = outcome
+        .timeline
+        .lines()
+        .map(|line| serde_json::from_str(line).expect("JSON"))
+        .collect();
+    assert_eq!(recent, said, "the timeline after a restart");
+    let task = said
+        .iter()
+        .find_map(|line| line["task"].as_str())
+        .expect("a line of a task");
+    let series = json(&url, &format!("/api/v1/tasks/{task}/series"));
+    assert!(list(&series["timestamp_ms"]).len() > 20, "{series}");
+
+    let pages = |what: &str, member: &str| {
+        let (mut all, mut after) = (Vec::new(), String::new());
+        loop {
+            let page = json(&url, &format!("/api/v1/history/{what}?limit=100{after}"));
+            all.extend(list(&page[member]));
+            match page["next"].as_str() {
+                Some(next) => after = format!("&after={next}"),
+                None => return all,
+            }
+        }
+    };
+    let of = |kind: &str| -> usize {
+        let rows = expected.iter().filter(|(name, _)| name.contains(kind));
+        rows.map(|(_, rows)| rows.len()).sum()
+    };
+    assert_eq!(pages("windows", "windows").len(), of("kind=windows"));
+    let lines = pages("verdicts", "lines");
+    assert_eq!(lines, said[..lines.len()], "the lines of windows that are over");
+    assert_eq!(lines.len(), of("kind=verdicts"));
+    let one = json(
+        &url,
+        &format!("/api/v1/history/windows?task={task}&from=2026-03-03T00:00:00Z&to=2026-03-03T01:00:00Z"),
+    );
+    let starts = list(&one["windows"]);
+    assert!(!starts.is_empty() && starts.len() <= 6, "{one}");
+    for window in starts {
+        assert_eq!(window["task"], task);
+        assert!(
+            window["window_start"]
+                .as_str()
+                .is_some_and(|at| at.starts_with("2026-03-03T00")),
+            "{window}"
+        );
+    }
+    let problem = get(&url, "/api/v1/history/windows?from=yesterday");
+    assert_eq!(problem.status, 400, "{}", problem.body);
+    run.crash();
+    drop(run.wait(Duration::from_secs(60)));
+}
+
+fn list(value: &Value) -> Vec<Value> {
+    value.as_array().expect("an array").clone()
 }
 
 #[test]
@@ -228,7 +306,9 @@ fn a_store_that_is_away_stops_nothing_and_gets_everything_when_it_is_back() {
     assert!(waiting > 0, "it waits on this machine");
 
     let server = Program::start(SERVER, |port| {
-        ["-H", "127.0.0.1", "-p", &port.to_string()].map(str::to_owned).into()
+        ["-H", "127.0.0.1", "-p", &port.to_string()]
+            .map(str::to_owned)
+            .into()
     });
     let address = server.address();
     assert_eq!(http(&address, "PUT", "/bucket").0, 200);
@@ -261,7 +341,8 @@ fn a_store_that_is_away_stops_nothing_and_gets_everything_when_it_is_back() {
 fn http(address: &str, method: &str, path: &str) -> (u16, Vec<u8>) {
     let mut stream = TcpStream::connect(address).expect("it listens");
     let path = path.replace("=2026", "%3D2026").replace("kind=", "kind%3D");
-    let authorization = "AWS4-HMAC-SHA256 Credential=key/20260101/us-east-1/s3/aws4_request, SignedHeaders=host, Signature=0";
+    let authorization =
+        "AWS4-HMAC-SHA256 Credential=key/20260101/us-east-1/s3/aws4_request, SignedHeaders=host, Signature=0";
     write!(
         stream,
         "{method} {path} HTTP/1.0\r\nHost: {address}\r\nAuthorization: {authorization}\r\nContent-Length: 0\r\n\r\n"
@@ -269,8 +350,15 @@ fn http(address: &str, method: &str, path: &str) -> (u16, Vec<u8>) {
     .expect("sent");
     let mut answer = Vec::new();
     stream.read_to_end(&mut answer).expect("answered");
-    let end = answer.windows(4).position(|four| four == b"\r\n\r\n").expect("a head");
+    let end = answer
+        .windows(4)
+        .position(|four| four == b"\r\n\r\n")
+        .expect("a head");
     let head = String::from_utf8_lossy(&answer[..end]);
-    let status = head.split(' ').nth(1).and_then(|code| code.parse().ok()).expect("a status");
+    let status = head
+        .split(' ')
+        .nth(1)
+        .and_then(|code| code.parse().ok())
+        .expect("a status");
     (status, answer.split_off(end + 4))
 }

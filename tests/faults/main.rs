@@ -8,10 +8,10 @@
 mod brokers;
 mod changelog;
 mod disk;
-mod history;
 #[path = "../scenarios/fixture.rs"]
 #[expect(dead_code, reason = "shared with the scenarios, which need more of it")]
 mod fixture;
+mod history;
 #[path = "../scenarios/http.rs"]
 #[expect(dead_code, reason = "shared with the scenarios, which need more of it")]
 mod http;

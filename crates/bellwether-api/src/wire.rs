@@ -369,6 +369,39 @@ impl<'a> LineView<'a> {
     }
 }
 
+/// A timeline line of the past: numbers are of a run, and it may be of an earlier one.
+#[derive(Debug, Serialize, ToSchema)]
+#[schema(as = PastLine)]
+pub(crate) struct PastLineView<'a> {
+    timestamp: &'a str,
+    /// `null` where the line is about the model.
+    task: Option<&'a str>,
+    /// For the model `new_task` while any task says so, else `healthy`.
+    #[schema(value_type = Option<VerdictName>)]
+    verdict: Option<&'static str>,
+    shared_encoder: bool,
+    since: &'a str,
+    confidence: f64,
+    summary: &'a str,
+    /// The numbers behind it.
+    evidence: &'a serde_json::Value,
+}
+
+impl<'a> PastLineView<'a> {
+    pub(crate) fn new(line: &'a TimelineLine) -> Self {
+        Self {
+            timestamp: &line.timestamp,
+            task: line.task.as_deref(),
+            verdict: line.verdict.map(Verdict::as_str),
+            shared_encoder: line.shared_encoder,
+            since: &line.since,
+            confidence: line.confidence,
+            summary: &line.summary,
+            evidence: &line.evidence,
+        }
+    }
+}
+
 /// A page of the timeline, newest first.
 #[derive(Debug, Serialize, ToSchema)]
 #[schema(as = Timeline)]

@@ -33,17 +33,19 @@ pub(crate) fn encode<R: Row>(rows: &[R], path: &str) -> Result<Bytes, Error> {
         ]))
         .build();
     let mut bytes = Vec::new();
-    let written = ArrowWriter::try_new(&mut bytes, batch.schema(), Some(properties)).and_then(|mut writer| {
-        writer.write(&batch)?;
-        writer.close()
-    });
+    let written =
+        ArrowWriter::try_new(&mut bytes, batch.schema(), Some(properties)).and_then(|mut writer| {
+            writer.write(&batch)?;
+            writer.close()
+        });
     written.map_err(|source| not_parquet(path, source))?;
     Ok(bytes.into())
 }
 
 /// The rows of a file of this or an earlier version.
 pub(crate) fn decode<R: Row>(bytes: Bytes, path: &str) -> Result<Vec<R>, Error> {
-    let reader = ParquetRecordBatchReaderBuilder::try_new(bytes).map_err(|source| not_parquet(path, source))?;
+    let reader =
+        ParquetRecordBatchReaderBuilder::try_new(bytes).map_err(|source| not_parquet(path, source))?;
     let metadata = reader.metadata();
     if told(metadata, KIND_KEY) != Some(R::KIND) {
         let what = ParquetError::General(format!("it holds no rows of kind {}", R::KIND));

@@ -74,7 +74,8 @@ impl Place {
             source,
         };
         std::fs::create_dir_all(path).map_err(failed)?;
-        let store = LocalFileSystem::new_with_prefix(path).map_err(|source| address(&path.display().to_string(), source))?;
+        let store = LocalFileSystem::new_with_prefix(path)
+            .map_err(|source| address(&path.display().to_string(), source))?;
         Ok(Self {
             store: Arc::new(store.with_fsync(true)),
             directory: Some(path.to_owned()),
@@ -121,7 +122,8 @@ impl Place {
         }
         let store = builder.build().map_err(failed)?;
         let prefix = url.splitn(4, '/').nth(3).unwrap_or_default();
-        let prefix = ObjectPath::parse(prefix.trim_end_matches('/')).map_err(|source| failed(source.into()))?;
+        let prefix =
+            ObjectPath::parse(prefix.trim_end_matches('/')).map_err(|source| failed(source.into()))?;
         Ok(Self {
             store: Arc::new(PrefixStore::new(store, prefix)),
             directory: None,

@@ -91,7 +91,8 @@ impl Reader {
     /// [`Error`] when the store does not answer, or its files cannot be read.
     pub async fn windows(&self, query: &Query) -> Result<Page<WindowRow>, Error> {
         let of_task = |row: &WindowRow| query.task.as_ref().is_none_or(|task| *task == row.task);
-        self.patient(self.page(query, of_task, |row| row.window_start)).await
+        self.patient(self.page(query, of_task, |row| row.window_start))
+            .await
     }
 
     /// Lines of the timeline; time is that of the line.

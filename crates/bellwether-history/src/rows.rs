@@ -200,28 +200,26 @@ kinds! {
 
 /// Does the same for rows of every kind, which is called by the name that is given.
 macro_rules! each_kind {
-    ($kind:ident => $body:expr) => {
-        {
-            type $kind = $crate::rows::WindowRow;
-            $body
-        }
-        {
-            type $kind = $crate::rows::QualityRow;
-            $body
-        }
-        {
-            type $kind = $crate::rows::SignalRow;
-            $body
-        }
-        {
-            type $kind = $crate::rows::ModelRow;
-            $body
-        }
-        {
-            type $kind = $crate::rows::VerdictRow;
-            $body
-        }
-    };
+    ($kind:ident => $body:expr) => {{
+        type $kind = $crate::rows::WindowRow;
+        $body
+    }
+    {
+        type $kind = $crate::rows::QualityRow;
+        $body
+    }
+    {
+        type $kind = $crate::rows::SignalRow;
+        $body
+    }
+    {
+        type $kind = $crate::rows::ModelRow;
+        $body
+    }
+    {
+        type $kind = $crate::rows::VerdictRow;
+        $body
+    }};
 }
 
 pub(crate) use each_kind;

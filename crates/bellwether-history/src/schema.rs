@@ -106,8 +106,14 @@ pub(crate) fn fields(columns: &[Column]) -> Vec<FieldRef> {
 pub(crate) fn markdown(kind: &str, about: &str, columns: &[Column]) -> String {
     let mut out = format!("### `kind={kind}`\n\n{about}\n\n| column | type | what |\n| --- | --- | --- |\n");
     for column in columns {
-        writeln!(out, "| `{}` | {} | {} |", column.name, column.holds.words(), column.about)
-            .expect("a string takes all");
+        writeln!(
+            out,
+            "| `{}` | {} | {} |",
+            column.name,
+            column.holds.words(),
+            column.about
+        )
+        .expect("a string takes all");
     }
     out
 }

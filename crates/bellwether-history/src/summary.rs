@@ -18,11 +18,13 @@ impl Rows {
             }
             rows.windows.push(of_task(window, status, *counts));
             rows.quality.extend(quality(window, status));
-            rows.signals.extend(status.signals.iter().map(|s| signal(window, &status.task, s)));
+            rows.signals
+                .extend(status.signals.iter().map(|s| signal(window, &status.task, s)));
         }
         rows.model.push(of_model(window));
         let numbered = (0..).zip(&window.lines);
-        rows.verdicts.extend(numbered.map(|(line, said)| verdict(window, line, said)));
+        rows.verdicts
+            .extend(numbered.map(|(line, said)| verdict(window, line, said)));
         rows
     }
 }

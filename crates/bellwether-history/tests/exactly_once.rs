@@ -146,7 +146,10 @@ fn a_directory_that_another_writes_is_waited_for_and_half_files_are_swept() {
         let lock = std::fs::File::create(folder.path().join(".lock")).expect("writable");
         lock.lock().expect("nobody has it");
         let refused = writer.write(batch(&[0])).await.expect_err("it is locked");
-        assert!(matches!(refused, Error::Locked { .. }) && refused.may_pass(), "{refused:?}");
+        assert!(
+            matches!(refused, Error::Locked { .. }) && refused.may_pass(),
+            "{refused:?}"
+        );
         drop(lock);
         assert_eq!(writer.write(batch(&[1, 30])).await.expect("writable"), 2);
         assert_eq!(writer.write(batch(&[30, 31])).await.expect("writable"), 1);
@@ -167,7 +170,11 @@ fn visible(directory: &Path) -> Vec<String> {
             continue;
         }
         if entry.path().is_dir() {
-            names.extend(visible(&entry.path()).into_iter().map(|inner| format!("{name}/{inner}")));
+            names.extend(
+                visible(&entry.path())
+                    .into_iter()
+                    .map(|inner| format!("{name}/{inner}")),
+            );
         } else {
             names.push(name);
         }
@@ -186,11 +193,17 @@ fn a_damaged_file_is_kept_aside_and_stops_nothing() {
         let day = folder.path().join("kind=windows/day=2026-03-14/windows.parquet");
         std::fs::write(&day, "not Parquet").expect("writable");
         writer.write(batch(&[2])).await.expect("it goes on");
-        let aside = folder.path().join(".damaged/kind=windows+day=2026-03-14+windows.parquet");
+        let aside = folder
+            .path()
+            .join(".damaged/kind=windows+day=2026-03-14+windows.parquet");
         assert_eq!(std::fs::read_to_string(aside).expect("kept"), "not Parquet");
         let (windows, lines) = found(&Reader::new(place, None), 100).await;
         assert_eq!(windows, expected(&[2].into(), lines_of).0, "the file begins anew");
-        assert_eq!(lines, expected(&[1, 2].into(), lines_of).1, "others are as they were");
+        assert_eq!(
+            lines,
+            expected(&[1, 2].into(), lines_of).1,
+            "others are as they were"
+        );
     });
 }
 
@@ -208,12 +221,18 @@ fn days_that_are_too_old_are_removed_and_nothing_else() {
         }
         let seen = visible(folder.path());
         for kind in ["model", "quality", "signals", "verdicts", "windows"] {
-            let days: Vec<&String> = seen.iter().filter(|name| name.contains(&format!("{kind}.parquet"))).collect();
+            let days: Vec<&String> = seen
+                .iter()
+                .filter(|name| name.contains(&format!("{kind}.parquet")))
+                .collect();
             assert_eq!(days.len(), 3, "{kind}: {seen:?}");
             assert!(days[0].contains("day=2026-03-16"), "{days:?}");
         }
         assert!(seen.contains(&"kind=windows/mine/notes".to_owned()));
-        assert!(!folder.path().join("kind=windows/day=2026-03-14").exists(), "no empty folder stays");
+        assert!(
+            !folder.path().join("kind=windows/day=2026-03-14").exists(),
+            "no empty folder stays"
+        );
     });
 }
 

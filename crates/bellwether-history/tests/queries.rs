@@ -11,7 +11,10 @@ async fn reader(hours: impl Iterator<Item = i64>) -> Reader {
     for hour in hours {
         all.append(rows(hour, 3));
     }
-    Writer::new(place.clone(), None).write(all).await.expect("in memory");
+    Writer::new(place.clone(), None)
+        .write(all)
+        .await
+        .expect("in memory");
     Reader::new(place, None)
 }
 
@@ -27,7 +30,9 @@ async fn a_stretch_of_time_of_one_task_is_read_in_order() {
     };
     let first = reader.windows(&query).await.expect("in memory");
     let hours = |rows: &[bellwether_history::WindowRow]| {
-        rows.iter().map(|row| (row.window_start - START_MS) / HOUR_MS).collect::<Vec<_>>()
+        rows.iter()
+            .map(|row| (row.window_start - START_MS) / HOUR_MS)
+            .collect::<Vec<_>>()
     };
     assert_eq!(hours(&first.rows), [20, 21, 22, 23, 24, 25]);
     let rest = Query {
@@ -41,7 +46,10 @@ async fn a_stretch_of_time_of_one_task_is_read_in_order() {
     let times: Vec<i64> = lines.rows.iter().map(|row| row.timestamp).collect();
     // The model's line, the first of each window, is of no task.
     let expected = [20, 20, 21, 21, 22, 22].map(|hour| START_MS + hour * HOUR_MS);
-    assert_eq!(times, [0, 1, 2, 3, 4, 5].map(|at| expected[at] + 1000 * (1 + at as i64 % 2)));
+    assert_eq!(
+        times,
+        [0, 1, 2, 3, 4, 5].map(|at| expected[at] + 1000 * (1 + at as i64 % 2))
+    );
     assert_eq!(lines.rows[0].line().evidence["sample"][0], "e-1");
 
     let none = Query {
@@ -92,7 +100,10 @@ async fn the_past_is_read_from_a_moment_to_before_another() {
         .between(START_MS + 10 * HOUR_MS, START_MS + 12 * HOUR_MS)
         .await
         .expect("in memory");
-    assert_eq!((past.windows.len(), past.signals.len(), past.verdicts.len()), (6, 12, 6));
+    assert_eq!(
+        (past.windows.len(), past.signals.len(), past.verdicts.len()),
+        (6, 12, 6)
+    );
 }
 
 #[test]
@@ -102,6 +113,9 @@ fn a_cursor_is_read_as_it_is_written() {
         assert_eq!(cursor.to_string(), text);
     }
     for wrong in ["", "1", "1.", ".1", "1.-1", "a.b"] {
-        assert!(matches!(wrong.parse::<Cursor>(), Err(Error::Cursor { .. })), "{wrong}");
+        assert!(
+            matches!(wrong.parse::<Cursor>(), Err(Error::Cursor { .. })),
+            "{wrong}"
+        );
     }
 }

@@ -23,7 +23,10 @@ fn the_document_describes_every_column() {
         std::fs::write(&path, format!("{before}{BEGIN}{expected}{END}{after}")).expect("writable");
         return;
     }
-    assert!(columns == expected, "docs/HISTORY.md is not as the code; write it with BELLWETHER_WRITE_DOCS=1");
+    assert!(
+        columns == expected,
+        "docs/HISTORY.md is not as the code; write it with BELLWETHER_WRITE_DOCS=1"
+    );
     assert!(before.contains(&format!("schema version is {SCHEMA_VERSION}")));
 }
 
@@ -53,8 +56,16 @@ async fn files_of_every_version_are_read() {
         let mut expected = made::rows(0, 3);
         expected.append(made::rows(1, 3));
         expected.append(made::rows(2, 3));
-        assert_eq!(reader.windows(&query).await.expect("readable").rows, expected.windows, "v{version}");
-        assert_eq!(reader.verdicts(&query).await.expect("readable").rows, expected.verdicts, "v{version}");
+        assert_eq!(
+            reader.windows(&query).await.expect("readable").rows,
+            expected.windows,
+            "v{version}"
+        );
+        assert_eq!(
+            reader.verdicts(&query).await.expect("readable").rows,
+            expected.verdicts,
+            "v{version}"
+        );
         let past = reader.between(i64::MIN, i64::MAX).await.expect("readable");
         assert_eq!(past.signals, expected.signals, "v{version}");
 
@@ -62,7 +73,11 @@ async fn files_of_every_version_are_read() {
         let writer = Writer::new(place, None);
         assert_eq!(writer.write(made::rows(3, 1)).await.expect("writable"), 1);
         expected.append(made::rows(3, 1));
-        assert_eq!(reader.windows(&query).await.expect("readable").rows, expected.windows, "v{version}");
+        assert_eq!(
+            reader.windows(&query).await.expect("readable").rows,
+            expected.windows,
+            "v{version}"
+        );
     }
 }
 

@@ -181,7 +181,13 @@ fn detectors_that_begin_anew_go_on_counting_in_their_window() {
     run.engine
         .push_observations(synthetic::batch(&schema, &inputs[..1], 1_000_000));
     let (_, closed) = run.end();
-    let of = |at: usize| (closed[at].start_ms, closed[at].end_ms, closed[at].counts.observations);
+    let of = |at: usize| {
+        (
+            closed[at].start_ms,
+            closed[at].end_ms,
+            closed[at].counts.observations,
+        )
+    };
     assert_eq!(of(0), (0, HOUR_MS, 50), "it keeps its end");
     assert_eq!(
         of(1),

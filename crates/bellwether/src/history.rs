@@ -1,6 +1,8 @@
 //! The history between the monitor and its store: windows that are over are kept on this machine before the next checkpoint,
 //! and shipped behind the consumer's back.
 
+mod past;
+
 use crate::config::{HistoryAddress, HistoryConfig};
 use crate::failure::Failure;
 use crate::pipeline::Release;
@@ -10,6 +12,7 @@ use bellwether_history::{Place, Reader, Rows, Shipper, Spool, Writer};
 use bellwether_monitor::{
     Engine, KeptWindows, PendingError, StoredLine, TimelineLine, Verdict, WindowCutter,
 };
+use past::Past;
 use std::collections::BTreeMap;
 use std::path::Path;
 use std::sync::Arc;
@@ -63,6 +66,11 @@ impl History {
         })
     }
 
+    /// Answers questions about the past.
+    pub(crate) fn answers(&self, api: &ApiState) {
+        api.keep_past(Arc::new(Past(self.reader.clone())));
+    }
+
     /// For a monitor that goes on from what was kept.
     fn windows(&self, kept: Option<&KeptWindows>, engine: &Engine) -> Windows {
         let cutter = match kept {
@@ -81,7 +89,10 @@ impl History {
         let rows = match tokio::time::timeout(PAST, past).await {
             Ok(Ok(rows)) => rows,
             Ok(Err(error)) => {
-                tracing::warn!(error = &error as &dyn std::error::Error, "The past is not shown: it cannot be read");
+                tracing::warn!(
+                    error = &error as &dyn std::error::Error,
+                    "The past is not shown: it cannot be read"
+                );
                 return;
             }
             Err(_) => {
@@ -160,7 +171,11 @@ fn points(rows: &Rows) -> Vec<(String, PastPoint)> {
             far_ratio: number(row.far_ratio),
             quality: [row.quality, row.quality_low, row.quality_high].map(number),
             estimated: [row.estimated, row.estimated_low, row.estimated_high].map(number),
-            log_e_values: signals.into_iter().flatten().map(|(n, e)| ((*n).to_owned(), *e)).collect(),
+            log_e_values: signals
+                .into_iter()
+                .flatten()
+                .map(|(n, e)| ((*n).to_owned(), *e))
+                .collect(),
         };
         Some((row.task.clone(), point))
     };
@@ -232,7 +247,10 @@ impl Windows {
         if !self.write().await? && self.rows.len() > MOST_ROWS_AT_ALL {
             let given_up = self.rows.model.len();
             self.rows = Rows::default();
-            tracing::error!(windows = given_up, "The disk takes nothing; windows of the history are given up");
+            tracing::error!(
+                windows = given_up,
+                "The disk takes nothing; windows of the history are given up"
+            );
         }
         Ok(())
     }

@@ -12,6 +12,7 @@ mod health;
 mod metrics;
 mod model;
 mod page;
+mod past;
 mod tasks;
 mod timeline;
 
@@ -80,6 +81,7 @@ pub(crate) fn all() -> Routes {
         .with(model::routes())
         .with(tasks::routes())
         .with(timeline::routes())
+        .with(past::routes())
         .with(events::routes())
 }
 

@@ -61,7 +61,9 @@ fn line(start_ms: i64, n: usize) -> StoredLine {
         since: rfc3339(start_ms),
         confidence: 0.5,
         summary: format!("line {n}"),
-        evidence: format!("{{\"signals\":[{{\"signal\":\"mix\",\"log_e_value\":{n}.5}}],\"sample\":[\"e-{n}\"]}}"),
+        evidence: format!(
+            "{{\"signals\":[{{\"signal\":\"mix\",\"log_e_value\":{n}.5}}],\"sample\":[\"e-{n}\"]}}"
+        ),
     }
 }
 

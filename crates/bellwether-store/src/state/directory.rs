@@ -104,7 +104,9 @@ fn is_ours(directory: &Path) -> io::Result<bool> {
     }
     for entry in fs::read_dir(directory)? {
         let name = entry?.file_name();
-        let known = [PARTIAL, LOCK, DATABASE, HISTORY].iter().any(|known| name == *known);
+        let known = [PARTIAL, LOCK, DATABASE, HISTORY]
+            .iter()
+            .any(|known| name == *known);
         if !known && !engine_file::is_one(&name) {
             return Ok(false);
         }

@@ -128,7 +128,10 @@ fn summarise(pipeline: &Pipeline, args: &ReplayArgs, windows: Option<usize>) {
             args.timeline.display()
         ));
         if let (Some(windows), Some(directory)) = (windows, &args.history) {
-            report::note(&format!("{windows} windows written to the history in {}", directory.display()));
+            report::note(&format!(
+                "{windows} windows written to the history in {}",
+                directory.display()
+            ));
         }
     }
 }

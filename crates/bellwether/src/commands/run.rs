@@ -32,6 +32,9 @@ pub(crate) async fn run(args: ConfigArgs) -> Result<(), Failure> {
     let api = ApiState::new(ApiConfig::default());
     let terminal = LineReporter::new(args.output, None, None);
     let history = config.history.as_ref().map(History::start).transpose()?;
+    if let Some(history) = &history {
+        history.answers(&api);
+    }
     let work = Work::of(&config, reference, &api, terminal, &stop, history.as_ref())?;
     let server = Server::start(config.listen.clone(), api.clone()).await?;
     report::note(&format!("listening on {}", server.url()));

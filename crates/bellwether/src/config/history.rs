@@ -59,15 +59,26 @@ pub(super) fn history(
 ) -> Option<HistoryConfig> {
     let address = address(document, base);
     let options = document.properties("history.options");
-    let window_ms = between(document, "history.window", MINUTE_MS..=DAY_MS, "\"1h\"; from \"1m\" to \"24h\"");
-    let retention_ms = between(document, "history.retention", DAY_MS..=i64::MAX, "\"400d\"; at least \"1d\"");
+    let window_ms = between(
+        document,
+        "history.window",
+        MINUTE_MS..=DAY_MS,
+        "\"1h\"; from \"1m\" to \"24h\"",
+    );
+    let retention_ms = between(
+        document,
+        "history.retention",
+        DAY_MS..=i64::MAX,
+        "\"400d\"; at least \"1d\"",
+    );
     let shown_ms = document.duration_ms("history.shown_after_restart");
     let max_spool_bytes = document.integer("history.max_spool_bytes", 1 << 20..=1 << 40);
     let address = address?;
     let Some(state) = state else {
         document.problem(
             "history",
-            "there is no state.directory, without which a restart would leave holes or write things twice".to_owned(),
+            "there is no state.directory, without which a restart would leave holes or write things twice"
+                .to_owned(),
             "set state.directory as well",
         );
         return None;
@@ -113,7 +124,11 @@ fn address(document: &mut Document, base: &Path) -> Option<HistoryAddress> {
         (None, None) => {
             if document.has("history") {
                 let what = "it says not where the history is to lie".to_owned();
-                document.problem("history", what, "write history.path = \"history\", or history.url");
+                document.problem(
+                    "history",
+                    what,
+                    "write history.path = \"history\", or history.url",
+                );
             }
             None
         }
@@ -161,14 +176,20 @@ mod tests {
         let text = "[state]\ndirectory = \"state\"\n[history]\nurl = \"s3://bucket/models/one\"\nwindow = \"15m\"\n\
                     retention = \"30d\"\n[history.options]\naws_region = \"eu-central-1\"\naws_secret_access_key = \"file:/dev/null\"";
         let history = of(text).expect("no problem").history.expect("it is configured");
-        assert_eq!(history.address, HistoryAddress::Url("s3://bucket/models/one".to_owned()));
+        assert_eq!(
+            history.address,
+            HistoryAddress::Url("s3://bucket/models/one".to_owned())
+        );
         assert_eq!(
             (history.window_ms, history.retention_ms),
             (15 * MINUTE_MS, Some(30 * DAY_MS))
         );
         assert_eq!(history.options["aws_region"], "eu-central-1");
         let shown = format!("{history:?}");
-        assert!(shown.contains("aws_region") && !shown.contains("eu-central-1"), "{shown}");
+        assert!(
+            shown.contains("aws_region") && !shown.contains("eu-central-1"),
+            "{shown}"
+        );
     }
 
     #[test]
@@ -187,13 +208,20 @@ mod tests {
         );
         for url in ["ftp://b", "s3://", "s3://name:password@bucket", "bucket"] {
             let found = wrong(&format!("{state}url = \"{url}\""));
-            assert!(found[0].starts_with("line 4: history.url: the address of a store is needed"), "{found:?}");
+            assert!(
+                found[0].starts_with("line 4: history.url: the address of a store is needed"),
+                "{found:?}"
+            );
         }
-        let found = wrong(&format!("{state}path = \"a\"\nwindow = \"30s\"\nretention = \"1h\"\n[history.options]\na = \"b\""));
+        let found = wrong(&format!(
+            "{state}path = \"a\"\nwindow = \"30s\"\nretention = \"1h\"\n[history.options]\na = \"b\""
+        ));
         assert_eq!(found.len(), 3, "{found:?}");
         assert_eq!(
             wrong(&format!("{state}window = \"1h\"")),
-            ["line 3: history: it says not where the history is to lie; write history.path = \"history\", or history.url"]
+            [
+                "line 3: history: it says not where the history is to lie; write history.path = \"history\", or history.url"
+            ]
         );
     }
 }
