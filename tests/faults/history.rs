@@ -29,7 +29,7 @@ const WINDOWS: &str = "[history]\npath = \"history\"\nwindow = \"10m\"\n";
 /// Rows as text, by the file that holds them.
 type Rows = BTreeMap<String, Vec<String>>;
 
-/// What a reader sees that lists a directory and passes over names that begin with a dot, as DuckDB and pandas do.
+/// What a reader sees that lists a directory and passes over names that begin with a dot, as `DuckDB` and pandas do.
 fn files(root: &Path) -> Vec<PathBuf> {
     let mut found = Vec::new();
     let mut folders = vec![root.to_owned()];

@@ -4,6 +4,7 @@ use crate::history::Timeline;
 use crate::past::PastSource;
 use crate::pipeline::PipelineMetrics;
 use crate::series::{PastPoint, Series};
+use bellwether_alerts::Alerts;
 use bellwether_monitor::{ModelStatus, TimelineLine};
 use std::collections::BTreeMap;
 use std::convert::Infallible;
@@ -51,6 +52,8 @@ struct Inner {
     config: ApiConfig,
     /// Identity of this run: line numbers start again when the process does.
     instance: String,
+    /// The incidents.
+    alerts: Alerts,
     // A plain mutex: it is never held across an await, and the work under it is short.
     shared: Mutex<Shared>,
     news: watch::Sender<News>,
@@ -85,9 +88,15 @@ pub(crate) struct Shared {
 }
 
 impl ApiState {
-    /// An empty state.
+    /// An empty state, with no incidents.
     #[must_use]
     pub fn new(config: ApiConfig) -> Self {
+        Self::with_alerts(config, Alerts::in_memory("bellwether"))
+    }
+
+    /// An empty state that shows these incidents.
+    #[must_use]
+    pub fn with_alerts(config: ApiConfig, alerts: Alerts) -> Self {
         let shared = Shared {
             status: None,
             published_ms: None,
@@ -102,6 +111,7 @@ impl ApiState {
         let inner = Inner {
             config,
             instance,
+            alerts,
             shared: Mutex::new(shared),
             news: watch::Sender::default(),
             streams,
@@ -225,6 +235,12 @@ impl ApiState {
     /// The bounds.
     pub(crate) fn config(&self) -> &ApiConfig {
         &self.inner.config
+    }
+
+    /// The incidents.
+    #[must_use]
+    pub fn alerts(&self) -> &Alerts {
+        &self.inner.alerts
     }
 
     /// Tells of changes.

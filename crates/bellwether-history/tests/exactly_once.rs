@@ -18,8 +18,11 @@ fn runtime() -> tokio::runtime::Runtime {
         .expect("a runtime")
 }
 
+/// Windows with their tasks, and windows with the numbers of their lines.
+type Found = (Vec<(i64, String)>, Vec<(i64, i64)>);
+
 /// All windows and lines that a reader finds, page by page.
-async fn found(reader: &Reader, limit: usize) -> (Vec<(i64, String)>, Vec<(i64, i64)>) {
+async fn found(reader: &Reader, limit: usize) -> Found {
     let (mut windows, mut lines) = (Vec::new(), Vec::new());
     let mut query = Query {
         limit,
@@ -44,7 +47,7 @@ async fn found(reader: &Reader, limit: usize) -> (Vec<(i64, String)>, Vec<(i64, 
     (windows, lines)
 }
 
-fn expected(hours: &BTreeSet<i64>, lines_of: impl Fn(i64) -> usize) -> (Vec<(i64, String)>, Vec<(i64, i64)>) {
+fn expected(hours: &BTreeSet<i64>, lines_of: impl Fn(i64) -> usize) -> Found {
     let start = |hour: &i64| START_MS + hour * HOUR_MS;
     let tasks = ["banking", "entities", "sentiment"];
     let windows = hours

@@ -6,7 +6,7 @@ mod synthetic;
 mod stream;
 
 use bellwether_monitor::{
-    ClosedWindow, Engine, KeptWindows, Reference, TaskCounts, TimelineLine, WindowCutter,
+    ClosedWindow, Engine, KeptWindows, Reference, StoredLine, TaskCounts, TimelineLine, WindowCutter,
 };
 use rand::Rng;
 use std::sync::Arc;
@@ -76,7 +76,7 @@ fn windows_change_nothing_that_is_said_and_hold_all_of_it() {
     assert!(lines.len() > 20, "something happens in it: {}", lines.len());
     let held: Vec<TimelineLine> = closed
         .iter()
-        .flat_map(|w| w.lines.iter().map(|l| l.line()))
+        .flat_map(|w| w.lines.iter().map(StoredLine::line))
         .collect();
     assert_eq!(held, said);
 

@@ -22,7 +22,7 @@ mod verdicts;
 mod wire;
 
 use clap::Parser;
-use cli::{Cli, Command, DeadLettersCommand, ReferenceCommand};
+use cli::{AlertCommand, Cli, Command, DeadLettersCommand, ReferenceCommand};
 use failure::Failure;
 use std::process::ExitCode;
 
@@ -61,6 +61,7 @@ fn run(cli: Cli) -> Result<(), Failure> {
         Command::Replay(args) => block_on(commands::replay::replay(args)),
         Command::Calibrate(args) => commands::calibrate::calibrate(&args),
         Command::Check(args) => commands::check::check(&args),
+        Command::Alert(AlertCommand::Test(args)) => commands::alert::test(&args),
         Command::DeadLetters(DeadLettersCommand::List(args)) => commands::dead_letters::list(&args),
         Command::DeadLetters(DeadLettersCommand::Explain(args)) => commands::dead_letters::explain(&args),
         Command::DeadLetters(DeadLettersCommand::Resubmit(args)) => {

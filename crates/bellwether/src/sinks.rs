@@ -5,6 +5,7 @@ use crate::failure::Failure;
 use crate::report::LineReporter;
 use crate::state::{Bookmark, FileEnd, WrittenLines};
 use crate::verdicts::VerdictTopic;
+use bellwether_alerts::Alerts;
 use bellwether_api::{ApiState, PipelineMetrics};
 use bellwether_monitor::{ModelStatus, TimelineLine};
 use std::fs::File;
@@ -21,16 +22,23 @@ pub(crate) struct Sinks {
     pub(crate) verdicts: Option<VerdictTopic>,
     pub(crate) api: Option<ApiState>,
     pub(crate) terminal: Option<LineReporter>,
+    pub(crate) alerts: Option<Alerts>,
 }
 
 impl Sinks {
     /// Those that a configuration names.
-    pub(crate) fn open(config: &Config, api: ApiState, terminal: LineReporter) -> Result<Self, Failure> {
+    pub(crate) fn open(
+        config: &Config,
+        api: ApiState,
+        alerts: Alerts,
+        terminal: LineReporter,
+    ) -> Result<Self, Failure> {
         Ok(Self {
             timeline: config.timeline.as_deref().map(TimelineFile::append).transpose()?,
             verdicts: VerdictTopic::new(&config.kafka, config.verdicts_format)?,
             api: Some(api),
             terminal: Some(terminal),
+            alerts: Some(alerts),
         })
     }
 
@@ -46,6 +54,10 @@ impl Sinks {
             for line in lines {
                 verdicts.publish(line, &to_json(line)?).await?;
             }
+        }
+        if let Some(alerts) = &self.alerts {
+            // It waits for the disk.
+            tokio::task::block_in_place(|| alerts.lines(lines));
         }
         if let Some(api) = &self.api {
             api.push_lines(lines);
@@ -69,6 +81,9 @@ impl Sinks {
         if let Some(verdicts) = &mut self.verdicts {
             verdicts.resume(kafka, bookmark.verdicts.as_ref()).await?;
         }
+        if let (Some(alerts), Some(mark)) = (&self.alerts, &bookmark.alerts) {
+            tokio::task::block_in_place(|| alerts.resume(mark));
+        }
         Ok(())
     }
 
@@ -76,6 +91,7 @@ impl Sinks {
     pub(crate) fn settle(&mut self, bookmark: &mut Bookmark) -> Result<(), Failure> {
         bookmark.timeline = self.timeline.as_mut().map(TimelineFile::settle).transpose()?;
         bookmark.verdicts = self.verdicts.as_mut().map(VerdictTopic::settle);
+        bookmark.alerts = self.alerts.as_ref().map(Alerts::mark);
         Ok(())
     }
 

@@ -53,6 +53,7 @@ pub(crate) async fn demo(args: DemoArgs) -> Result<(), Failure> {
     let sinks = Sinks {
         timeline: args.timeline.as_deref().map(TimelineFile::create).transpose()?,
         verdicts: None,
+        alerts: Some(api.alerts().clone()),
         api: Some(api),
         terminal: Some(LineReporter::new(args.output, Some(start_ms), Some(bar.clone()))),
     };

@@ -13,6 +13,7 @@ use crate::scale::Member;
 use crate::sinks::Sinks;
 use crate::state::{Bookmark, Checkpoints, Kept};
 use crate::stop::Stop;
+use bellwether_alerts::Alerts;
 use bellwether_api::{ApiConfig, ApiState, OtlpConfig, PipelineMetrics, export_otlp};
 use bellwether_monitor::{Engine, Reference};
 use std::convert::Infallible;
@@ -29,13 +30,22 @@ pub(crate) async fn run(args: ConfigArgs) -> Result<(), Failure> {
         );
     };
     let reference = Arc::new(load_reference(path, &config.monitor)?);
-    let api = ApiState::new(ApiConfig::default());
+    let alerts = Alerts::open(config.alerts.clone())?;
+    let api = ApiState::with_alerts(ApiConfig::default(), alerts.clone());
     let terminal = LineReporter::new(args.output, None, None);
     let history = config.history.as_ref().map(History::start).transpose()?;
     if let Some(history) = &history {
         history.answers(&api);
     }
-    let work = Work::of(&config, reference, &api, terminal, &stop, history.as_ref())?;
+    let work = Work::of(
+        &config,
+        reference,
+        &api,
+        alerts,
+        terminal,
+        &stop,
+        history.as_ref(),
+    )?;
     let server = Server::start(config.listen.clone(), api.clone()).await?;
     report::note(&format!("listening on {}", server.url()));
     let _exporter = config.otlp.clone().map(|otlp| Exporter::start(&api, otlp));
@@ -78,7 +88,7 @@ impl Drop for Exporter {
 /// What there is to do.
 enum Work<'a> {
     /// All of it.
-    Alone(Arc<Reference>, Box<Sinks>, Option<&'a History>),
+    Alone(Arc<Reference>, Box<Sinks>, Alerts, Option<&'a History>),
     /// The part of one instance of several.
     Shared(Box<Member<'a>>),
 }
@@ -88,6 +98,7 @@ impl<'a> Work<'a> {
         config: &'a Config,
         reference: Arc<Reference>,
         api: &ApiState,
+        alerts: Alerts,
         terminal: LineReporter,
         stop: &'a Stop,
         history: Option<&'a History>,
@@ -99,19 +110,24 @@ impl<'a> Work<'a> {
                 state,
                 reference,
                 api: api.clone(),
+                alerts,
                 terminal,
                 stop,
                 history,
             })));
         }
-        let sinks = Sinks::open(config, api.clone(), terminal)?;
-        Ok(Self::Alone(reference, Box::new(sinks), history))
+        let sinks = Sinks::open(config, api.clone(), alerts.clone(), terminal)?;
+        Ok(Self::Alone(reference, Box::new(sinks), alerts, history))
     }
 
     async fn until_stopped(self, config: &Config, api: &ApiState, stop: &Stop) -> Result<(), Failure> {
         match self {
-            Self::Alone(reference, sinks, history) => {
-                Box::pin(consume(config, reference, *sinks, api, stop, history)).await
+            Self::Alone(reference, sinks, alerts, history) => {
+                // What is still to be delivered does not wait for Kafka.
+                let deliveries = alerts.deliver()?;
+                Box::pin(consume(config, reference, *sinks, api, stop, history)).await?;
+                deliveries.finish().await;
+                Ok(())
             }
             Self::Shared(member) => Box::pin(member.run()).await,
         }

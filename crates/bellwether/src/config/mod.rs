@@ -1,5 +1,6 @@
 //! The configuration: as written, with every problem found, then as typed settings.
 
+mod alerts;
 mod decision;
 mod document;
 mod history;
@@ -9,6 +10,7 @@ mod otlp;
 mod payloads;
 mod state;
 
+use bellwether_alerts::AlertsConfig;
 use bellwether_monitor::{MAX_SLICE_ATTRIBUTES, MonitorConfig, Seasons};
 use document::Document;
 pub(crate) use document::Problem;
@@ -27,6 +29,7 @@ pub(crate) struct Config {
     pub(crate) reference: Option<PathBuf>,
     pub(crate) listen: ListenConfig,
     pub(crate) otlp: Option<OtlpSettings>,
+    pub(crate) alerts: AlertsConfig,
     pub(crate) timeline: Option<PathBuf>,
     pub(crate) kafka: bellwether_ingest::Config,
     pub(crate) verdicts_format: VerdictsFormat,
@@ -48,6 +51,7 @@ impl Default for Config {
             reference: None,
             listen: ListenConfig::default(),
             otlp: None,
+            alerts: AlertsConfig::default(),
             timeline: None,
             kafka: bellwether_ingest::Config::default(),
             verdicts_format: VerdictsFormat::default(),
@@ -94,6 +98,7 @@ impl Config {
         let otlp = otlp::otlp(&mut document);
         let timeline = path(document.string("timeline.path"));
         let kafka = kafka::kafka(&mut document, defaults.kafka);
+        let alerts = alerts::alerts(&mut document, base, &kafka.group_id);
         let verdicts_format = kafka::verdicts_format(&mut document);
         let payloads = payloads::payloads(&mut document, base);
         let state = state::state(&mut document, base, &kafka);
@@ -111,6 +116,7 @@ impl Config {
                 reference,
                 listen,
                 otlp,
+                alerts,
                 timeline,
                 kafka,
                 verdicts_format,

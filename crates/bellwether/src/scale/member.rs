@@ -12,6 +12,7 @@ use crate::report::{self, LineReporter};
 use crate::sinks::Sinks;
 use crate::state::Checkpoints;
 use crate::stop::Stop;
+use bellwether_alerts::Alerts;
 use bellwether_api::{ApiState, MemberMetrics, PartitionLag, PipelineMetrics};
 use bellwether_monitor::Reference;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
@@ -29,6 +30,7 @@ pub(crate) struct Member<'a> {
     pub(crate) state: &'a StateConfig,
     pub(crate) reference: Arc<Reference>,
     pub(crate) api: ApiState,
+    pub(crate) alerts: Alerts,
     pub(crate) terminal: LineReporter,
     pub(crate) stop: &'a Stop,
     pub(crate) history: Option<&'a History>,
@@ -85,7 +87,12 @@ impl Member<'_> {
             let reference = Arc::clone(&self.reference);
             let (checkpoints, kept) = Checkpoints::open(self.state, self.config, reference).await?;
             let bookmark = kept.bookmark;
-            let mut sinks = Sinks::open(self.config, self.api.clone(), self.terminal.clone())?;
+            let mut sinks = Sinks::open(
+                self.config,
+                self.api.clone(),
+                self.alerts.clone(),
+                self.terminal.clone(),
+            )?;
             sinks.resume(kafka, &bookmark).await?;
             let windows = history::begin(self.history, &self.api, &bookmark, &kept.engine).await;
             let mut pipeline = Pipeline::new(kept.engine, sinks, windows);
@@ -101,8 +108,10 @@ impl Member<'_> {
             () = self.stop.wait() => return Ok(()),
             never = self.api.keep_alive(|| shown.metrics()) => match never {},
         };
+        let deliveries = self.alerts.deliver()?;
         while !self.stop.requested() {
             if election.term()? != Some(term) {
+                deliveries.stop().await;
                 report::note("not elected any more: another instance judges");
                 // No checkpoint: what was judged last may be another's already, who says it as well.
                 source.close().await;
@@ -114,6 +123,7 @@ impl Member<'_> {
         report::note("stopping");
         source.finish(&mut pipeline).await?;
         source.close().await;
+        deliveries.finish().await;
         Ok(())
     }
 }

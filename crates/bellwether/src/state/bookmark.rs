@@ -9,7 +9,7 @@ use std::collections::BTreeMap;
 use std::path::PathBuf;
 
 /// A bookmark of another form is refused.
-const FORMAT: u32 = 3;
+const FORMAT: u32 = 4;
 
 /// Everything beside the engine's state that has to be known to go on as if nothing had happened.
 #[derive(Debug, Clone, PartialEq, Default, Serialize, Deserialize)]
@@ -25,6 +25,9 @@ pub(crate) struct Bookmark {
     pub(crate) timeline: Option<FileEnd>,
     pub(crate) verdicts: Option<TopicEnds>,
     pub(crate) dead_letters: Option<TopicEnds>,
+    /// Which incidents stand, and who was told of them.
+    #[serde(with = "serde_bytes")]
+    pub(crate) alerts: Option<Vec<u8>>,
     /// The window of the history that was open, and up to where all are closed.
     pub(crate) history: Option<KeptWindows>,
 }
