@@ -12,6 +12,7 @@ mod disk;
 #[path = "../scenarios/fixture.rs"]
 #[expect(dead_code, reason = "shared with the scenarios, which need more of it")]
 mod fixture;
+mod history;
 #[path = "../scenarios/http.rs"]
 #[expect(dead_code, reason = "shared with the scenarios, which need more of it")]
 mod http;

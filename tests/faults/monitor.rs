@@ -168,14 +168,14 @@ impl<'a> Monitor<'a> {
         before_end: impl FnOnce(),
     ) -> Outcome {
         let done = |counts: &Value| *counts == undisturbed.model["counts"];
-        self.wait(&run, url, done);
+        Self::wait(&run, url, done);
         before_end();
         self.finish(run, url, done)
     }
 
     /// Waits until `done` holds of what was counted, then stops and collects.
     pub(crate) fn finish(&self, run: Running, url: &str, done: impl Fn(&Value) -> bool) -> Outcome {
-        self.wait(&run, url, done);
+        Self::wait(&run, url, done);
         // Reports are renewed a few a look.
         std::thread::sleep(RENEWED);
         let model = model(url).expect("it was there a moment ago");
@@ -185,7 +185,7 @@ impl<'a> Monitor<'a> {
         self.outcome(model)
     }
 
-    fn wait(&self, run: &Running, url: &str, done: impl Fn(&Value) -> bool) {
+    fn wait(run: &Running, url: &str, done: impl Fn(&Value) -> bool) {
         let mut last = Value::Null;
         let deadline = Instant::now() + PATIENCE;
         while !done(&last["counts"]) {

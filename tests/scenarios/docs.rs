@@ -101,7 +101,12 @@ fn each_library_of_the_edge_has_one_home() {
         users(&dependencies, "rdkafka"),
         ["bellwether-ingest", "bellwether-tests"]
     );
-    assert_eq!(users(&dependencies, "parquet"), ["bellwether-store", "xtask"]);
+    // What comes in, and what is kept for good.
+    assert_eq!(
+        users(&dependencies, "parquet"),
+        ["bellwether-history", "bellwether-store", "xtask"]
+    );
+    assert_eq!(users(&dependencies, "object_store"), ["bellwether-history"]);
     // Who serves over HTTP describes what it serves and bounds what a client takes.
     for library in ["axum", "governor", "utoipa"] {
         assert_eq!(users(&dependencies, library), ["bellwether-api"], "{library}");

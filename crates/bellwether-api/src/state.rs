@@ -1,15 +1,19 @@
 //! What the server knows: the newest status, the pipeline's numbers and a bounded history.
 
 use crate::history::Timeline;
+use crate::past::PastSource;
 use crate::pipeline::PipelineMetrics;
-use crate::series::Series;
+use crate::series::{PastPoint, Series};
 use bellwether_alerts::Alerts;
 use bellwether_monitor::{ModelStatus, TimelineLine};
 use std::collections::BTreeMap;
 use std::convert::Infallible;
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError};
 use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
 use tokio::sync::{Semaphore, watch};
+
+/// Questions about the past that are answered at one time: each reads files.
+const PAST_QUERIES: usize = 2;
 
 /// Bounds of what the server keeps and when it calls the pipeline stalled.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -54,6 +58,8 @@ struct Inner {
     shared: Mutex<Shared>,
     news: watch::Sender<News>,
     streams: Arc<Semaphore>,
+    past: OnceLock<Arc<dyn PastSource>>,
+    past_queries: Semaphore,
 }
 
 /// Versions of what can change; a client that has seen both is up to date.
@@ -109,6 +115,8 @@ impl ApiState {
             shared: Mutex::new(shared),
             news: watch::Sender::default(),
             streams,
+            past: OnceLock::new(),
+            past_queries: Semaphore::new(PAST_QUERIES),
         };
         Self {
             inner: Arc::new(inner),
@@ -155,6 +163,24 @@ impl ApiState {
             shared.timeline.last_id()
         };
         // Two writers may get here in either order.
+        self.inner
+            .news
+            .send_modify(|news| news.last_line = news.last_line.max(last_line));
+    }
+
+    /// Begins with the past: lines in order, and points of each task in order. To be called before the first status and line;
+    /// of tasks that the first status does not name, the points go.
+    pub fn restore(&self, lines: &[TimelineLine], points: Vec<(String, PastPoint)>) {
+        let last_line = {
+            let mut shared = self.lock();
+            shared.timeline.restore(lines);
+            let capacity = self.inner.config.series_points;
+            for (task, point) in points {
+                let series = shared.series.entry(task);
+                series.or_insert_with(|| Series::new(capacity)).restore(&point);
+            }
+            shared.timeline.last_id()
+        };
         self.inner
             .news
             .send_modify(|news| news.last_line = news.last_line.max(last_line));
@@ -220,6 +246,21 @@ impl ApiState {
     /// Tells of changes.
     pub(crate) fn news(&self) -> watch::Receiver<News> {
         self.inner.news.subscribe()
+    }
+
+    /// Names whoever keeps the past. The first one stays.
+    pub fn keep_past(&self, source: Arc<dyn PastSource>) {
+        self.inner.past.get_or_init(|| source);
+    }
+
+    /// Whoever keeps the past, if anybody does.
+    pub(crate) fn past(&self) -> Option<Arc<dyn PastSource>> {
+        self.inner.past.get().cloned()
+    }
+
+    /// One permit per question about the past.
+    pub(crate) fn past_queries(&self) -> &Semaphore {
+        &self.inner.past_queries
     }
 
     /// One permit per event stream.

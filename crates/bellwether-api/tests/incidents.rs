@@ -1,5 +1,7 @@
 //! Incidents over HTTP: what stands, who takes care, when nobody is told.
 
+#![allow(clippy::unwrap_used, reason = "a test fails by panicking")]
+
 mod support;
 
 use bellwether_api::{ApiConfig, ApiState};

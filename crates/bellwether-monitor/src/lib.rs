@@ -40,6 +40,7 @@ mod status;
 mod task;
 mod timeline;
 mod verdict;
+mod windows;
 mod witness;
 
 pub use config::{MAX_SLICE_ATTRIBUTES, MonitorConfig, Seasons};
@@ -63,5 +64,6 @@ pub use status::{
     Estimate, Interval, ModelStatus, NoveltyStatus, PipelineCounts, QualityStatus, SignalStatus, SliceStatus,
     TaskStatus,
 };
-pub use timeline::{TimelineLine, rfc3339};
+pub use timeline::{StoredLine, TimelineLine, rfc3339};
 pub use verdict::Verdict;
+pub use windows::{ClosedWindow, KeptWindows, TaskCounts, WindowCounts, WindowCutter};

@@ -12,6 +12,7 @@ mod incidents;
 mod metrics;
 mod model;
 mod page;
+mod past;
 mod silences;
 mod tasks;
 mod timeline;
@@ -88,6 +89,7 @@ pub(crate) fn all() -> Routes {
         .with(timeline::routes())
         .with(incidents::routes())
         .with(silences::routes())
+        .with(past::routes())
         .with(events::routes())
 }
 

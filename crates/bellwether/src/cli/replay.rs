@@ -36,6 +36,9 @@ pub(crate) struct ReplayArgs {
     /// Where to write the changes of state, one JSON object a line
     #[arg(long, value_name = "FILE")]
     pub(crate) timeline: PathBuf,
+    /// Directory to which windows, quality, signals and verdicts are written as Parquet; windows that are there stay as they are
+    #[arg(long, value_name = "DIR")]
+    pub(crate) history: Option<PathBuf>,
     /// Settings of the monitor; the shipped ones without. With `--from-kafka` also brokers, topics and formats
     #[arg(long, value_name = "FILE")]
     pub(crate) config: Option<PathBuf>,

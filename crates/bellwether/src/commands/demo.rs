@@ -57,7 +57,11 @@ pub(crate) async fn demo(args: DemoArgs) -> Result<(), Failure> {
         api: Some(api),
         terminal: Some(LineReporter::new(args.output, Some(start_ms), Some(bar.clone()))),
     };
-    let mut pipeline = Pipeline::new(Engine::new(Arc::new(reference), MonitorConfig::default()), sinks);
+    let mut pipeline = Pipeline::new(
+        Engine::new(Arc::new(reference), MonitorConfig::default()),
+        sinks,
+        None,
+    );
     let broker = EmbeddedBroker::start(&[(OBSERVATIONS, PARTITIONS), (LABELS, 1)]).map_err(broker_failed)?;
     let kafka = Config {
         brokers: broker.brokers().to_owned(),

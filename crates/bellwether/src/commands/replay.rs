@@ -4,7 +4,9 @@ mod kafka;
 
 use super::{load_reference, read_config};
 use crate::cli::{Output, ReplayArgs};
+use crate::config::{Config, WINDOW_MS};
 use crate::failure::Failure;
+use crate::history::Windows;
 use crate::pipeline::{Pipeline, Refused, Release, Turn};
 use crate::report;
 use crate::sinks::{Sinks, TimelineFile};
@@ -39,6 +41,7 @@ pub(crate) async fn replay(args: ReplayArgs) -> Result<(), Failure> {
         .observations
         .as_deref()
         .ok_or_else(|| missing("--observations"))?;
+    let windows = history(&args, config.as_ref())?;
     let config = config.unwrap_or_default().monitor;
     let reference = Arc::new(load_reference(reference, &config)?);
     let reader = ObservationReader::open(observed, reference.schema())?;
@@ -53,7 +56,7 @@ pub(crate) async fn replay(args: ReplayArgs) -> Result<(), Failure> {
         timeline: Some(TimelineFile::create(&args.timeline)?),
         ..Sinks::default()
     };
-    let mut pipeline = Pipeline::new(Engine::new(reference, config), sinks);
+    let mut pipeline = Pipeline::new(Engine::new(reference, config), sinks, windows);
     let bar = report::progress(reader.total_rows() as u64, "observations");
 
     let mut labels = LabelsInTime::new(labels);
@@ -93,12 +96,22 @@ pub(crate) async fn replay(args: ReplayArgs) -> Result<(), Failure> {
         ..Turn::last()
     };
     pipeline.turn(rest).await?;
+    let windows = pipeline.finish_history().await?;
     bar.finish_and_clear();
-    summarise(&pipeline, &args);
+    summarise(&pipeline, &args, windows);
     Ok(())
 }
 
-fn summarise(pipeline: &Pipeline, args: &ReplayArgs) {
+/// The history that is to be written, if one is.
+fn history(args: &ReplayArgs, config: Option<&Config>) -> Result<Option<Windows>, Failure> {
+    let window_ms = config.and_then(|config| Some(config.history.as_ref()?.window_ms));
+    let directory = args.history.as_deref();
+    directory
+        .map(|directory| Windows::of_recording(directory, window_ms.unwrap_or(WINDOW_MS)))
+        .transpose()
+}
+
+fn summarise(pipeline: &Pipeline, args: &ReplayArgs, windows: Option<usize>) {
     let status = pipeline.status();
     report::table(&status, args.output);
     if args.output == Output::Text {
@@ -114,6 +127,12 @@ fn summarise(pipeline: &Pipeline, args: &ReplayArgs) {
             counts.pending_labels + counts.orphan_labels,
             args.timeline.display()
         ));
+        if let (Some(windows), Some(directory)) = (windows, &args.history) {
+            report::note(&format!(
+                "{windows} windows written to the history in {}",
+                directory.display()
+            ));
+        }
     }
 }
 

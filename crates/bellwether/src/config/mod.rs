@@ -3,6 +3,7 @@
 mod alerts;
 mod decision;
 mod document;
+mod history;
 mod kafka;
 mod listen;
 mod otlp;
@@ -13,6 +14,7 @@ use bellwether_alerts::AlertsConfig;
 use bellwether_monitor::{MAX_SLICE_ATTRIBUTES, MonitorConfig, Seasons};
 use document::Document;
 pub(crate) use document::Problem;
+pub(crate) use history::{HistoryAddress, HistoryConfig, WINDOW_MS};
 pub(crate) use kafka::{VerdictsFormat, control_topic};
 pub(crate) use listen::{ListenConfig, ListenLimits, TokenSource};
 pub(crate) use otlp::OtlpSettings;
@@ -36,6 +38,8 @@ pub(crate) struct Config {
     pub(crate) payloads: Payloads,
     /// Without it the state is in memory only.
     pub(crate) state: Option<StateConfig>,
+    /// Without it nothing is kept for good.
+    pub(crate) history: Option<HistoryConfig>,
     /// Longest time that a stop may take.
     pub(crate) shutdown_timeout: Duration,
     pub(crate) monitor: MonitorConfig,
@@ -54,6 +58,7 @@ impl Default for Config {
             evidence_topic: None,
             payloads: Payloads::default(),
             state: None,
+            history: None,
             shutdown_timeout: Duration::from_secs(20),
             monitor: MonitorConfig::default(),
         }
@@ -97,6 +102,7 @@ impl Config {
         let verdicts_format = kafka::verdicts_format(&mut document);
         let payloads = payloads::payloads(&mut document, base);
         let state = state::state(&mut document, base, &kafka);
+        let history = history::history(&mut document, base, state.as_ref());
         let evidence_topic = kafka::evidence_topic(&mut document, &kafka, state.as_ref());
         let shutdown_timeout = document.duration_ms("shutdown_timeout");
         let shutdown_timeout = shutdown_timeout.map_or(defaults.shutdown_timeout, |ms| {
@@ -117,6 +123,7 @@ impl Config {
                 evidence_topic,
                 payloads,
                 state,
+                history,
                 shutdown_timeout,
                 monitor,
             })

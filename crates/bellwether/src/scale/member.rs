@@ -6,6 +6,7 @@ use super::scorer::Scorer;
 use crate::config::{Config, StateConfig};
 use crate::consumer::KafkaSource;
 use crate::failure::Failure;
+use crate::history::{self, History};
 use crate::pipeline::{Pipeline, SourceMetrics};
 use crate::report::{self, LineReporter};
 use crate::sinks::Sinks;
@@ -32,6 +33,7 @@ pub(crate) struct Member<'a> {
     pub(crate) alerts: Alerts,
     pub(crate) terminal: LineReporter,
     pub(crate) stop: &'a Stop,
+    pub(crate) history: Option<&'a History>,
 }
 
 impl Member<'_> {
@@ -92,12 +94,13 @@ impl Member<'_> {
                 self.terminal.clone(),
             )?;
             sinks.resume(kafka, &bookmark).await?;
-            let mut pipeline = Pipeline::new(kept.engine, sinks);
+            let windows = history::begin(self.history, &self.api, &bookmark, &kept.engine).await;
+            let mut pipeline = Pipeline::new(kept.engine, sinks, windows);
             let payloads = &self.config.payloads;
             let shown = Arc::clone(shown);
             let feed = EvidenceFeed::start(kafka, self.topic, payloads, &bookmark, shown).await?;
             let mut source = KafkaSource::resume(kafka, feed, Some(checkpoints), &bookmark).await?;
-            source.begin(&mut pipeline)?;
+            source.begin(&mut pipeline).await?;
             Ok::<_, Failure>((source, pipeline))
         };
         let (mut source, mut pipeline) = tokio::select! {

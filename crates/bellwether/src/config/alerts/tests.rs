@@ -192,6 +192,11 @@ fn what_is_missing_or_does_not_fit_is_named_with_its_line() {
         assert!(said_of.contains(said), "{receiver}: {said_of}");
         assert!(!said_of.contains("me:pass"), "{said_of}");
     }
+}
+
+#[test]
+fn a_window_of_maintenance_has_hours_days_and_a_zone() {
+    let problems = |text: &str| parse(text, Path::new("")).expect_err(text).join("\n");
     let window =
         problems("[alerts.maintenance.m]\nfrom = \"25:00\"\ndays = [\"caturday\"]\ntime_zone = \"Mars\"");
     for said in [
