@@ -24,16 +24,15 @@ const LONGEST: Duration = Duration::from_millis(2500);
 const RECEIVERS: [&str; 3] = ["sound", "faulty", "moody"];
 
 fn alerts(hooks: &Hooks) -> String {
-    let mut text =
-        "[alerts]\ndirectory = \"alerts\"\ngroup_wait = \"0s\"\ngroup_interval = \"0s\"\n".to_owned();
-    for name in RECEIVERS {
-        text += &format!(
-            "[alerts.receivers.{name}]\nformat = \"webhook\"\nurl = {:?}\ngroup_by = \"incident\"\ntimeout = \"300ms\"\n\
+    let receivers = RECEIVERS.map(|name| {
+        let url = hooks.url(&format!("/{name}"));
+        format!(
+            "[alerts.receivers.{name}]\nformat = \"webhook\"\nurl = {url:?}\ngroup_by = \"incident\"\ntimeout = \"300ms\"\n\
              verdicts = [\"watch\", \"retrain\", \"continual_update\", \"new_task\", \"shared_encoder\"]\n",
-            hooks.url(&format!("/{name}"))
-        );
-    }
-    text
+        )
+    });
+    let head = "[alerts]\ndirectory = \"alerts\"\ngroup_wait = \"0s\"\ngroup_interval = \"0s\"\n";
+    format!("{head}{}", receivers.concat())
 }
 
 /// Whether each incident stands at the end, by the timeline alone.
