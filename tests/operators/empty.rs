@@ -139,6 +139,16 @@ pub(crate) const MAY_BE_EMPTY: &[(&str, When, &str)] = &[
         Always,
         "the demo has no receiver of alerts",
     ),
+    (
+        "pipeline / Waiting for the history's store / {{instance}}",
+        Always,
+        "the demo keeps no history",
+    ),
+    (
+        "pipeline / Waiting for the history's store / {{instance}} size",
+        Always,
+        "the demo keeps no history",
+    ),
 ];
 
 /// Why a question may be empty in a phase.

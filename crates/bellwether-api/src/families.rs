@@ -4,6 +4,7 @@ mod alerts;
 mod decision;
 mod drift;
 mod model;
+mod past;
 mod pipeline;
 mod process;
 mod quality;
@@ -12,6 +13,7 @@ mod task;
 
 use crate::exposition::{MetricDescription, MetricKind};
 use crate::history::NumberedLine;
+use crate::past::PastMetrics;
 use crate::pipeline::PipelineMetrics;
 use crate::process::ProcessMetrics;
 use crate::samples::{Sample, Samples};
@@ -29,6 +31,7 @@ pub(crate) static FAMILIES: &[(&str, &[Family])] = &[
     ("Slices", slice::FAMILIES),
     ("New versions and costs", decision::FAMILIES),
     ("Incidents and alerts", alerts::FAMILIES),
+    ("History", past::FAMILIES),
     ("Pipeline", pipeline::FAMILIES),
     ("Process", process::FAMILIES),
 ];
@@ -70,6 +73,7 @@ pub(crate) struct Snapshot {
     process: Option<ProcessMetrics>,
     exports: Exports,
     alerts: AlertMetrics,
+    history: Option<PastMetrics>,
     shared_changes: u64,
     timeline_lines: usize,
     timeline_limit: usize,
@@ -97,6 +101,7 @@ impl Snapshot {
             process: ProcessMetrics::now(),
             exports: shared.exports,
             alerts,
+            history: state.past().map(|past| past.metrics()),
             shared_changes: shared.timeline.shared_changes(),
             timeline_lines: shared.timeline.len(),
             timeline_limit: config.timeline_lines,

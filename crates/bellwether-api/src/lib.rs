@@ -47,7 +47,9 @@ pub use exposition::{MetricDescription, MetricKind, metric_descriptions, metrics
 pub use limits::Limits;
 pub use openapi::openapi_json;
 pub use otlp::{OtlpConfig, export_otlp};
-pub use past::{PastAnswer, PastError, PastEstimate, PastPage, PastQuery, PastSource, PastWindow};
+pub use past::{
+    PastAnswer, PastError, PastEstimate, PastMetrics, PastPage, PastQuery, PastSource, PastWindow,
+};
 pub use pipeline::{
     BatchSizes, BrokerMetrics, CheckpointMetrics, MemberMetrics, PartitionLag, PipelineMetrics, RecordPlace,
     RejectedRecords, TopicKind,

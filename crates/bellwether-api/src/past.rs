@@ -50,6 +50,23 @@ pub trait PastSource: fmt::Debug + Send + Sync {
     fn windows(&self, query: PastQuery) -> PastAnswer<'_, PastWindow>;
     /// Lines of the timeline.
     fn verdicts(&self, query: PastQuery) -> PastAnswer<'_, TimelineLine>;
+    /// How keeping it goes. Does not wait.
+    fn metrics(&self) -> PastMetrics;
+}
+
+/// How keeping the past goes; totals count since the start of the process.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub struct PastMetrics {
+    /// Windows that the store took.
+    pub written_windows: u64,
+    /// Windows that were given up because too many waited.
+    pub dropped_windows: u64,
+    /// Times that the store took nothing.
+    pub failed_writes: u64,
+    /// Windows that wait for the store.
+    pub waiting_windows: u64,
+    /// Their size in bytes.
+    pub waiting_bytes: u64,
 }
 
 /// One task in one window of event time, as it stood at the window's end.

@@ -45,6 +45,10 @@ pub(crate) fn dashboard() -> Dashboard {
                 panels: alerts(),
             },
             Row {
+                title: "History",
+                panels: history(),
+            },
+            Row {
                 title: "What it takes",
                 panels: resources(),
             },
@@ -485,6 +489,39 @@ fn alerts() -> Vec<Panel> {
                 .sum_by("instance"),
             "{{instance}} failures",
         ),
+    ]
+}
+
+fn history() -> Vec<Panel> {
+    vec![
+        Panel::lines(
+            "Windows of the history",
+            Unit::PerSecond,
+            "Written to its store, dropped because too many waited, and failures to write. Zero where no history is kept.",
+        )
+        .size(12, 8)
+        .with_zero()
+        .ask(
+            &PROCESS.counter("bellwether_history_windows_total").rate().sum_by("outcome"),
+            "{{outcome}}",
+        )
+        .ask(&rate("bellwether_history_failures_total"), "failures"),
+        Panel::lines(
+            "Waiting for the history's store",
+            Unit::Count,
+            "Windows that wait on each machine, and their size at the right. Empty where no history is kept.",
+        )
+        .size(12, 8)
+        .with_zero()
+        .ask(
+            &now("bellwether_history_waiting_windows").max_by("instance"),
+            "{{instance}}",
+        )
+        .ask(
+            &now("bellwether_history_waiting_bytes").max_by("instance"),
+            "{{instance}} size",
+        )
+        .right_axis(".* size", Unit::Bytes),
     ]
 }
 

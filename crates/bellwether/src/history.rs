@@ -68,7 +68,11 @@ impl History {
 
     /// Answers questions about the past.
     pub(crate) fn answers(&self, api: &ApiState) {
-        api.keep_past(Arc::new(Past(self.reader.clone())));
+        api.keep_past(Arc::new(Past {
+            reader: self.reader.clone(),
+            spool: Arc::clone(&self.spool),
+            shipper: Arc::clone(&self.shipper),
+        }));
     }
 
     /// For a monitor that goes on from what was kept.

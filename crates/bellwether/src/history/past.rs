@@ -1,26 +1,44 @@
 //! The history as the API asks for it.
 
-use bellwether_api::{PastAnswer, PastError, PastEstimate, PastPage, PastQuery, PastSource, PastWindow};
-use bellwether_history::{Error, Page, Query, Reader, VerdictRow, WindowRow};
+use bellwether_api::{
+    PastAnswer, PastError, PastEstimate, PastMetrics, PastPage, PastQuery, PastSource, PastWindow,
+};
+use bellwether_history::{Error, Page, Query, Reader, Shipper, Spool, VerdictRow, WindowRow};
 use bellwether_monitor::{TimelineLine, rfc3339};
+use std::sync::Arc;
 
 /// Answers from the files of the history.
 #[derive(Debug)]
-pub(super) struct Past(pub(super) Reader);
+pub(super) struct Past {
+    pub(super) reader: Reader,
+    pub(super) spool: Arc<Spool>,
+    pub(super) shipper: Arc<Shipper>,
+}
 
 impl PastSource for Past {
     fn windows(&self, query: PastQuery) -> PastAnswer<'_, PastWindow> {
         Box::pin(async {
-            let page = self.0.windows(&asked(query)?).await.map_err(failed)?;
+            let page = self.reader.windows(&asked(query)?).await.map_err(failed)?;
             Ok(answer(page, window))
         })
     }
 
     fn verdicts(&self, query: PastQuery) -> PastAnswer<'_, TimelineLine> {
         Box::pin(async {
-            let page = self.0.verdicts(&asked(query)?).await.map_err(failed)?;
+            let page = self.reader.verdicts(&asked(query)?).await.map_err(failed)?;
             Ok(answer(page, |row: VerdictRow| row.line()))
         })
+    }
+
+    fn metrics(&self) -> PastMetrics {
+        let (shipped, waiting) = (self.shipper.shipped(), self.spool.waiting());
+        PastMetrics {
+            written_windows: shipped.windows,
+            dropped_windows: waiting.dropped_windows,
+            failed_writes: shipped.failed,
+            waiting_windows: waiting.windows,
+            waiting_bytes: waiting.bytes,
+        }
     }
 }
 
