@@ -38,9 +38,11 @@ mod slices;
 mod snapshot;
 mod status;
 mod task;
+mod texts;
 mod timeline;
 mod verdict;
 mod witness;
+mod work;
 
 pub use config::{MAX_SLICE_ATTRIBUTES, MonitorConfig, Seasons};
 pub use costs::{CostStatus, Costs, RemedyCost};
@@ -63,5 +65,7 @@ pub use status::{
     Estimate, Interval, ModelStatus, NoveltyStatus, PipelineCounts, QualityStatus, SignalStatus, SliceStatus,
     TaskStatus,
 };
+pub use texts::{KeepNoText, KeepText};
 pub use timeline::{TimelineLine, rfc3339};
 pub use verdict::Verdict;
+pub use work::{AffectedTask, Known, WorkMaterial, WorkRow};

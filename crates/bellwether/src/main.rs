@@ -17,8 +17,10 @@ mod scale;
 mod sinks;
 mod state;
 mod stop;
+mod texts;
 mod verdicts;
 mod wire;
+mod work_sets;
 
 use clap::Parser;
 use cli::{Cli, Command, DeadLettersCommand, ReferenceCommand};
@@ -59,6 +61,7 @@ fn run(cli: Cli) -> Result<(), Failure> {
         }
         Command::Replay(args) => block_on(commands::replay::replay(args)),
         Command::Calibrate(args) => commands::calibrate::calibrate(&args),
+        Command::WorkSet(args) => block_on(commands::work_set::work_set(args)),
         Command::Check(args) => commands::check::check(&args),
         Command::DeadLetters(DeadLettersCommand::List(args)) => commands::dead_letters::list(&args),
         Command::DeadLetters(DeadLettersCommand::Explain(args)) => commands::dead_letters::explain(&args),

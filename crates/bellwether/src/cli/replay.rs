@@ -36,6 +36,9 @@ pub(crate) struct ReplayArgs {
     /// Where to write the changes of state, one JSON object a line
     #[arg(long, value_name = "FILE")]
     pub(crate) timeline: PathBuf,
+    /// Also write a work set of each alarm into this directory: what to label and train on
+    #[arg(long, value_name = "DIR")]
+    pub(crate) work_sets: Option<PathBuf>,
     /// Settings of the monitor; the shipped ones without. With `--from-kafka` also brokers, topics and formats
     #[arg(long, value_name = "FILE")]
     pub(crate) config: Option<PathBuf>,

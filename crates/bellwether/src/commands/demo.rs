@@ -55,6 +55,7 @@ pub(crate) async fn demo(args: DemoArgs) -> Result<(), Failure> {
         verdicts: None,
         api: Some(api),
         terminal: Some(LineReporter::new(args.output, Some(start_ms), Some(bar.clone()))),
+        work_sets: None,
     };
     let mut pipeline = Pipeline::new(Engine::new(Arc::new(reference), MonitorConfig::default()), sinks);
     let broker = EmbeddedBroker::start(&[(OBSERVATIONS, PARTITIONS), (LABELS, 1)]).map_err(broker_failed)?;

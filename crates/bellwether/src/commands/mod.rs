@@ -8,6 +8,7 @@ pub(crate) mod demo;
 pub(crate) mod reference;
 pub(crate) mod replay;
 pub(crate) mod run;
+pub(crate) mod work_set;
 
 use crate::config::{Config, ListenConfig, Problem};
 use crate::failure::Failure;

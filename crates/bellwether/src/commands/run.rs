@@ -134,6 +134,7 @@ async fn consume(
             sinks.resume(&config.kafka, &bookmark).await?;
         }
         let mut pipeline = Pipeline::new(engine, sinks);
+        pipeline.keep_texts(config.texts.keeper());
         let (kafka, payloads) = (&config.kafka, &config.payloads);
         let feed = TopicFeed::start(kafka, payloads, &bookmark).await?;
         let mut source = KafkaSource::resume(kafka, feed, checkpoints, &bookmark).await?;

@@ -37,9 +37,11 @@ pub(super) async fn replay(args: ReplayArgs, config: Config) -> Result<(), Failu
     .map_err(|error| failed(&config, &error))?;
     let sinks = Sinks {
         timeline: Some(TimelineFile::create(&args.timeline)?),
+        work_sets: super::work_sets(&config)?,
         ..Sinks::default()
     };
     let mut pipeline = Pipeline::new(Engine::new(reference, config.monitor.clone()), sinks);
+    pipeline.keep_texts(config.texts.keeper());
     let bar = report::progress(reader.total(), "records");
 
     // A partition at its end holds nothing back from that moment on.
