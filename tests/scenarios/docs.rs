@@ -102,7 +102,10 @@ fn each_library_of_the_edge_has_one_home() {
         ["bellwether-ingest", "bellwether-tests"]
     );
     assert_eq!(users(&dependencies, "parquet"), ["bellwether-store", "xtask"]);
-    assert_eq!(users(&dependencies, "axum"), ["bellwether-api"]);
+    // Who serves over HTTP describes what it serves and bounds what a client takes.
+    for library in ["axum", "governor", "utoipa"] {
+        assert_eq!(users(&dependencies, library), ["bellwether-api"], "{library}");
+    }
     assert_eq!(users(&dependencies, "candle"), ["bellwether-encoder"]);
     for library in ["apache-avro", "protox"] {
         assert_eq!(

@@ -3,7 +3,6 @@
 //! Lines are read from the history behind each client's own position, so a slow client delays nobody and misses nothing
 //! that is still held; the status is read when the client is ready for it, so it may skip some.
 
-use crate::history::NumberedLine;
 use crate::state::{ApiState, News};
 use crate::wire::{LineView, ModelView};
 use axum::response::sse::Event;
@@ -104,12 +103,13 @@ impl Client {
             let view = ModelView::new(&status, &pipeline, self.state.instance());
             self.push(Event::default().event("status").json_data(view));
         }
-        for NumberedLine { id, line } in lines {
+        for numbered in lines {
+            let id = numbered.id;
             self.seen_line = id;
             let event = Event::default()
                 .event("timeline")
                 .id(format!("{}-{id}", self.state.instance()));
-            self.push(event.json_data(LineView { id, line: &line }));
+            self.push(event.json_data(LineView::new(&numbered)));
         }
         !self.queue.is_empty()
     }

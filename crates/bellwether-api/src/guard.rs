@@ -3,7 +3,7 @@
 use crate::problem::Problem;
 use axum::extract::{Request, State};
 use axum::http::header::{self, HeaderName, HeaderValue};
-use axum::http::{StatusCode, Uri};
+use axum::http::{HeaderMap, StatusCode, Uri};
 use axum::middleware::Next;
 use axum::response::{IntoResponse, Response};
 use std::net::IpAddr;
@@ -61,6 +61,36 @@ pub(crate) async fn guard(State(names): State<Names>, request: Request, next: Ne
     response
 }
 
+/// Refuses what another web site makes a browser send.
+///
+/// A browser sends a form to any address, with the password that it keeps for it; nobody asks the server first. But it says from
+/// where: `Sec-Fetch-Site`, and `Origin` with everything that is not read. Programs say neither.
+pub(crate) async fn same_origin(request: Request, next: Next) -> Response {
+    if is_cross_site(request.headers()) {
+        return Problem::new(
+            StatusCode::FORBIDDEN,
+            "forbidden_origin",
+            "a page of another web site sent this request",
+            "send it from the page of this server, or from a program, which sends neither Origin nor Sec-Fetch-Site",
+        )
+        .into_response();
+    }
+    next.run(request).await
+}
+
+fn is_cross_site(headers: &HeaderMap) -> bool {
+    let header = |name: HeaderName| headers.get(name).map(HeaderValue::as_bytes);
+    if let Some(site) = header(HeaderName::from_static("sec-fetch-site")) {
+        return !matches!(site, b"same-origin" | b"none");
+    }
+    let Some(origin) = header(header::ORIGIN) else {
+        return false;
+    };
+    let schemes: [&[u8]; 2] = [b"http://", b"https://"];
+    let authority = schemes.into_iter().find_map(|scheme| origin.strip_prefix(scheme));
+    authority.is_none() || authority != header(header::HOST)
+}
+
 /// The name the request was sent to, unless that is this machine. A request without a name does not come from a browser.
 fn foreign_host(request: &Request) -> Option<String> {
     let named = request
@@ -82,7 +112,55 @@ fn is_local(authority: &str) -> bool {
 
 #[cfg(test)]
 mod tests {
-    use super::is_local;
+    use super::{is_cross_site, is_local};
+    use axum::http::{HeaderMap, HeaderName, HeaderValue};
+
+    #[test]
+    fn a_browser_says_whether_another_site_sent_it() {
+        let cross = |headers: &[(&'static str, &'static str)]| {
+            let named = headers
+                .iter()
+                .map(|(name, value)| (HeaderName::from_static(name), HeaderValue::from_static(value)));
+            is_cross_site(&named.collect::<HeaderMap>())
+        };
+        let host = ("host", "localhost:8177");
+        assert!(!cross(&[host]), "a program");
+        for own in ["http://localhost:8177", "https://localhost:8177"] {
+            assert!(!cross(&[host, ("origin", own)]), "{own}");
+        }
+        for foreign in [
+            "http://localhost:3000",
+            "http://localhost",
+            "http://evil.example",
+            "null",
+            "",
+            "localhost:8177",
+            "file://localhost:8177",
+        ] {
+            assert!(cross(&[host, ("origin", foreign)]), "{foreign}");
+        }
+        assert!(
+            cross(&[("origin", "http://localhost:8177")]),
+            "no host to compare with"
+        );
+        // What the browser says of the site counts before what a proxy may have made of the host.
+        assert!(!cross(&[
+            host,
+            ("origin", "https://monitor.example"),
+            ("sec-fetch-site", "same-origin")
+        ]));
+        assert!(!cross(&[host, ("sec-fetch-site", "none")]));
+        for site in ["cross-site", "same-site", "", "Same-Origin"] {
+            assert!(
+                cross(&[
+                    host,
+                    ("origin", "http://localhost:8177"),
+                    ("sec-fetch-site", site)
+                ]),
+                "{site}"
+            );
+        }
+    }
 
     #[test]
     fn only_names_of_this_machine_are_local() {

@@ -19,12 +19,15 @@
 
 mod access;
 mod assets;
+mod connections;
 mod error;
 mod events;
 mod exposition;
 mod families;
 mod guard;
 mod history;
+mod limits;
+mod openapi;
 mod otlp;
 mod pipeline;
 mod problem;
@@ -34,11 +37,14 @@ mod samples;
 mod series;
 mod server;
 mod state;
+mod token;
 mod wire;
 
-pub use access::{Access, CertificateFiles, Encryption, Token};
+pub use access::{Access, CertificateFiles, Encryption};
 pub use error::Error;
 pub use exposition::{MetricDescription, MetricKind, metric_descriptions, metrics_markdown};
+pub use limits::Limits;
+pub use openapi::openapi_json;
 pub use otlp::{OtlpConfig, export_otlp};
 pub use pipeline::{
     BatchSizes, BrokerMetrics, CheckpointMetrics, MemberMetrics, PartitionLag, PipelineMetrics, RecordPlace,
@@ -46,3 +52,4 @@ pub use pipeline::{
 };
 pub use server::serve;
 pub use state::{ApiConfig, ApiState};
+pub use token::{SHORTEST_TOKEN, Token};

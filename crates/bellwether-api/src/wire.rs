@@ -20,6 +20,30 @@ use bellwether_monitor::{
 };
 use serde::Serialize;
 use std::collections::BTreeMap;
+use utoipa::ToSchema;
+
+/// The words of verdicts, for the description of the API.
+#[derive(ToSchema)]
+#[schema(as = Verdict, rename_all = "snake_case")]
+#[expect(dead_code, reason = "only described, never made")]
+enum VerdictName {
+    Unknown,
+    Healthy,
+    Watch,
+    Retrain,
+    ContinualUpdate,
+    NewTask,
+}
+
+/// The kinds of tasks, for the description of the API.
+#[derive(ToSchema)]
+#[schema(as = TaskKind, rename_all = "snake_case")]
+#[expect(dead_code, reason = "only described, never made")]
+enum TaskKindName {
+    Classification,
+    SequenceLabelling,
+    Regression,
+}
 
 /// `null` for the 0 that stands for "not yet".
 fn time(timestamp_ms: i64) -> Option<String> {
@@ -27,7 +51,8 @@ fn time(timestamp_ms: i64) -> Option<String> {
 }
 
 /// The model as a whole.
-#[derive(Debug, Serialize)]
+#[derive(Debug, Serialize, ToSchema)]
+#[schema(as = Model)]
 pub(crate) struct ModelView<'a> {
     instance: &'a str,
     event_time: Option<String>,
@@ -39,7 +64,7 @@ pub(crate) struct ModelView<'a> {
     summary: &'a str,
     forgetting: Option<ForgettingView<'a>>,
     verdicts: BTreeMap<&'static str, usize>,
-    counts: PipelineCounts,
+    counts: CountsView,
     pipeline: PipelineView,
     tasks: Vec<TaskView<'a>>,
 }
@@ -58,15 +83,71 @@ impl<'a> ModelView<'a> {
             summary: &status.summary,
             forgetting: status.forgetting.as_ref().map(ForgettingView::new),
             verdicts: Verdict::ALL.into_iter().map(|v| (v.as_str(), count(v))).collect(),
-            counts: status.counts,
+            counts: CountsView::new(&status.counts),
             pipeline: PipelineView::new(pipeline),
             tasks: status.tasks.iter().map(TaskView::new).collect(),
         }
     }
 }
 
+/// What the monitor counted since it started.
+#[derive(Debug, Serialize, ToSchema)]
+#[schema(as = Counts)]
+struct CountsView {
+    /// Observations judged.
+    observations: u64,
+    /// Observations older than the watermark on arrival: joined with labels, not used by the detectors.
+    late_observations: u64,
+    /// Observations whose `event_id` was seen before: counted once.
+    duplicate_observations: u64,
+    /// Labels joined with their observation.
+    labels: u64,
+    /// Labels of observations already labelled: the first counts.
+    duplicate_labels: u64,
+    /// Labels waiting for their observation.
+    pending_labels: u64,
+    /// Labels given up: their observation never came.
+    orphan_labels: u64,
+    /// Observations remembered until their label comes or its time is over, in memory and on disk.
+    pending_observations: u64,
+    /// Of them, those on disk.
+    pending_observations_on_disk: u64,
+    /// Observations given up because no label came within the retention.
+    evicted_observations_by_age: u64,
+    /// Observations given up without a label because too many waited.
+    evicted_observations_by_number: u64,
+    /// Of `orphan_labels`, those given up for their age.
+    evicted_labels_by_age: u64,
+    /// Of `orphan_labels`, those given up because too many waited.
+    evicted_labels_by_number: u64,
+    /// Observations and labels buffered until the watermark passes them.
+    buffered: u64,
+}
+
+impl CountsView {
+    fn new(counts: &PipelineCounts) -> Self {
+        Self {
+            observations: counts.observations,
+            late_observations: counts.late_observations,
+            duplicate_observations: counts.duplicate_observations,
+            labels: counts.labels,
+            duplicate_labels: counts.duplicate_labels,
+            pending_labels: counts.pending_labels,
+            orphan_labels: counts.orphan_labels,
+            pending_observations: counts.pending_observations,
+            pending_observations_on_disk: counts.pending_observations_on_disk,
+            evicted_observations_by_age: counts.evicted_observations_by_age,
+            evicted_observations_by_number: counts.evicted_observations_by_number,
+            evicted_labels_by_age: counts.evicted_labels_by_age,
+            evicted_labels_by_number: counts.evicted_labels_by_number,
+            buffered: counts.buffered,
+        }
+    }
+}
+
 /// What went through the pipeline.
-#[derive(Debug, Serialize)]
+#[derive(Debug, Serialize, ToSchema)]
+#[schema(as = Pipeline)]
 struct PipelineView {
     decoded: u64,
     rejected: u64,
@@ -98,10 +179,13 @@ impl PipelineView {
 }
 
 /// One task.
-#[derive(Debug, Serialize)]
+#[derive(Debug, Serialize, ToSchema)]
+#[schema(as = Task)]
 pub(crate) struct TaskView<'a> {
     task: &'a str,
+    #[schema(value_type = TaskKindName)]
     kind: bellwether_events::TaskKind,
+    #[schema(value_type = VerdictName)]
     verdict: &'static str,
     changed: Option<String>,
     since: Option<String>,
@@ -162,7 +246,8 @@ impl<'a> TaskView<'a> {
     }
 }
 
-#[derive(Debug, Serialize)]
+#[derive(Debug, Serialize, ToSchema)]
+#[schema(as = Quality)]
 struct QualityView {
     metric: &'static str,
     reference: f64,
@@ -170,7 +255,8 @@ struct QualityView {
     macro_f1: Option<f64>,
 }
 
-#[derive(Debug, Serialize)]
+#[derive(Debug, Serialize, ToSchema)]
+#[schema(as = Estimate)]
 struct EstimateView {
     value: f64,
     low: f64,
@@ -189,7 +275,8 @@ impl EstimateView {
     }
 }
 
-#[derive(Debug, Serialize)]
+#[derive(Debug, Serialize, ToSchema)]
+#[schema(as = Novelty)]
 struct NoveltyView<'a> {
     far_ratio: f64,
     group_size: usize,
@@ -198,7 +285,8 @@ struct NoveltyView<'a> {
     misrouted_to: Option<&'a str>,
 }
 
-#[derive(Debug, Serialize)]
+#[derive(Debug, Serialize, ToSchema)]
+#[schema(as = Signal)]
 struct SignalView {
     signal: &'static str,
     active: bool,
@@ -221,7 +309,8 @@ impl SignalView {
     }
 }
 
-#[derive(Debug, Serialize)]
+#[derive(Debug, Serialize, ToSchema)]
+#[schema(as = Slice)]
 struct SliceView<'a> {
     attribute: &'a str,
     value: &'a str,
@@ -245,24 +334,44 @@ impl<'a> SliceView<'a> {
 }
 
 /// A timeline line with its number in this run.
-#[derive(Debug, Serialize)]
+#[derive(Debug, Serialize, ToSchema)]
+#[schema(as = Line)]
 pub(crate) struct LineView<'a> {
-    pub(crate) id: u64,
-    #[serde(flatten)]
-    pub(crate) line: &'a TimelineLine,
+    id: u64,
+    timestamp: &'a str,
+    /// `null` where the line is about the model.
+    task: Option<&'a str>,
+    /// For the model `new_task` while any task says so, else `healthy`.
+    #[schema(value_type = Option<VerdictName>)]
+    verdict: Option<&'static str>,
+    shared_encoder: bool,
+    since: &'a str,
+    confidence: f64,
+    summary: &'a str,
+    /// The numbers behind it.
+    evidence: &'a serde_json::Value,
 }
 
 impl<'a> LineView<'a> {
     pub(crate) fn new(numbered: &'a NumberedLine) -> Self {
+        let line: &TimelineLine = &numbered.line;
         Self {
             id: numbered.id,
-            line: &numbered.line,
+            timestamp: &line.timestamp,
+            task: line.task.as_deref(),
+            verdict: line.verdict.map(Verdict::as_str),
+            shared_encoder: line.shared_encoder,
+            since: &line.since,
+            confidence: line.confidence,
+            summary: &line.summary,
+            evidence: &line.evidence,
         }
     }
 }
 
 /// A page of the timeline, newest first.
-#[derive(Debug, Serialize)]
+#[derive(Debug, Serialize, ToSchema)]
+#[schema(as = Timeline)]
 pub(crate) struct TimelineView<'a> {
     pub(crate) lines: Vec<LineView<'a>>,
     /// What to give as `before` for the next page; `null` on the last.
@@ -270,7 +379,8 @@ pub(crate) struct TimelineView<'a> {
 }
 
 /// One task with its reports and the last line about it.
-#[derive(Debug, Serialize)]
+#[derive(Debug, Serialize, ToSchema)]
+#[schema(as = TaskDetail)]
 pub(crate) struct TaskDetailView<'a> {
     #[serde(flatten)]
     pub(crate) task: TaskView<'a>,
@@ -280,17 +390,20 @@ pub(crate) struct TaskDetailView<'a> {
 }
 
 /// All tasks.
-#[derive(Debug, Serialize)]
+#[derive(Debug, Serialize, ToSchema)]
+#[schema(as = Tasks)]
 pub(crate) struct TasksView<'a> {
     pub(crate) tasks: Vec<TaskView<'a>>,
 }
 
 /// The course of a task in columns of equal length.
-#[derive(Debug, Serialize)]
+#[derive(Debug, Serialize, ToSchema)]
+#[schema(as = Series)]
 pub(crate) struct SeriesView<'a> {
     task: &'a str,
     interval_ms: i64,
     timestamp_ms: Vec<i64>,
+    #[schema(value_type = Vec<VerdictName>)]
     verdict: Vec<&'static str>,
     observations: Vec<u64>,
     label_coverage: Vec<f64>,
@@ -302,7 +415,8 @@ pub(crate) struct SeriesView<'a> {
     log_e_value: BTreeMap<&'static str, Vec<f64>>,
 }
 
-#[derive(Debug, Serialize)]
+#[derive(Debug, Serialize, ToSchema)]
+#[schema(as = Band)]
 struct BandView {
     value: Vec<f64>,
     low: Vec<f64>,

@@ -3,9 +3,11 @@
 use super::{EstimateView, time};
 use bellwether_monitor::{CostStatus, ForgettingStatus, TaskForgetting};
 use serde::Serialize;
+use utoipa::ToSchema;
 
 /// The newest change of version.
-#[derive(Debug, Serialize)]
+#[derive(Debug, Serialize, ToSchema)]
+#[schema(as = Forgetting)]
 pub(crate) struct ForgettingView<'a> {
     model_version: &'a str,
     previous_version: Option<&'a str>,
@@ -31,7 +33,8 @@ impl<'a> ForgettingView<'a> {
 }
 
 /// What it did to one task.
-#[derive(Debug, Serialize)]
+#[derive(Debug, Serialize, ToSchema)]
+#[schema(as = TaskForgetting)]
 pub(crate) struct TaskForgettingView {
     outcome: &'static str,
     left_alone: bool,
@@ -78,7 +81,8 @@ impl TaskForgettingView {
 }
 
 /// What acting and waiting cost for one task.
-#[derive(Debug, Serialize)]
+#[derive(Debug, Serialize, ToSchema)]
+#[schema(as = Cost)]
 pub(crate) struct CostView {
     remedies: Vec<RemedyView>,
     lost_quality: f64,
@@ -88,7 +92,8 @@ pub(crate) struct CostView {
     due: bool,
 }
 
-#[derive(Debug, Serialize)]
+#[derive(Debug, Serialize, ToSchema)]
+#[schema(as = Remedy)]
 struct RemedyView {
     remedy: &'static str,
     probability: f64,

@@ -3,9 +3,11 @@
 use super::{EstimateView, time};
 use bellwether_monitor::{ClassDrift, DriftDirection, DriftReport, DriftSplit, DriftTest};
 use serde::Serialize;
+use utoipa::ToSchema;
 
 /// How a task's inputs differ from the reference.
-#[derive(Debug, Serialize)]
+#[derive(Debug, Serialize, ToSchema)]
+#[schema(as = DriftReport)]
 pub(crate) struct DriftReportView<'a> {
     as_of: Option<String>,
     from: Option<String>,
@@ -24,7 +26,8 @@ pub(crate) struct DriftReportView<'a> {
     season: Option<&'static str>,
 }
 
-#[derive(Debug, Serialize)]
+#[derive(Debug, Serialize, ToSchema)]
+#[schema(as = DriftTest)]
 struct TestView {
     value: f64,
     p_value: f64,
@@ -41,7 +44,8 @@ impl TestView {
     }
 }
 
-#[derive(Debug, Serialize)]
+#[derive(Debug, Serialize, ToSchema)]
+#[schema(as = DriftSplit)]
 struct SplitView {
     total: EstimateView,
     mix: EstimateView,
@@ -66,7 +70,8 @@ impl SplitView {
     }
 }
 
-#[derive(Debug, Serialize)]
+#[derive(Debug, Serialize, ToSchema)]
+#[schema(as = ClassDrift)]
 struct ClassView<'a> {
     class: &'a str,
     observations: usize,
@@ -91,7 +96,8 @@ impl<'a> ClassView<'a> {
     }
 }
 
-#[derive(Debug, Serialize)]
+#[derive(Debug, Serialize, ToSchema)]
+#[schema(as = DriftDirection)]
 struct DirectionView<'a> {
     shift_deviations: f64,
     examples: &'a [String],

@@ -6,9 +6,11 @@ use bellwether_monitor::{
     UnlabelledEstimate,
 };
 use serde::Serialize;
+use utoipa::ToSchema;
 
 /// Every metric of a task, by labels and without.
-#[derive(Debug, Serialize)]
+#[derive(Debug, Serialize, ToSchema)]
+#[schema(as = QualityReport)]
 pub(crate) struct QualityReportView<'a> {
     as_of: Option<String>,
     from: Option<String>,
@@ -27,7 +29,8 @@ pub(crate) struct QualityReportView<'a> {
     advice: Option<&'a str>,
 }
 
-#[derive(Debug, Serialize)]
+#[derive(Debug, Serialize, ToSchema)]
+#[schema(as = LabelSelection)]
 struct SelectionView {
     p_value: f64,
     corrected: bool,
@@ -36,7 +39,8 @@ struct SelectionView {
     strata: Vec<StratumView>,
 }
 
-#[derive(Debug, Serialize)]
+#[derive(Debug, Serialize, ToSchema)]
+#[schema(as = LabelStratum)]
 struct StratumView {
     observations: u64,
     labels: u64,
@@ -51,7 +55,8 @@ impl StratumView {
     }
 }
 
-#[derive(Debug, Serialize)]
+#[derive(Debug, Serialize, ToSchema)]
+#[schema(as = QualityMetric)]
 struct MetricView {
     metric: &'static str,
     current: Option<EstimateView>,
@@ -70,7 +75,8 @@ impl MetricView {
     }
 }
 
-#[derive(Debug, Serialize)]
+#[derive(Debug, Serialize, ToSchema)]
+#[schema(as = ClassQuality)]
 struct ClassView<'a> {
     class: &'a str,
     support: f64,
@@ -91,13 +97,15 @@ impl<'a> ClassView<'a> {
     }
 }
 
-#[derive(Debug, Serialize)]
+#[derive(Debug, Serialize, ToSchema)]
+#[schema(as = Reliability)]
 struct ReliabilityView {
     binning: &'static str,
     points: Vec<PointView>,
 }
 
-#[derive(Debug, Serialize)]
+#[derive(Debug, Serialize, ToSchema)]
+#[schema(as = ReliabilityPoint)]
 struct PointView {
     confidence: f64,
     frequency: f64,
@@ -125,7 +133,8 @@ impl ReliabilityView {
     }
 }
 
-#[derive(Debug, Serialize)]
+#[derive(Debug, Serialize, ToSchema)]
+#[schema(as = UnlabelledEstimate)]
 struct UnlabelledView {
     method: &'static str,
     metric: &'static str,
@@ -148,7 +157,8 @@ impl UnlabelledView {
     }
 }
 
-#[derive(Debug, Serialize)]
+#[derive(Debug, Serialize, ToSchema)]
+#[schema(as = Disagreement)]
 struct DisagreementView {
     value: f64,
     low: f64,

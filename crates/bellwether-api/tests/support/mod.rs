@@ -421,11 +421,15 @@ impl Server {
         stream.read_to_end(&mut bytes).await.unwrap();
         let text = String::from_utf8(bytes).unwrap();
         let (head, body) = text.split_once("\r\n\r\n").unwrap();
-        Answer {
-            status: head.split(' ').nth(1).unwrap().parse().unwrap(),
-            head: head.to_ascii_lowercase(),
-            body: body.to_owned(),
-        }
+        Answer::new(head, body.to_owned())
+    }
+
+    /// The head of an answer, whose body may have no end.
+    pub async fn head(&self, method: &str, path: &str, headers: &[(&str, &str)]) -> Answer {
+        let mut stream = BufReader::new(self.request(method, path, headers).await);
+        let mut head = String::new();
+        while !head.ends_with("\r\n\r\n") && stream.read_line(&mut head).await.unwrap() > 0 {}
+        Answer::new(&head, String::new())
     }
 
     /// The lines of an answer that does not end, as they come.
@@ -474,6 +478,14 @@ pub struct Answer {
 }
 
 impl Answer {
+    fn new(head: &str, body: String) -> Self {
+        Self {
+            status: head.split(' ').nth(1).unwrap().parse().unwrap(),
+            head: head.to_ascii_lowercase(),
+            body,
+        }
+    }
+
     pub fn header(&self, name: &str) -> Option<&str> {
         self.head
             .lines()
@@ -481,25 +493,33 @@ impl Answer {
     }
 
     pub fn json(&self) -> serde_json::Value {
-        assert_eq!(
-            self.header("content-type"),
-            Some("application/json"),
-            "{}",
-            self.body
-        );
+        let kind = self.header("content-type");
+        assert_eq!(kind, Some("application/json"), "{}", self.body);
         serde_json::from_str(&self.body).unwrap()
+    }
+
+    fn problem(&self) -> serde_json::Value {
+        let kind = self.header("content-type");
+        assert_eq!(kind, Some("application/problem+json"), "{}", self.body);
+        serde_json::from_str(&self.body).unwrap()
+    }
+
+    /// What a problem says to do.
+    pub fn hint(&self) -> String {
+        self.problem()["hint"].as_str().unwrap().to_owned()
     }
 
     /// Checks that this is an error in the one shape of errors.
     pub fn assert_problem(&self, status: u16, code: &str) {
-        let body = self.json();
+        let body = self.problem();
+        assert_eq!(body["status"], status, "{}", self.body);
         assert_eq!(
             (self.status, body["code"].as_str()),
             (status, Some(code)),
             "{}",
             self.body
         );
-        for field in ["message", "hint"] {
+        for field in ["title", "detail", "hint"] {
             assert!(
                 body[field].as_str().is_some_and(|text| !text.is_empty()),
                 "{field} in {}",

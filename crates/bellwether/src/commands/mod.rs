@@ -10,10 +10,10 @@ pub(crate) mod replay;
 pub(crate) mod run;
 pub(crate) mod work_set;
 
-use crate::config::{Config, ListenConfig, Problem};
+use crate::config::{Config, ListenConfig, ListenLimits, Problem, TokenSource};
 use crate::failure::Failure;
 use crate::report;
-use bellwether_api::{Access, ApiState, CertificateFiles, Encryption, Token};
+use bellwether_api::{Access, ApiState, CertificateFiles, Encryption, Limits, Token};
 use bellwether_monitor::{MonitorConfig, Reference};
 use std::net::SocketAddr;
 use std::path::Path;
@@ -61,6 +61,28 @@ fn load_reference(path: &Path, config: &MonitorConfig) -> Result<Reference, Fail
     })
 }
 
+fn limits(settings: &ListenLimits) -> Limits {
+    Limits {
+        body_bytes: settings.body_bytes,
+        request_timeout: settings.request_timeout,
+        header_timeout: settings.header_timeout,
+        write_timeout: settings.write_timeout,
+        connections: settings.connections,
+        connections_per_client: settings.connections_per_client,
+        requests_per_second: settings.requests_per_second,
+        request_burst: settings.request_burst,
+    }
+}
+
+fn token(source: TokenSource) -> Result<Token, Failure> {
+    match source {
+        TokenSource::Text(secret) => Ok(Token::new(&secret)),
+        TokenSource::File(path) => Token::from_file(&path).map_err(|error| {
+            Failure::usage(format!("cannot use the token in {}", path.display())).because(&error)
+        }),
+    }
+}
+
 /// The HTTP server as a task of its own.
 struct Server {
     address: SocketAddr,
@@ -78,8 +100,10 @@ impl Server {
             None => Encryption::None,
         };
         let access = Access {
-            token: listen.token.as_deref().map(Token::new),
+            token: listen.token.map(token).transpose()?,
+            operate_token: listen.operate_token.map(token).transpose()?,
             encryption,
+            limits: limits(&listen.limits),
         };
         let busy = |error: &std::io::Error| {
             Failure::at_work(format!("cannot listen on {address}"))
@@ -114,5 +138,15 @@ impl Server {
             Ok(Err(error)) => Err(Failure::at_work("the HTTP server failed").because(&error)),
             Err(error) => Err(Failure::at_work("the HTTP server failed").because(&error)),
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_the_configuration_does_not_say_is_as_the_server_has_it() {
+        assert_eq!(limits(&ListenLimits::default()), Limits::default());
     }
 }

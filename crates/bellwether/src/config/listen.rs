@@ -3,20 +3,74 @@
 use super::document::Document;
 use std::fmt;
 use std::net::SocketAddr;
+use std::num::NonZeroU32;
 use std::path::{Path, PathBuf};
+use std::time::Duration;
 
 /// A token that is shorter can be guessed.
 const SHORTEST_TOKEN: usize = 16;
 
 /// Where the server listens.
-#[derive(Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) struct ListenConfig {
     pub(crate) address: SocketAddr,
-    pub(crate) token: Option<String>,
+    /// What whoever reads has to know.
+    pub(crate) token: Option<TokenSource>,
+    /// What whoever changes something has to know.
+    pub(crate) operate_token: Option<TokenSource>,
     /// The certificate and its key.
     pub(crate) certificate: Option<(PathBuf, PathBuf)>,
     /// Whether something in front of the server encrypts.
     pub(crate) encrypted_elsewhere: bool,
+    pub(crate) limits: ListenLimits,
+}
+
+/// How much of the server one client can take.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) struct ListenLimits {
+    pub(crate) body_bytes: usize,
+    pub(crate) request_timeout: Duration,
+    pub(crate) header_timeout: Duration,
+    pub(crate) write_timeout: Duration,
+    pub(crate) connections: usize,
+    pub(crate) connections_per_client: usize,
+    pub(crate) requests_per_second: NonZeroU32,
+    pub(crate) request_burst: NonZeroU32,
+}
+
+impl Default for ListenLimits {
+    fn default() -> Self {
+        const PER_SECOND: NonZeroU32 = NonZeroU32::new(100).expect("it is not zero");
+        const BURST: NonZeroU32 = NonZeroU32::new(500).expect("it is not zero");
+        Self {
+            body_bytes: 64 << 10,
+            request_timeout: Duration::from_secs(30),
+            header_timeout: Duration::from_secs(10),
+            write_timeout: Duration::from_secs(30),
+            connections: 512,
+            connections_per_client: 128,
+            requests_per_second: PER_SECOND,
+            request_burst: BURST,
+        }
+    }
+}
+
+/// Where a token stands.
+#[derive(Clone, PartialEq, Eq)]
+pub(crate) enum TokenSource {
+    /// In the environment, where it stays as it is.
+    Text(String),
+    /// In a file, which is read again when it changes.
+    File(PathBuf),
+}
+
+impl fmt::Debug for TokenSource {
+    fn fmt(&self, out: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Text(_) => out.write_str("Text(..)"),
+            Self::File(path) => out.debug_tuple("File").field(path).finish(),
+        }
+    }
 }
 
 impl Default for ListenConfig {
@@ -24,20 +78,11 @@ impl Default for ListenConfig {
         Self {
             address: SocketAddr::from(([127, 0, 0, 1], 8177)),
             token: None,
+            operate_token: None,
             certificate: None,
             encrypted_elsewhere: false,
+            limits: ListenLimits::default(),
         }
-    }
-}
-
-impl fmt::Debug for ListenConfig {
-    fn fmt(&self, out: &mut fmt::Formatter<'_>) -> fmt::Result {
-        out.debug_struct("ListenConfig")
-            .field("address", &self.address)
-            .field("token", &self.token.as_ref().map(|_| ".."))
-            .field("certificate", &self.certificate)
-            .field("encrypted_elsewhere", &self.encrypted_elsewhere)
-            .finish()
     }
 }
 
@@ -48,15 +93,9 @@ pub(super) fn listen(document: &mut Document, base: &Path) -> ListenConfig {
     let address = document
         .parsed(ADDRESS, "an address such as \"127.0.0.1:8177\"")
         .unwrap_or(defaults.address);
-    let has_token = document.has("listen.token");
-    let token = document.secret_elsewhere("listen.token");
-    if token.as_ref().is_some_and(|token| token.len() < SHORTEST_TOKEN) {
-        document.problem(
-            "listen.token",
-            format!("the token has fewer than {SHORTEST_TOKEN} bytes, and can be guessed"),
-            "make one with `openssl rand -hex 32`",
-        );
-    }
+    let has_token = document.has("listen.token") || document.has("listen.operate_token");
+    let token = token(document, "listen.token");
+    let operate_token = token_of_operators(document, token.as_ref());
     let certificate = match (document.string(CERTIFICATE), document.string("listen.key")) {
         (Some(certificate), Some(key)) => Some((base.join(certificate), base.join(key))),
         (None, None) => None,
@@ -93,10 +132,88 @@ pub(super) fn listen(document: &mut Document, base: &Path) -> ListenConfig {
     }
     ListenConfig {
         address,
-        token,
+        token: token.map(|(source, _)| source),
+        operate_token,
         certificate,
         encrypted_elsewhere,
+        limits: limits(document, defaults.limits),
     }
+}
+
+/// Where a token stands, and what it says.
+fn token(document: &mut Document, key: &str) -> Option<(TokenSource, String)> {
+    let secret = document.secret_elsewhere(key)?;
+    // Several may stand in a file, while one takes the place of another.
+    let lines = || secret.lines().map(str::trim).filter(|line| !line.is_empty());
+    if lines().next().is_none() || lines().any(|token| token.len() < SHORTEST_TOKEN) {
+        document.problem(
+            key,
+            format!("the token has fewer than {SHORTEST_TOKEN} bytes, and can be guessed"),
+            "make one with `openssl rand -hex 32`",
+        );
+    }
+    let written = document.string(key)?;
+    let source = match written.strip_prefix("file:") {
+        Some(path) => TokenSource::File(path.into()),
+        None => TokenSource::Text(secret.clone()),
+    };
+    Some((source, secret))
+}
+
+fn token_of_operators(
+    document: &mut Document,
+    of_readers: Option<&(TokenSource, String)>,
+) -> Option<TokenSource> {
+    const KEY: &str = "listen.operate_token";
+    let (source, secret) = token(document, KEY)?;
+    if of_readers.is_some_and(|(_, readers)| *readers == secret) {
+        document.problem(
+            KEY,
+            "it is the same as listen.token, so that whoever reads can change everything".to_owned(),
+            "make another one with `openssl rand -hex 32`, or leave listen.token out",
+        );
+    }
+    Some(source)
+}
+
+fn limits(document: &mut Document, defaults: ListenLimits) -> ListenLimits {
+    let mut limits = defaults;
+    let size = |n: u64| usize::try_from(n).unwrap_or(usize::MAX);
+    if let Some(n) = document.integer("listen.max_body_bytes", 1024..=(64 << 20)) {
+        limits.body_bytes = size(n);
+    }
+    for (key, limit) in [
+        ("listen.request_timeout", &mut limits.request_timeout),
+        ("listen.header_timeout", &mut limits.header_timeout),
+        ("listen.write_timeout", &mut limits.write_timeout),
+    ] {
+        match document.duration_ms(key) {
+            Some(ms @ 100..=3_600_000) => *limit = Duration::from_millis(ms.unsigned_abs()),
+            Some(_) => document.problem(
+                key,
+                "it is out of range".to_owned(),
+                "write a duration from \"100ms\" to \"1h\"",
+            ),
+            None => {}
+        }
+    }
+    if let Some(n) = document.integer("listen.max_connections", 8..=100_000) {
+        limits.connections = size(n);
+    }
+    if let Some(n) = document.integer("listen.max_connections_per_client", 1..=100_000) {
+        limits.connections_per_client = size(n);
+    }
+    for (key, limit) in [
+        ("listen.requests_per_second", &mut limits.requests_per_second),
+        ("listen.request_burst", &mut limits.request_burst),
+    ] {
+        let given = document.integer(key, 1..=1_000_000);
+        let given = given
+            .and_then(|n| u32::try_from(n).ok())
+            .and_then(NonZeroU32::new);
+        *limit = given.unwrap_or(*limit);
+    }
+    limits
 }
 
 #[cfg(test)]
@@ -130,8 +247,9 @@ mod tests {
             "address = \"0.0.0.0:80\"\n{token}\nencryption = \"elsewhere\""
         ));
         let meshed = meshed.expect("a mesh encrypts");
-        assert_eq!(meshed.token.as_deref(), Some("0123456789abcdef"));
-        assert!(!format!("{meshed:?}").contains("0123456789"), "{meshed:?}");
+        assert_eq!(meshed.token, Some(TokenSource::File(file)));
+        let secret = TokenSource::Text("0123456789abcdef".to_owned());
+        assert!(!format!("{secret:?}").contains("0123456789"), "{secret:?}");
         let whole = parse(&format!(
             "address = \"0.0.0.0:80\"\n{token}\ncertificate = \"tls.crt\"\nkey = \"/keys/tls.key\""
         ));
@@ -159,5 +277,67 @@ mod tests {
             written[0].contains("the secret itself stands in the file"),
             "{written:?}"
         );
+    }
+
+    #[test]
+    fn several_tokens_may_stand_in_a_file_and_operators_have_their_own() {
+        let folder = tempfile::tempdir().expect("a directory");
+        let file = |name: &str, text: &str| {
+            let path = folder.path().join(name);
+            std::fs::write(&path, text).expect("writable");
+            path
+        };
+        let readers = file("readers", "0123456789abcdef\nfedcba9876543210\n");
+        let operators = file("operators", "0123456789ABCDEF");
+        let text = |operators: &Path| {
+            format!(
+                "address = \"0.0.0.0:80\"\nencryption = \"elsewhere\"\ntoken = \"file:{}\"\noperate_token = \"file:{}\"",
+                readers.display(),
+                operators.display()
+            )
+        };
+        let listen = parse(&text(&operators)).expect("both are right");
+        assert_eq!(listen.operate_token, Some(TokenSource::File(operators.clone())));
+        let same = parse(&text(&readers)).expect_err("whoever reads could operate");
+        assert!(
+            same[0].starts_with("line 5: listen.operate_token: it is the same"),
+            "{same:?}"
+        );
+        let alone = format!(
+            "address = \"0.0.0.0:80\"\nencryption = \"elsewhere\"\noperate_token = \"file:{}\"",
+            operators.display()
+        );
+        assert_eq!(parse(&alone).expect("whoever asks is known").token, None);
+        let half = file("half", "0123456789abcdef\nshort");
+        let half = parse(&text(&half)).expect_err("one can be guessed");
+        assert!(half[0].contains("fewer than 16 bytes"), "{half:?}");
+    }
+
+    #[test]
+    fn limits_are_read_and_kept_within_reason() {
+        let limits = parse(
+            "max_body_bytes = 2048\nrequest_timeout = \"5s\"\nheader_timeout = \"500ms\"\nmax_connections = 9\nrequests_per_second = 7",
+        );
+        let limits = limits.expect("no problem").limits;
+        let expected = ListenLimits {
+            body_bytes: 2048,
+            request_timeout: Duration::from_secs(5),
+            header_timeout: Duration::from_millis(500),
+            connections: 9,
+            requests_per_second: NonZeroU32::new(7).expect("not zero"),
+            ..ListenLimits::default()
+        };
+        assert_eq!(limits, expected);
+        for (text, fix) in [
+            ("max_connections = 0", "write a whole number from 8 to 100000"),
+            (
+                "write_timeout = \"0s\"",
+                "write a duration from \"100ms\" to \"1h\"",
+            ),
+            ("request_burst = 0", "write a whole number from 1 to 1000000"),
+        ] {
+            let problems = parse(text).expect_err("it is out of range");
+            assert!(problems.len() == 1 && problems[0].ends_with(fix), "{problems:?}");
+        }
     }
 }

@@ -14,7 +14,7 @@ use bellwether_monitor::{MAX_SLICE_ATTRIBUTES, MonitorConfig, Seasons};
 use document::Document;
 pub(crate) use document::Problem;
 pub(crate) use kafka::{VerdictsFormat, control_topic};
-pub(crate) use listen::ListenConfig;
+pub(crate) use listen::{ListenConfig, ListenLimits, TokenSource};
 pub(crate) use otlp::OtlpSettings;
 pub(crate) use payloads::Payloads;
 pub(crate) use state::{StartFrom, StateConfig};
