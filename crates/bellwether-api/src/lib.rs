@@ -39,6 +39,7 @@ mod server;
 mod state;
 mod token;
 mod wire;
+mod work_sets;
 
 pub use access::{Access, CertificateFiles, Encryption};
 pub use error::Error;
@@ -53,3 +54,4 @@ pub use pipeline::{
 pub use server::serve;
 pub use state::{ApiConfig, ApiState};
 pub use token::{SHORTEST_TOKEN, Token};
+pub use work_sets::{WorkSetEntry, WorkSetSource};

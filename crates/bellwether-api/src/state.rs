@@ -3,10 +3,11 @@
 use crate::history::Timeline;
 use crate::pipeline::PipelineMetrics;
 use crate::series::Series;
+use crate::work_sets::WorkSetSource;
 use bellwether_monitor::{ModelStatus, TimelineLine};
 use std::collections::BTreeMap;
 use std::convert::Infallible;
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError};
 use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
 use tokio::sync::{Semaphore, watch};
 
@@ -51,6 +52,7 @@ struct Inner {
     shared: Mutex<Shared>,
     news: watch::Sender<News>,
     streams: Arc<Semaphore>,
+    work_sets: OnceLock<Arc<dyn WorkSetSource>>,
 }
 
 /// Versions of what can change; a client that has seen both is up to date.
@@ -99,10 +101,20 @@ impl ApiState {
             shared: Mutex::new(shared),
             news: watch::Sender::default(),
             streams,
+            work_sets: OnceLock::new(),
         };
         Self {
             inner: Arc::new(inner),
         }
+    }
+
+    /// Shows these work sets. The first that are handed in stay.
+    pub fn show_work_sets(&self, source: Arc<dyn WorkSetSource>) {
+        self.inner.work_sets.get_or_init(|| source);
+    }
+
+    pub(crate) fn work_sets(&self) -> Option<Arc<dyn WorkSetSource>> {
+        self.inner.work_sets.get().cloned()
     }
 
     /// Replaces the status and samples the course of each task. The pipeline calls this when it starts, so that every

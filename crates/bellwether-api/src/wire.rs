@@ -5,9 +5,11 @@
 mod decision;
 mod drift;
 mod quality;
+mod work_sets;
 
 pub(crate) use drift::DriftReportView;
 pub(crate) use quality::QualityReportView;
+pub(crate) use work_sets::{WorkSetDetailView, WorkSetView, WorkSetsView};
 
 use decision::{CostView, ForgettingView, TaskForgettingView};
 

@@ -293,14 +293,17 @@ impl Judge {
         let state = &self.tasks[at];
         let labels = labels_by_step(state);
         let newest = state.recent.next_step().saturating_sub(LEAST_ROWS);
+        // What came under a common shift that is over is neither the task's own nor of the present.
+        let eclipse = self.model.eclipse.filter(|_| !self.model.shift.stands);
+        let counts = |row: &RecentRow| !row.repeated && !eclipse.is_some_and(|e| e.covers(row.timestamp_ms));
         let of_ring: Vec<(u64, &RecentRow)> = state
             .recent
             .since(0)
-            .filter(|(step, row)| !row.repeated && (row.timestamp_ms >= since_ms || *step >= newest))
+            .filter(|(step, row)| counts(row) && (row.timestamp_ms >= since_ms || *step >= newest))
             .collect();
         let of_ring = &of_ring[of_ring.len().saturating_sub(most)..];
         let room = most.saturating_sub(of_ring.len());
-        for (step, row) in state.leavers.newest(room) {
+        for (step, row) in state.leavers.newest(room).filter(|(_, row)| counts(row)) {
             state.leavers.vector(step, &mut out.vectors);
             out.rows.push(self.row(at, step, row, &labels));
         }

@@ -5,9 +5,10 @@
 
 use crate::config::{TextsConfig, WorkSetsConfig};
 use crate::failure::Failure;
+use bellwether_api::{WorkSetEntry, WorkSetSource};
 use bellwether_monitor::WorkMaterial;
 use bellwether_store::{WorkSetFileError, read_work_set, read_work_set_header, write_work_set};
-use bellwether_worksets::{PlanOptions, plan, set_id};
+use bellwether_worksets::{PlanOptions, WorkSet, plan, set_id};
 use std::path::{Path, PathBuf};
 use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
 
@@ -105,8 +106,7 @@ impl WorkSetFolder {
                 // Somebody else's, or one that a broken disk has left: it is not ours to take away.
                 continue;
             };
-            let age_ms = now_ms.saturating_sub(header.said_ms);
-            if kept == self.sets.max_sets || age_ms > self.sets.retention_ms {
+            if kept == self.sets.max_sets || age_ms(&path, now_ms) > self.sets.retention_ms {
                 remove(&path)?;
                 continue;
             }
@@ -134,6 +134,59 @@ impl WorkSetFolder {
     }
 }
 
+/// The sets of a directory, for the API.
+#[derive(Debug)]
+pub(crate) struct ShownWorkSets(PathBuf);
+
+impl ShownWorkSets {
+    pub(crate) fn of(sets: &WorkSetsConfig) -> Self {
+        Self(sets.directory.clone())
+    }
+
+    /// The file of a set; names that no set has are never looked for on the disk.
+    fn path(&self, id: &str) -> Result<Option<PathBuf>, String> {
+        let paths = list(&self.0).map_err(|failure| failure.cause())?;
+        Ok(paths
+            .into_iter()
+            .find(|path| path.file_stem().is_some_and(|stem| stem == id)))
+    }
+}
+
+impl WorkSetSource for ShownWorkSets {
+    fn list(&self, most: usize) -> Result<Vec<WorkSetEntry>, String> {
+        let paths = list(&self.0).map_err(|failure| failure.cause())?;
+        // What is no set, or has just gone, is not one.
+        let headers = paths.iter().filter_map(|path| read_work_set_header(path).ok());
+        let entries = headers.map(|(header, rows)| WorkSetEntry { header, rows });
+        Ok(entries.take(most).collect())
+    }
+
+    fn read(&self, id: &str) -> Result<Option<WorkSet>, String> {
+        match self.path(id)?.map(|path| read_work_set(&path)) {
+            Some(Ok(set)) => Ok(Some(set)),
+            Some(Err(error)) => gone_or(&error).map(|()| None),
+            None => Ok(None),
+        }
+    }
+
+    fn file(&self, id: &str) -> Result<Option<Vec<u8>>, String> {
+        match self.path(id)?.map(std::fs::read) {
+            Some(Ok(bytes)) => Ok(Some(bytes)),
+            Some(Err(error)) if error.kind() == std::io::ErrorKind::NotFound => Ok(None),
+            Some(Err(error)) => Err(error.to_string()),
+            None => Ok(None),
+        }
+    }
+}
+
+/// A set that went between being listed and being read is no error.
+fn gone_or(error: &WorkSetFileError) -> Result<(), String> {
+    match error {
+        WorkSetFileError::Io { source, .. } if source.kind() == std::io::ErrorKind::NotFound => Ok(()),
+        error => Err(error.to_string()),
+    }
+}
+
 /// The files of sets, the newest alarm first, and of one alarm the newest revision.
 pub(crate) fn list(directory: &Path) -> Result<Vec<PathBuf>, Failure> {
     let mut paths = Vec::new();
@@ -146,6 +199,14 @@ pub(crate) fn list(directory: &Path) -> Result<Vec<PathBuf>, Failure> {
     // Names begin with the time.
     paths.sort_unstable_by(|a, b| b.file_name().cmp(&a.file_name()));
     Ok(paths)
+}
+
+/// How long ago the file was written: a set of old records is new work. 0 where the disk does not tell.
+fn age_ms(path: &Path, now_ms: i64) -> i64 {
+    let written = path.metadata().and_then(|data| data.modified()).ok();
+    let written = written.and_then(|time| time.duration_since(UNIX_EPOCH).ok());
+    let written_ms = written.and_then(|since| i64::try_from(since.as_millis()).ok());
+    written_ms.map_or(0, |written_ms| now_ms.saturating_sub(written_ms))
 }
 
 fn remove(path: &Path) -> Result<(), Failure> {
@@ -167,7 +228,7 @@ pub(crate) fn file_failed(error: &WorkSetFileError) -> Failure {
         .fix("look at the path and at the space on its disk")
 }
 
-/// Sets and texts age by the clock of this machine against event time.
+/// The clock of this machine, by which sets and their texts age.
 fn now_ms() -> i64 {
     let since = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
     i64::try_from(since.as_millis()).unwrap_or(i64::MAX)

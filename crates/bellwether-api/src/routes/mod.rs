@@ -14,6 +14,7 @@ mod model;
 mod page;
 mod tasks;
 mod timeline;
+mod work_sets;
 
 use crate::access::{self, Role, Roles};
 use crate::guard::{self, Names};
@@ -80,6 +81,7 @@ pub(crate) fn all() -> Routes {
         .with(model::routes())
         .with(tasks::routes())
         .with(timeline::routes())
+        .with(work_sets::routes())
         .with(events::routes())
 }
 

@@ -12,6 +12,7 @@ use crate::scale::Member;
 use crate::sinks::Sinks;
 use crate::state::{Bookmark, Checkpoints, Kept};
 use crate::stop::Stop;
+use crate::work_sets::ShownWorkSets;
 use bellwether_api::{ApiConfig, ApiState, OtlpConfig, PipelineMetrics, export_otlp};
 use bellwether_monitor::{Engine, Reference};
 use std::convert::Infallible;
@@ -29,6 +30,9 @@ pub(crate) async fn run(args: ConfigArgs) -> Result<(), Failure> {
     };
     let reference = Arc::new(load_reference(path, &config.monitor)?);
     let api = ApiState::new(ApiConfig::default());
+    if let Some(sets) = &config.work_sets {
+        api.show_work_sets(Arc::new(ShownWorkSets::of(sets)));
+    }
     let terminal = LineReporter::new(args.output, None, None);
     let work = Work::of(&config, reference, &api, terminal, &stop)?;
     let server = Server::start(config.listen.clone(), api.clone()).await?;

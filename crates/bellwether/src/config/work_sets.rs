@@ -9,7 +9,7 @@ pub(crate) struct WorkSetsConfig {
     pub(crate) directory: PathBuf,
     /// Observations that may be labelled.
     pub(crate) budget: usize,
-    /// How long a set stays, in milliseconds, counted from its alarm.
+    /// How long a set stays, in milliseconds since it was written.
     pub(crate) retention_ms: i64,
     /// Most sets that stay.
     pub(crate) max_sets: usize,
