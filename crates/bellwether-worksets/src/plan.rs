@@ -10,8 +10,10 @@ use crate::words::distinguishing_words;
 use bellwether_monitor::{Known, Verdict, WorkMaterial, WorkRow};
 use bellwether_stats::pairwise_cosines;
 
-/// Cosine from which two observations are one message in two wordings: labelling both tells nothing more.
-const NEAR_DUPLICATE: f32 = 0.95;
+/// Least cosine from which two observations are one message in two wordings: labelling both tells nothing more.
+const NEAR_DUPLICATE: f64 = 0.95;
+/// So many times nearer than any two of the set they are at least: an encoder may keep all texts near each other.
+const NEARER_THAN_ANY: f64 = 15.0;
 /// Novelty from which an observation is labelled because it may be new.
 const NOVEL: f64 = 0.25;
 /// Power of novelty that weighs rows where what is new is sought: at four the first hundred are as often new as without any
@@ -42,7 +44,7 @@ pub fn rank_again(set: WorkSet, budget: usize) -> WorkSet {
         texts: set.header.texts,
     };
     let (material, copies) = set.into_material();
-    plan_with_copies(material, &copies, options)
+    plan_with_copies(material, Some(&copies), options)
 }
 
 /// Makes a work set. O(n² · dim + budget · n²) at worst for n observations.
@@ -51,11 +53,11 @@ pub fn rank_again(set: WorkSet, budget: usize) -> WorkSet {
 /// When the material has not one vector a row.
 #[must_use]
 pub fn plan(material: WorkMaterial, options: PlanOptions) -> WorkSet {
-    let copies = vec![1; material.rows.len()];
-    plan_with_copies(material, &copies, options)
+    plan_with_copies(material, None, options)
 }
 
-fn plan_with_copies(material: WorkMaterial, copies: &[u32], options: PlanOptions) -> WorkSet {
+/// `copies` of a set that has no near-duplicates any more.
+fn plan_with_copies(material: WorkMaterial, copies: Option<&[u32]>, options: PlanOptions) -> WorkSet {
     let Thinned {
         material,
         copies,
@@ -91,7 +93,7 @@ struct Thinned {
 }
 
 /// Leaves one of each message: one that has a label already, or the most novel, or the oldest.
-fn thin(material: WorkMaterial, copies: &[u32]) -> Thinned {
+fn thin(material: WorkMaterial, copies: Option<&[u32]>) -> Thinned {
     let (n, dim) = (material.rows.len(), material.dim);
     assert_eq!(material.vectors.len(), n * dim, "one vector a row");
     let cosines = pairwise_cosines(&material.vectors, dim);
@@ -104,15 +106,22 @@ fn thin(material: WorkMaterial, copies: &[u32]) -> Thinned {
         let by_label = unlabelled(a).cmp(&unlabelled(b));
         by_label.then(novelty[b].total_cmp(&novelty[a])).then(a.cmp(&b))
     });
+    let mean = cosines.iter().map(|&c| f64::from(c)).sum::<f64>() / (n * n).max(1) as f64;
+    let least = if copies.is_some() {
+        f64::INFINITY
+    } else {
+        NEAR_DUPLICATE.max(1.0 - (1.0 - mean) / NEARER_THAN_ANY)
+    };
+    let copies_of = |row: usize| copies.map_or(1, |copies| copies[row]);
     let mut counts = vec![0; n];
     let mut kept: Vec<usize> = Vec::new();
     for row in order {
         // What annotators have said twice they have said; nothing of it is lost.
-        let same = |&&other: &&usize| cosines[row * n + other] >= NEAR_DUPLICATE;
+        let same = |&&other: &&usize| f64::from(cosines[row * n + other]) >= least;
         match kept.iter().find(same).filter(|_| known[row] == Known::No) {
-            Some(&other) => counts[other] += copies[row],
+            Some(&other) => counts[other] += copies_of(row),
             None => {
-                counts[row] += copies[row];
+                counts[row] += copies_of(row);
                 kept.push(row);
             }
         }

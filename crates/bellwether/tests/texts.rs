@@ -3,13 +3,12 @@
 mod support;
 
 use bellwether_store::read_work_set;
-use bellwether_tests::Stream;
 use serde_json::{Value, json};
 use std::io::{Read, Write};
 use std::net::TcpStream;
 use std::path::{Path, PathBuf};
 use std::time::{Duration, Instant};
-use support::{PATIENCE, Site, program, records, traffic};
+use support::{PATIENCE, Site, labels, program, records, traffic};
 
 /// Words that are nowhere else, and an address that is personal data.
 const WORDS: &str = "zanzibarquince";
@@ -91,22 +90,33 @@ fn run(texts: &str) -> Traces {
     refused["task"] = json!("weather");
     rows.push(refused);
     site.topics().produce("predictions", &records(&rows, 1));
+    // From the middle on one task's inputs are others, and its answers wrong: re-train.
+    let mut truths = labels(&rows[..1600]);
+    for truth in &mut truths {
+        let at: usize = truth["event_id"].as_str().expect("a name")[1..]
+            .parse()
+            .expect("a number");
+        if at > 800 && at.is_multiple_of(2) {
+            truth["label"] = json!(if truth["label"] == "good" { "bad" } else { "good" });
+        }
+    }
+    site.topics().produce("labels", &records(&truths, 1));
     let run = program(&["run", "--config", &config, "--log", "trace"]);
     let url = run.listening_url(PATIENCE);
     let begun = Instant::now();
     let sets = loop {
         let listed = body(&get(&url, "/api/v1/work-sets"));
         let sets = listed["work_sets"].as_array().expect("a list").clone();
-        let model = get(&url, "/api/v1/model");
-        let judged = String::from_utf8_lossy(&model).contains("\"observations\":1600");
+        let model = body(&get(&url, "/api/v1/model"));
+        let judged = model["counts"]["observations"]
+            .as_u64()
+            .is_some_and(|n| n >= 1500);
         if !sets.is_empty() && judged {
             break sets;
         }
         assert!(
-            begun.elapsed() < PATIENCE,
-            "no set: {listed} {} {}",
-            String::from_utf8_lossy(&model),
-            run.printed(Stream::Stderr)
+            begun.elapsed() < Duration::from_secs(60),
+            "no set: {listed} {model}"
         );
         std::thread::sleep(Duration::from_millis(200));
     };
@@ -206,19 +216,16 @@ fn where_it_is_kept_it_is_in_state_and_sets_and_not_in_the_log() {
     );
     assert!(
         places.iter().any(|place| place.starts_with("/api/v1/work-sets/")),
-        "{places:?}"
+        "{places:?} {}",
+        traces
+            .found
+            .iter()
+            .filter(|f| f.0.starts_with("/api/v1/work-sets"))
+            .map(|f| String::from_utf8_lossy(&f.1[f.1.len().saturating_sub(1500)..]).into_owned())
+            .collect::<String>()
     );
-    for place in [
-        "log",
-        "/metrics",
-        "verdicts",
-        "/api/v1/timeline",
-        "/api/v1/work-sets",
-    ] {
-        assert!(
-            !places.contains(&place) || place == "/api/v1/work-sets",
-            "{place}"
-        );
+    for place in ["log", "/metrics", "verdicts", "/api/v1/timeline", "/api/v1/model"] {
+        assert!(!places.contains(&place), "{place}");
     }
     assert!(
         !places.iter().any(|place| place.contains("timeline")),

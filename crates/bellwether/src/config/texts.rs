@@ -176,9 +176,9 @@ mod tests {
     fn a_pattern_that_cannot_be_read_is_named_with_its_line() {
         let found = of("[texts.redact]\ncustomer = \"[\"\n\"A b\" = \"x\"").expect_err("neither is right");
         assert_eq!(found.len(), 2, "{found:?}");
-        assert!(found[0].starts_with("line 3: texts.redact.A b: "), "{found:?}");
+        assert!(found[1].starts_with("line 3: texts.redact.A b: "), "{found:?}");
         assert!(
-            found[1].starts_with("line 2: texts.redact.customer: "),
+            found[0].starts_with("line 2: texts.redact.customer: "),
             "{found:?}"
         );
     }
