@@ -5,12 +5,14 @@
 //! `BELLWETHER_FAULTS=200 cargo test --release -p bellwether-tests --test faults -- --nocapture` takes many, and prints what was
 //! tried.
 
+mod alerts;
 mod brokers;
 mod changelog;
 mod disk;
 #[path = "../scenarios/fixture.rs"]
 #[expect(dead_code, reason = "shared with the scenarios, which need more of it")]
 mod fixture;
+mod history;
 #[path = "../scenarios/http.rs"]
 #[expect(dead_code, reason = "shared with the scenarios, which need more of it")]
 mod http;

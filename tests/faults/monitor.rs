@@ -98,7 +98,7 @@ impl<'a> Monitor<'a> {
     }
 
     /// With `more` after the keys of `[state]`.
-    fn with(
+    pub(crate) fn with(
         kafka: &'a RealKafka,
         fixture: &Fixture,
         stream: &'a stream::Stream,
@@ -159,8 +159,33 @@ impl<'a> Monitor<'a> {
         self.finish(run, &url, |counts| *counts == undisturbed.model["counts"])
     }
 
+    /// Runs until as much is counted as without any fault, and then until `before_end` is done.
+    pub(crate) fn finish_with(
+        &self,
+        run: Running,
+        url: &str,
+        undisturbed: &Outcome,
+        before_end: impl FnOnce(),
+    ) -> Outcome {
+        let done = |counts: &Value| *counts == undisturbed.model["counts"];
+        Self::wait(&run, url, done);
+        before_end();
+        self.finish(run, url, done)
+    }
+
     /// Waits until `done` holds of what was counted, then stops and collects.
     pub(crate) fn finish(&self, run: Running, url: &str, done: impl Fn(&Value) -> bool) -> Outcome {
+        Self::wait(&run, url, done);
+        // Reports are renewed a few a look.
+        std::thread::sleep(RENEWED);
+        let model = model(url).expect("it was there a moment ago");
+        run.terminate();
+        let finished = run.wait(PATIENCE);
+        assert_eq!(finished.code(), Some(0), "{finished:?}");
+        self.outcome(model)
+    }
+
+    fn wait(run: &Running, url: &str, done: impl Fn(&Value) -> bool) {
         let mut last = Value::Null;
         let deadline = Instant::now() + PATIENCE;
         while !done(&last["counts"]) {
@@ -173,13 +198,6 @@ impl<'a> Monitor<'a> {
             std::thread::sleep(Duration::from_millis(50));
             last = model(url).unwrap_or(last);
         }
-        // Reports are renewed a few a look.
-        std::thread::sleep(RENEWED);
-        let model = model(url).expect("it was there a moment ago");
-        run.terminate();
-        let finished = run.wait(PATIENCE);
-        assert_eq!(finished.code(), Some(0), "{finished:?}");
-        self.outcome(model)
     }
 
     fn outcome(&self, model: Value) -> Outcome {

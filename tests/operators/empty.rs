@@ -119,6 +119,26 @@ pub(crate) const MAY_BE_EMPTY: &[(&str, When, &str)] = &[
         "no common shift comes or goes in quiet days",
     ),
     ("pipeline / Progress / played", Always, "a topic has no end"),
+    (
+        "pipeline / Notices to receivers / {{receiver}} {{outcome}}",
+        Always,
+        "the demo has no receiver of alerts",
+    ),
+    (
+        "pipeline / Not told yet / {{receiver}}",
+        Always,
+        "the demo has no receiver of alerts",
+    ),
+    (
+        "pipeline / Not told yet / {{receiver}} is gone",
+        Always,
+        "the demo has no receiver of alerts",
+    ),
+    (
+        "pipeline / Waiting since / {{receiver}}",
+        Always,
+        "the demo has no receiver of alerts",
+    ),
 ];
 
 /// Why a question may be empty in a phase.

@@ -11,6 +11,7 @@ mod fixture;
 mod grafana;
 mod panels;
 mod prometheus;
+mod pushed;
 mod receiver;
 mod rules;
 mod stream;

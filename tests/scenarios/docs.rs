@@ -101,7 +101,12 @@ fn each_library_of_the_edge_has_one_home() {
         users(&dependencies, "rdkafka"),
         ["bellwether-ingest", "bellwether-tests"]
     );
-    assert_eq!(users(&dependencies, "parquet"), ["bellwether-store", "xtask"]);
+    // What comes in, and what is kept for good.
+    assert_eq!(
+        users(&dependencies, "parquet"),
+        ["bellwether-history", "bellwether-store", "xtask"]
+    );
+    assert_eq!(users(&dependencies, "object_store"), ["bellwether-history"]);
     // Who serves over HTTP describes what it serves and bounds what a client takes.
     for library in ["axum", "governor", "utoipa"] {
         assert_eq!(users(&dependencies, library), ["bellwether-api"], "{library}");
@@ -126,12 +131,17 @@ fn each_library_of_the_edge_has_one_home() {
             "{library}"
         );
     }
-    // Of both, what is asked for (schemas) and what is pushed (metrics) go over HTTP, and the latter as protobuf.
-    for library in ["prost", "ureq"] {
-        assert_eq!(
-            users(&dependencies, library),
-            ["bellwether-api", "bellwether-payloads"],
-            "{library}"
-        );
-    }
+    // What is asked for (schemas) and what is pushed (metrics, alerts) go over HTTP, and the metrics as protobuf.
+    assert_eq!(
+        users(&dependencies, "ureq"),
+        ["bellwether-alerts", "bellwether-api", "bellwether-payloads"]
+    );
+    assert_eq!(
+        users(&dependencies, "prost"),
+        ["bellwether-api", "bellwether-payloads"]
+    );
+    assert_eq!(
+        users(&dependencies, "fjall"),
+        ["bellwether-alerts", "bellwether-store"]
+    );
 }

@@ -18,11 +18,13 @@
 //! ```
 
 mod binary;
+mod hooks;
 mod kafka;
 mod programs;
 mod topics;
 
 pub use binary::{Binary, Finished, Running, Stream};
+pub use hooks::{Answer, Call, Hooks, Wire};
 pub use kafka::RealKafka;
 pub use programs::Program;
 pub use topics::{Consumed, Message, Topics};

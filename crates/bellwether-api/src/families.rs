@@ -1,5 +1,6 @@
 //! The catalogue of metrics: each row says what a metric means and where its samples come from.
 
+mod alerts;
 mod decision;
 mod drift;
 mod model;
@@ -15,6 +16,7 @@ use crate::pipeline::PipelineMetrics;
 use crate::process::ProcessMetrics;
 use crate::samples::{Sample, Samples};
 use crate::state::{ApiState, Exports};
+use bellwether_alerts::AlertMetrics;
 use bellwether_monitor::{ModelStatus, PipelineCounts, TaskStatus, Verdict};
 use std::sync::Arc;
 
@@ -26,6 +28,7 @@ pub(crate) static FAMILIES: &[(&str, &[Family])] = &[
     ("Drift reports", drift::FAMILIES),
     ("Slices", slice::FAMILIES),
     ("New versions and costs", decision::FAMILIES),
+    ("Incidents and alerts", alerts::FAMILIES),
     ("Pipeline", pipeline::FAMILIES),
     ("Process", process::FAMILIES),
 ];
@@ -66,6 +69,7 @@ pub(crate) struct Snapshot {
     last_lines: Vec<Option<NumberedLine>>,
     process: Option<ProcessMetrics>,
     exports: Exports,
+    alerts: AlertMetrics,
     shared_changes: u64,
     timeline_lines: usize,
     timeline_limit: usize,
@@ -76,6 +80,7 @@ pub(crate) struct Snapshot {
 impl Snapshot {
     pub(crate) fn take(state: &ApiState) -> Self {
         let config = state.config();
+        let alerts = state.alerts().metrics();
         let free = state.streams().available_permits();
         let shared = state.lock();
         let tasks = shared.status.as_deref().map_or(&[][..], |status| &status.tasks);
@@ -91,6 +96,7 @@ impl Snapshot {
                 .collect(),
             process: ProcessMetrics::now(),
             exports: shared.exports,
+            alerts,
             shared_changes: shared.timeline.shared_changes(),
             timeline_lines: shared.timeline.len(),
             timeline_limit: config.timeline_lines,

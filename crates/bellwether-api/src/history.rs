@@ -37,6 +37,15 @@ impl Timeline {
         }
     }
 
+    /// Adds lines of the past at the end. They were counted when they were said, by the process that said them.
+    pub(crate) fn restore(&mut self, lines: &[TimelineLine]) {
+        let counted = (self.verdict_changes.clone(), self.shared_changes);
+        for line in lines {
+            self.push(line);
+        }
+        (self.verdict_changes, self.shared_changes) = counted;
+    }
+
     /// Adds a line at the end.
     pub(crate) fn push(&mut self, line: &TimelineLine) {
         self.last_id += 1;

@@ -29,6 +29,7 @@ mod history;
 mod limits;
 mod openapi;
 mod otlp;
+mod past;
 mod pipeline;
 mod problem;
 mod process;
@@ -47,10 +48,12 @@ pub use exposition::{MetricDescription, MetricKind, metric_descriptions, metrics
 pub use limits::Limits;
 pub use openapi::openapi_json;
 pub use otlp::{OtlpConfig, export_otlp};
+pub use past::{PastAnswer, PastError, PastEstimate, PastPage, PastQuery, PastSource, PastWindow};
 pub use pipeline::{
     BatchSizes, BrokerMetrics, CheckpointMetrics, MemberMetrics, PartitionLag, PipelineMetrics, RecordPlace,
     RejectedRecords, TopicKind,
 };
+pub use series::PastPoint;
 pub use server::serve;
 pub use state::{ApiConfig, ApiState};
 pub use token::{SHORTEST_TOKEN, Token};

@@ -6,6 +6,7 @@
 //! the same as if the final interval had been used from the start.
 
 use bellwether_monitor::{TaskStatus, Verdict};
+use std::borrow::Cow;
 
 /// The first interval: finer than any stream's windows move.
 const FINEST_INTERVAL_MS: i64 = 1000;
@@ -64,12 +65,37 @@ impl Point {
     }
 }
 
+/// One task at one moment of the past, as the history has it; NaN where there was no value.
+#[derive(Debug, Clone, PartialEq)]
+pub struct PastPoint {
+    /// Event time, in milliseconds since the epoch.
+    pub timestamp_ms: i64,
+    /// What stood.
+    pub verdict: Verdict,
+    /// Observations judged by then.
+    pub observations: u64,
+    /// Share of the recent observations that had a label.
+    pub label_coverage: f64,
+    /// Squared distance within classes.
+    pub drift_within_class: f64,
+    /// Distance of the class proportions.
+    pub drift_mix: f64,
+    /// Share of the recent observations that were far.
+    pub far_ratio: f64,
+    /// Quality by labels with the ends of its interval.
+    pub quality: [f64; 3],
+    /// Quality without labels with the ends of its interval.
+    pub estimated: [f64; 3],
+    /// The detectors by name, each with the logarithm of its value.
+    pub log_e_values: Vec<(String, f64)>,
+}
+
 /// The points of one task.
 #[derive(Debug, Clone)]
 pub(crate) struct Series {
     capacity: usize,
     interval_ms: i64,
-    signals: Vec<&'static str>,
+    signals: Vec<Cow<'static, str>>,
     points: Vec<Point>,
 }
 
@@ -90,7 +116,7 @@ impl Series {
     }
 
     /// Names of the signals, in the order of each point's evidence.
-    pub(crate) fn signals(&self) -> &[&'static str] {
+    pub(crate) fn signals(&self) -> &[Cow<'static, str>] {
         &self.signals
     }
 
@@ -117,17 +143,44 @@ impl Series {
         });
     }
 
-    fn evidence(&mut self, status: &TaskStatus) -> Vec<f64> {
-        for signal in &status.signals {
-            if !self.signals.contains(&signal.signal) {
-                self.signals.push(signal.signal);
+    /// Takes a point of the past, which is ignored if it is older than the newest.
+    pub(crate) fn restore(&mut self, past: &PastPoint) {
+        for (name, _) in &past.log_e_values {
+            if !self.signals.iter().any(|known| known == name) {
+                self.signals.push(Cow::Owned(name.clone()));
             }
         }
-        let value = |name: &&'static str| {
+        let value = |signal: &Cow<'static, str>| {
+            let found = past.log_e_values.iter().find(|(name, _)| name == signal);
+            found.map_or(f64::NAN, |(_, value)| *value)
+        };
+        let log_e_values = self.signals.iter().map(value).collect();
+        let band = |[value, low, high]: [f64; 3]| Band { value, low, high };
+        self.push(Point {
+            timestamp_ms: past.timestamp_ms,
+            verdict: past.verdict,
+            observations: past.observations,
+            label_coverage: past.label_coverage,
+            drift_within_class: past.drift_within_class,
+            drift_mix: past.drift_mix,
+            far_ratio: past.far_ratio,
+            quality: band(past.quality),
+            estimated: band(past.estimated),
+            log_e_values,
+        });
+    }
+
+    fn evidence(&mut self, status: &TaskStatus) -> Vec<f64> {
+        for signal in &status.signals {
+            if !self.signals.iter().any(|name| name == signal.signal) {
+                self.signals.push(Cow::Borrowed(signal.signal));
+            }
+        }
+        let value = |name: &Cow<'static, str>| {
             status
                 .signals
                 .iter()
-                .find(|s| s.signal == *name)
+                .find(|s| name == s.signal)
                 .map_or(f64::NAN, |s| s.log_e_value)
         };
         self.signals.iter().map(value).collect()

@@ -1,15 +1,20 @@
 //! What the server knows: the newest status, the pipeline's numbers and a bounded history.
 
 use crate::history::Timeline;
+use crate::past::PastSource;
 use crate::pipeline::PipelineMetrics;
-use crate::series::Series;
+use crate::series::{PastPoint, Series};
 use crate::work_sets::WorkSetSource;
+use bellwether_alerts::Alerts;
 use bellwether_monitor::{ModelStatus, TimelineLine};
 use std::collections::BTreeMap;
 use std::convert::Infallible;
 use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError};
 use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
 use tokio::sync::{Semaphore, watch};
+
+/// Questions about the past that are answered at one time: each reads files.
+const PAST_QUERIES: usize = 2;
 
 /// Bounds of what the server keeps and when it calls the pipeline stalled.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -48,11 +53,15 @@ struct Inner {
     config: ApiConfig,
     /// Identity of this run: line numbers start again when the process does.
     instance: String,
+    /// The incidents.
+    alerts: Alerts,
     // A plain mutex: it is never held across an await, and the work under it is short.
     shared: Mutex<Shared>,
     news: watch::Sender<News>,
     streams: Arc<Semaphore>,
     work_sets: OnceLock<Arc<dyn WorkSetSource>>,
+    past: OnceLock<Arc<dyn PastSource>>,
+    past_queries: Semaphore,
 }
 
 /// Versions of what can change; a client that has seen both is up to date.
@@ -81,9 +90,15 @@ pub(crate) struct Shared {
 }
 
 impl ApiState {
-    /// An empty state.
+    /// An empty state, with no incidents.
     #[must_use]
     pub fn new(config: ApiConfig) -> Self {
+        Self::with_alerts(config, Alerts::in_memory("bellwether"))
+    }
+
+    /// An empty state that shows these incidents.
+    #[must_use]
+    pub fn with_alerts(config: ApiConfig, alerts: Alerts) -> Self {
         let shared = Shared {
             status: None,
             published_ms: None,
@@ -98,10 +113,13 @@ impl ApiState {
         let inner = Inner {
             config,
             instance,
+            alerts,
             shared: Mutex::new(shared),
             news: watch::Sender::default(),
             streams,
             work_sets: OnceLock::new(),
+            past: OnceLock::new(),
+            past_queries: Semaphore::new(PAST_QUERIES),
         };
         Self {
             inner: Arc::new(inner),
@@ -162,6 +180,24 @@ impl ApiState {
             .send_modify(|news| news.last_line = news.last_line.max(last_line));
     }
 
+    /// Begins with the past: lines in order, and points of each task in order. To be called before the first status and line;
+    /// of tasks that the first status does not name, the points go.
+    pub fn restore(&self, lines: &[TimelineLine], points: Vec<(String, PastPoint)>) {
+        let last_line = {
+            let mut shared = self.lock();
+            shared.timeline.restore(lines);
+            let capacity = self.inner.config.series_points;
+            for (task, point) in points {
+                let series = shared.series.entry(task);
+                series.or_insert_with(|| Series::new(capacity)).restore(&point);
+            }
+            shared.timeline.last_id()
+        };
+        self.inner
+            .news
+            .send_modify(|news| news.last_line = news.last_line.max(last_line));
+    }
+
     /// Replaces the pipeline's own numbers. Counts as a sign of life, so call it also while there is nothing to read.
     pub fn pipeline(&self, metrics: PipelineMetrics) {
         let mut shared = self.lock();
@@ -213,9 +249,30 @@ impl ApiState {
         &self.inner.config
     }
 
+    /// The incidents.
+    #[must_use]
+    pub fn alerts(&self) -> &Alerts {
+        &self.inner.alerts
+    }
+
     /// Tells of changes.
     pub(crate) fn news(&self) -> watch::Receiver<News> {
         self.inner.news.subscribe()
+    }
+
+    /// Names whoever keeps the past. The first one stays.
+    pub fn keep_past(&self, source: Arc<dyn PastSource>) {
+        self.inner.past.get_or_init(|| source);
+    }
+
+    /// Whoever keeps the past, if anybody does.
+    pub(crate) fn past(&self) -> Option<Arc<dyn PastSource>> {
+        self.inner.past.get().cloned()
+    }
+
+    /// One permit per question about the past.
+    pub(crate) fn past_queries(&self) -> &Semaphore {
+        &self.inner.past_queries
     }
 
     /// One permit per event stream.

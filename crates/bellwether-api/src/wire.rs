@@ -4,10 +4,12 @@
 
 mod decision;
 mod drift;
+mod incidents;
 mod quality;
 mod work_sets;
 
 pub(crate) use drift::DriftReportView;
+pub(crate) use incidents::{CallName, IncidentView, IncidentsView, SilenceView, SilencesView};
 pub(crate) use quality::QualityReportView;
 pub(crate) use work_sets::{WorkSetDetailView, WorkSetView, WorkSetsView};
 
@@ -371,6 +373,39 @@ impl<'a> LineView<'a> {
     }
 }
 
+/// A timeline line of the past: numbers are of a run, and it may be of an earlier one.
+#[derive(Debug, Serialize, ToSchema)]
+#[schema(as = PastLine)]
+pub(crate) struct PastLineView<'a> {
+    timestamp: &'a str,
+    /// `null` where the line is about the model.
+    task: Option<&'a str>,
+    /// For the model `new_task` while any task says so, else `healthy`.
+    #[schema(value_type = Option<VerdictName>)]
+    verdict: Option<&'static str>,
+    shared_encoder: bool,
+    since: &'a str,
+    confidence: f64,
+    summary: &'a str,
+    /// The numbers behind it.
+    evidence: &'a serde_json::Value,
+}
+
+impl<'a> PastLineView<'a> {
+    pub(crate) fn new(line: &'a TimelineLine) -> Self {
+        Self {
+            timestamp: &line.timestamp,
+            task: line.task.as_deref(),
+            verdict: line.verdict.map(Verdict::as_str),
+            shared_encoder: line.shared_encoder,
+            since: &line.since,
+            confidence: line.confidence,
+            summary: &line.summary,
+            evidence: &line.evidence,
+        }
+    }
+}
+
 /// A page of the timeline, newest first.
 #[derive(Debug, Serialize, ToSchema)]
 #[schema(as = Timeline)]
@@ -414,7 +449,7 @@ pub(crate) struct SeriesView<'a> {
     far_ratio: Vec<f64>,
     quality: BandView,
     estimated: BandView,
-    log_e_value: BTreeMap<&'static str, Vec<f64>>,
+    log_e_value: BTreeMap<&'a str, Vec<f64>>,
 }
 
 #[derive(Debug, Serialize, ToSchema)]
@@ -426,7 +461,7 @@ struct BandView {
 }
 
 impl<'a> SeriesView<'a> {
-    pub(crate) fn new(task: &'a str, series: &Series) -> Self {
+    pub(crate) fn new(task: &'a str, series: &'a Series) -> Self {
         let points = series.points();
         let column = |f: fn(&Point) -> f64| points.iter().map(f).collect();
         let band = |f: fn(&Point) -> Band| BandView {
@@ -456,7 +491,7 @@ impl<'a> SeriesView<'a> {
                 .signals()
                 .iter()
                 .enumerate()
-                .map(|(at, name)| (*name, evidence(at)))
+                .map(|(at, name)| (name.as_ref(), evidence(at)))
                 .collect(),
         }
     }

@@ -469,7 +469,7 @@ async fn the_numbers_of_the_pipeline_are_exposed() {
 
 #[tokio::test]
 async fn what_does_not_need_the_tasks_is_there_before_the_first_status() {
-    let exposed = scrape(&ApiState::new(ApiConfig::default())).await;
+    let exposed = scrape(&support::told()).await;
     // A task, the reference and a partition have no series before they are known.
     let named = |labels: &[&str]| {
         labels

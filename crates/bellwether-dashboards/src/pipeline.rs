@@ -41,6 +41,10 @@ pub(crate) fn dashboard() -> Dashboard {
                 panels: instances(),
             },
             Row {
+                title: "Incidents and alerts",
+                panels: alerts(),
+            },
+            Row {
                 title: "What it takes",
                 panels: resources(),
             },
@@ -420,6 +424,66 @@ fn instances() -> Vec<Panel> {
             "bellwether_api_event_streams",
             "bellwether_api_event_streams_limit",
             "Open pages and other clients of the event stream. Beyond the limit further ones are refused.",
+        ),
+    ]
+}
+
+fn alerts() -> Vec<Panel> {
+    vec![
+        Panel::lines(
+            "Incidents that stand",
+            Unit::Count,
+            "By what they ask for, with the silences that hold. One cause is one incident, whatever number of tasks it concerns.",
+        )
+        .size(6, 8)
+        .with_zero()
+        .ask(&PROCESS.gauge("bellwether_incidents").value().max_by("verdict"), "{{verdict}}")
+        .ask(&now("bellwether_silences").max_by("instance"), "silences"),
+        Panel::lines(
+            "Notices to receivers",
+            Unit::PerSecond,
+            "By receiver and outcome. What failed is tried again; what is refused is not. Empty where there is no receiver.",
+        )
+        .size(6, 8)
+        .with_zero()
+        .ask(
+            &PROCESS
+                .counter("bellwether_alert_deliveries_total")
+                .rate()
+                .sum_by("receiver, outcome"),
+            "{{receiver}} {{outcome}}",
+        ),
+        Panel::lines(
+            "Not told yet",
+            Unit::Count,
+            "Incidents whose state a receiver does not know yet, and receivers that want nothing any more. A group's interval may hold \
+             some back for minutes. Empty where there is no receiver.",
+        )
+        .size(6, 8)
+        .with_zero()
+        .ask(&now("bellwether_alerts_pending").max_by("receiver"), "{{receiver}}")
+        .ask(&now("bellwether_alert_receiver_gone").max_by("receiver"), "{{receiver}} is gone"),
+        Panel::lines(
+            "Waiting since",
+            Unit::Seconds,
+            "How long the oldest of them waits, and failures to write down what is to be delivered. Empty while nothing waits.",
+        )
+        .size(6, 8)
+        .with_zero()
+        .ask(
+            &PROCESS
+                .gauge("bellwether_alerts_pending_timestamp_seconds")
+                .value()
+                .ago()
+                .max_by("receiver"),
+            "{{receiver}}",
+        )
+        .ask(
+            &PROCESS
+                .counter("bellwether_alert_ledger_failures_total")
+                .rate()
+                .sum_by("instance"),
+            "{{instance}} failures",
         ),
     ]
 }

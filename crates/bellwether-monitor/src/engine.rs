@@ -20,6 +20,7 @@ use crate::snapshot::{Reader, SnapshotError, State, Writer, ensure};
 use crate::status::{ModelStatus, PipelineCounts};
 use crate::texts::{KeepNoText, KeepText};
 use crate::timeline::TimelineLine;
+use crate::windows::TaskCounts;
 use crate::work::WorkMaterial;
 use bellwether_events::{LabelBatch, LabelRow, ModelSchema, ObservationBatch, TaskId};
 use std::sync::Arc;
@@ -269,6 +270,51 @@ impl Engine {
                 hash: twox_hash::XxHash64::oneshot(0, event_id.as_bytes()),
             };
             self.quality[observation.task.index()].label(labelling, self.judge.now_ms);
+        }
+    }
+
+    /// Oldest time in the buffer that is strictly before `watermark_ms`.
+    pub(crate) fn oldest_before(&self, watermark_ms: i64) -> Option<i64> {
+        self.sequencer.oldest_before(watermark_ms)
+    }
+
+    /// Newest time in the buffer.
+    pub(crate) fn newest_buffered_ms(&self) -> Option<i64> {
+        self.sequencer.newest_ms()
+    }
+
+    /// Names of the tasks, in their order.
+    pub(crate) fn task_names(&self) -> impl Iterator<Item = &str> {
+        let schema = self.schema();
+        schema.tasks().map(|task| schema.name(task))
+    }
+
+    /// What went through since start, without what waits.
+    pub(crate) fn totals(&self) -> PipelineCounts {
+        self.counts
+    }
+
+    /// Observations and labels of each task since start.
+    pub(crate) fn task_totals(&self) -> impl Iterator<Item = TaskCounts> {
+        self.judge.tasks.iter().map(|task| TaskCounts {
+            observations: task.seen(),
+            labels: task.labelled.total(),
+        })
+    }
+
+    /// The state at this moment with the quality reports of the tasks that are wanted, by their place, without drift reports and
+    /// counters: what waits depends on how things came.
+    pub(crate) fn summary(&self, wanted: impl Fn(usize) -> bool) -> ModelStatus {
+        let quality = |task: TaskId| {
+            if wanted(task.index()) {
+                self.report(task)
+            } else {
+                QualityReport::empty(self.schema().spec(task).kind)
+            }
+        };
+        ModelStatus {
+            counts: PipelineCounts::default(),
+            ..self.status_with(quality, |_| DriftReport::empty())
         }
     }
 

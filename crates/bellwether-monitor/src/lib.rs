@@ -41,6 +41,7 @@ mod task;
 mod texts;
 mod timeline;
 mod verdict;
+mod windows;
 mod witness;
 mod work;
 
@@ -66,6 +67,7 @@ pub use status::{
     TaskStatus,
 };
 pub use texts::{KeepNoText, KeepText};
-pub use timeline::{TimelineLine, rfc3339};
+pub use timeline::{StoredLine, TimelineLine, rfc3339};
 pub use verdict::Verdict;
+pub use windows::{ClosedWindow, KeptWindows, TaskCounts, WindowCounts, WindowCutter};
 pub use work::{AffectedTask, Known, WorkMaterial, WorkRow};

@@ -85,6 +85,12 @@ impl Sequencer {
         self.buffered.iter().map(Item::timestamp_ms).max()
     }
 
+    /// Oldest time in the buffer that is strictly before `watermark_ms`.
+    pub(crate) fn oldest_before(&self, watermark_ms: i64) -> Option<i64> {
+        let times = self.buffered.iter().map(Item::timestamp_ms);
+        times.filter(|&at| at < watermark_ms).min()
+    }
+
     /// Items strictly before `watermark_ms` in order, each with whether it came after its time had been released.
     pub(crate) fn release(&mut self, watermark_ms: i64) -> Vec<(Item, bool)> {
         let (mut due, rest): (Vec<Item>, Vec<Item>) = std::mem::take(&mut self.buffered)

@@ -24,6 +24,59 @@ pub struct TimelineLine {
     pub evidence: serde_json::Value,
 }
 
+/// A line as it is kept: its evidence is the JSON text that was said, so that no number changes on the way.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct StoredLine {
+    /// As in the line.
+    pub timestamp: String,
+    /// As in the line.
+    pub task: Option<String>,
+    /// As in the line.
+    pub verdict: Option<Verdict>,
+    /// As in the line.
+    pub shared_encoder: bool,
+    /// As in the line.
+    pub since: String,
+    /// As in the line.
+    pub confidence: f64,
+    /// As in the line.
+    pub summary: String,
+    /// The numbers behind it, as JSON.
+    pub evidence: String,
+}
+
+impl From<&TimelineLine> for StoredLine {
+    fn from(line: &TimelineLine) -> Self {
+        Self {
+            timestamp: line.timestamp.clone(),
+            task: line.task.clone(),
+            verdict: line.verdict,
+            shared_encoder: line.shared_encoder,
+            since: line.since.clone(),
+            confidence: line.confidence,
+            summary: line.summary.clone(),
+            evidence: line.evidence.to_string(),
+        }
+    }
+}
+
+impl StoredLine {
+    /// The line, whose evidence is `null` where the text is no JSON.
+    #[must_use]
+    pub fn line(&self) -> TimelineLine {
+        TimelineLine {
+            timestamp: self.timestamp.clone(),
+            task: self.task.clone(),
+            verdict: self.verdict,
+            shared_encoder: self.shared_encoder,
+            since: self.since.clone(),
+            confidence: self.confidence,
+            summary: self.summary.clone(),
+            evidence: serde_json::from_str(&self.evidence).unwrap_or_default(),
+        }
+    }
+}
+
 /// Milliseconds since the epoch as RFC 3339 in UTC with milliseconds, such as `2026-03-14T15:00:00.000Z`.
 ///
 /// Valid for years 0 to 9999; times outside are clamped to that range.

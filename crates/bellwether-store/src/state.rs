@@ -10,6 +10,7 @@
 //!   lock             held by the process that has it open
 //!   engine-<n>       the engine of checkpoint n: written, synced and renamed before it is named
 //!   database/        observations by number, numbers by key, and the record that names n
+//!   history/         what waits for the store of the history; not touched here
 //! ```
 //!
 //! Changes of waiting observations are staged in memory, where reads look first, and reach the database with the next

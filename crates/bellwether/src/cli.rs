@@ -1,9 +1,11 @@
 //! The command line, as the user writes it.
 
+mod alert;
 mod dead_letters;
 mod replay;
 mod work_set;
 
+pub(crate) use alert::{AlertCommand, TestArgs};
 pub(crate) use dead_letters::{DeadLettersCommand, ExplainArgs, ListArgs, ResubmitArgs, Selection};
 pub(crate) use replay::ReplayArgs;
 pub(crate) use work_set::WorkSetArgs;
@@ -68,6 +70,9 @@ pub(crate) enum Command {
     /// Find every problem of a configuration
     #[command(after_help = "Example:\n  bellwether check --config bellwether.toml")]
     Check(ConfigArgs),
+    /// Try the receivers of alerts
+    #[command(subcommand)]
+    Alert(AlertCommand),
     /// List, explain and send again the records that were refused
     #[command(subcommand)]
     DeadLetters(DeadLettersCommand),

@@ -83,9 +83,11 @@ impl<F: Feed> KafkaSource<F> {
     }
 
     /// Before the first turn: a state that is new is kept before anything is written, so that a crash finds where to begin.
-    pub(crate) fn begin(&mut self, pipeline: &mut Pipeline) -> Result<(), Failure> {
+    pub(crate) async fn begin(&mut self, pipeline: &mut Pipeline) -> Result<(), Failure> {
         match &self.checkpoints {
-            Some(checkpoints) if !checkpoints.any() => self.checkpoint(pipeline, Instant::now()).map(drop),
+            Some(checkpoints) if !checkpoints.any() => {
+                self.checkpoint(pipeline, Instant::now()).await.map(drop)
+            }
             _ => Ok(()),
         }
     }
@@ -136,7 +138,7 @@ impl<F: Feed> KafkaSource<F> {
     /// one it is judged now.
     pub(crate) async fn finish(&mut self, pipeline: &mut Pipeline) -> Result<(), Failure> {
         if self.checkpoints.is_some() {
-            self.checkpoint(pipeline, Instant::now())?;
+            self.checkpoint(pipeline, Instant::now()).await?;
         } else {
             pipeline.turn(Turn::last()).await?;
             self.released_ms = i64::MAX;
@@ -196,7 +198,7 @@ impl<F: Feed> KafkaSource<F> {
         match &self.checkpoints {
             None => self.commit().await,
             Some(checkpoints) if checkpoints.due(now) => {
-                if self.checkpoint(pipeline, now)? {
+                if self.checkpoint(pipeline, now).await? {
                     self.commit_in_background();
                 }
             }
@@ -206,8 +208,11 @@ impl<F: Feed> KafkaSource<F> {
     }
 
     /// Keeps the state with what belongs to it. Where that fails, the checkpoint before counts. Returns whether it is kept.
-    fn checkpoint(&mut self, pipeline: &mut Pipeline, now: Instant) -> Result<bool, Failure> {
-        let bookmark = self.bookmark(pipeline)?;
+    async fn checkpoint(&mut self, pipeline: &mut Pipeline, now: Instant) -> Result<bool, Failure> {
+        let mut bookmark = self.bookmark();
+        if !pipeline.settle(&mut bookmark).await? {
+            return Ok(false);
+        }
         self.checkpoints.as_mut().map_or(Ok(false), |checkpoints| {
             tokio::task::block_in_place(|| checkpoints.take(pipeline.engine(), &bookmark, now))
         })
@@ -241,8 +246,8 @@ impl<F: Feed> KafkaSource<F> {
         }
     }
 
-    /// Where reading and writing stand.
-    fn bookmark(&mut self, pipeline: &mut Pipeline) -> Result<Bookmark, Failure> {
+    /// Where reading stands, and the dead letters.
+    fn bookmark(&mut self) -> Bookmark {
         let progress = self.tracker.progress();
         let halves = self.feed.halves();
         let topics = &self.topics;
@@ -264,8 +269,7 @@ impl<F: Feed> KafkaSource<F> {
             ..Bookmark::default()
         };
         self.feed.mark(&mut bookmark);
-        pipeline.settle(&mut bookmark)?;
-        Ok(bookmark)
+        bookmark
     }
 
     fn publish(&mut self, pipeline: &mut Pipeline, now: Instant) {

@@ -95,6 +95,12 @@ impl Failure {
     }
 }
 
+impl From<bellwether_alerts::Error> for Failure {
+    fn from(error: bellwether_alerts::Error) -> Self {
+        Self::with_fix(&error, Some(error.fix()))
+    }
+}
+
 impl From<bellwether_store::StateError> for Failure {
     fn from(error: bellwether_store::StateError) -> Self {
         Self::with_fix(&error, error.fix())

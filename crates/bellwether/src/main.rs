@@ -9,6 +9,7 @@ mod config;
 mod consumer;
 mod failure;
 mod feed;
+mod history;
 mod letters;
 mod patience;
 mod pipeline;
@@ -23,7 +24,7 @@ mod wire;
 mod work_sets;
 
 use clap::Parser;
-use cli::{Cli, Command, DeadLettersCommand, ReferenceCommand};
+use cli::{AlertCommand, Cli, Command, DeadLettersCommand, ReferenceCommand};
 use failure::Failure;
 use std::process::ExitCode;
 
@@ -63,6 +64,7 @@ fn run(cli: Cli) -> Result<(), Failure> {
         Command::Calibrate(args) => commands::calibrate::calibrate(&args),
         Command::WorkSet(args) => block_on(commands::work_set::work_set(args)),
         Command::Check(args) => commands::check::check(&args),
+        Command::Alert(AlertCommand::Test(args)) => commands::alert::test(&args),
         Command::DeadLetters(DeadLettersCommand::List(args)) => commands::dead_letters::list(&args),
         Command::DeadLetters(DeadLettersCommand::Explain(args)) => commands::dead_letters::explain(&args),
         Command::DeadLetters(DeadLettersCommand::Resubmit(args)) => {

@@ -3,6 +3,7 @@
 //! `demo`, `run` and `replay` differ in where a turn comes from and in which sinks there are; nothing else.
 
 use crate::failure::Failure;
+use crate::history::Windows;
 use crate::sinks::Sinks;
 use crate::state::Bookmark;
 use crate::work_sets::WorkSets;
@@ -96,6 +97,8 @@ impl Turn {
 pub(crate) struct Pipeline {
     engine: Engine,
     sinks: Sinks,
+    /// The history, where one is kept.
+    windows: Option<Windows>,
     metrics: PipelineMetrics,
     /// What the next status may reuse: it is published several times a second.
     reports: TaskReports,
@@ -104,11 +107,12 @@ pub(crate) struct Pipeline {
 }
 
 impl Pipeline {
-    pub(crate) fn new(engine: Engine, sinks: Sinks) -> Self {
+    pub(crate) fn new(engine: Engine, sinks: Sinks, windows: Option<Windows>) -> Self {
         sinks.status(engine.status());
         Self {
             engine,
             sinks,
+            windows,
             metrics: PipelineMetrics::default(),
             reports: TaskReports::new(),
             rejected: BTreeMap::new(),
@@ -140,17 +144,22 @@ impl Pipeline {
                 self.engine.push_evidence(evidence);
             }
             self.engine.push_labels(turn.labels);
-            match turn.release {
-                Release::Hold => Ok(Vec::new()),
-                Release::Before(watermark_ms) => self.engine.advance(watermark_ms),
-                Release::All => self.engine.drain(),
+            match (&mut self.windows, turn.release) {
+                (Some(windows), release) => windows.release(&mut self.engine, release),
+                (None, Release::Hold) => Ok(Vec::new()),
+                (None, Release::Before(watermark_ms)) => self.engine.advance(watermark_ms),
+                (None, Release::All) => self.engine.drain(),
             }
         });
         let work = self.engine.take_work();
         let lines = lines
             .map_err(|error| Failure::at_work("cannot go on with what waits for labels").because(&error))?;
         self.sinks.lines(&lines).await?;
-        self.sinks.work(work)
+        self.sinks.work(work)?;
+        match &mut self.windows {
+            Some(windows) => windows.relieve().await,
+            None => Ok(()),
+        }
     }
 
     /// The newest material, where the sinks collect it.
@@ -161,9 +170,24 @@ impl Pipeline {
         }
     }
 
-    /// Makes what the sinks have durable, and notes where they stand.
-    pub(crate) fn settle(&mut self, bookmark: &mut Bookmark) -> Result<(), Failure> {
-        self.sinks.settle(bookmark)
+    /// Makes what the sinks have durable, and notes where they stand. Says whether all of it is durable: otherwise no checkpoint
+    /// may be taken.
+    pub(crate) async fn settle(&mut self, bookmark: &mut Bookmark) -> Result<bool, Failure> {
+        self.sinks.settle(bookmark)?;
+        let Some(windows) = &mut self.windows else {
+            return Ok(true);
+        };
+        bookmark.history = Some(windows.kept(&self.engine));
+        windows.write().await
+    }
+
+    /// Writes what is left of the history of a recording. Says how many windows were not there before.
+    pub(crate) async fn finish_history(&mut self) -> Result<Option<usize>, Failure> {
+        let Some(windows) = &mut self.windows else {
+            return Ok(None);
+        };
+        windows.write().await?;
+        Ok(Some(windows.written()))
     }
 
     fn count(&mut self, turn: &Turn) {

@@ -6,6 +6,7 @@ use crate::report::LineReporter;
 use crate::state::{Bookmark, FileEnd, WrittenLines};
 use crate::verdicts::VerdictTopic;
 use crate::work_sets::{WorkSetFolder, WorkSets};
+use bellwether_alerts::Alerts;
 use bellwether_api::{ApiState, PipelineMetrics};
 use bellwether_monitor::{ModelStatus, TimelineLine, WorkMaterial};
 use std::fs::File;
@@ -23,17 +24,24 @@ pub(crate) struct Sinks {
     pub(crate) api: Option<ApiState>,
     pub(crate) terminal: Option<LineReporter>,
     pub(crate) work_sets: Option<WorkSets>,
+    pub(crate) alerts: Option<Alerts>,
 }
 
 impl Sinks {
     /// Those that a configuration names.
-    pub(crate) fn open(config: &Config, api: ApiState, terminal: LineReporter) -> Result<Self, Failure> {
+    pub(crate) fn open(
+        config: &Config,
+        api: ApiState,
+        alerts: Alerts,
+        terminal: LineReporter,
+    ) -> Result<Self, Failure> {
         Ok(Self {
             timeline: config.timeline.as_deref().map(TimelineFile::append).transpose()?,
             verdicts: VerdictTopic::new(&config.kafka, config.verdicts_format)?,
             api: Some(api),
             terminal: Some(terminal),
             work_sets: work_sets(config)?,
+            alerts: Some(alerts),
         })
     }
 
@@ -49,6 +57,10 @@ impl Sinks {
             for line in lines {
                 verdicts.publish(line, &to_json(line)?).await?;
             }
+        }
+        if let Some(alerts) = &self.alerts {
+            // It waits for the disk.
+            tokio::task::block_in_place(|| alerts.lines(lines));
         }
         if let Some(api) = &self.api {
             api.push_lines(lines);
@@ -80,6 +92,9 @@ impl Sinks {
         if let Some(verdicts) = &mut self.verdicts {
             verdicts.resume(kafka, bookmark.verdicts.as_ref()).await?;
         }
+        if let (Some(alerts), Some(mark)) = (&self.alerts, &bookmark.alerts) {
+            tokio::task::block_in_place(|| alerts.resume(mark));
+        }
         Ok(())
     }
 
@@ -87,6 +102,7 @@ impl Sinks {
     pub(crate) fn settle(&mut self, bookmark: &mut Bookmark) -> Result<(), Failure> {
         bookmark.timeline = self.timeline.as_mut().map(TimelineFile::settle).transpose()?;
         bookmark.verdicts = self.verdicts.as_mut().map(VerdictTopic::settle);
+        bookmark.alerts = self.alerts.as_ref().map(Alerts::mark);
         Ok(())
     }
 

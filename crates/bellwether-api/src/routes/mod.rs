@@ -4,14 +4,16 @@
 //! may do. From the same list come the router with its guards and the description of the API, so that neither knows a route that
 //! the other does not.
 
-#[allow(dead_code, reason = "what routes that change something begin with")]
 mod body;
 mod document;
 mod events;
 mod health;
+mod incidents;
 mod metrics;
 mod model;
 mod page;
+mod past;
+mod silences;
 mod tasks;
 mod timeline;
 mod work_sets;
@@ -61,6 +63,11 @@ impl Routes {
         self
     }
 
+    fn operate(mut self, routes: UtoipaMethodRouter<App>) -> Self {
+        self.operate = self.operate.routes(routes);
+        self
+    }
+
     fn with(self, other: Self) -> Self {
         Self {
             open: self.open.merge(other.open),
@@ -82,6 +89,9 @@ pub(crate) fn all() -> Routes {
         .with(tasks::routes())
         .with(timeline::routes())
         .with(work_sets::routes())
+        .with(incidents::routes())
+        .with(silences::routes())
+        .with(past::routes())
         .with(events::routes())
 }
 

@@ -3,6 +3,7 @@
 #![allow(dead_code, unreachable_pub, reason = "each test binary uses its part")]
 #![allow(clippy::unwrap_used, reason = "a test fails by panicking")]
 
+use bellwether_alerts::{Alerts, AlertsConfig, Format, Receiver};
 use bellwether_api::{
     Access, ApiConfig, ApiState, BatchSizes, BrokerMetrics, CheckpointMetrics, MemberMetrics, PartitionLag,
     PipelineMetrics, RecordPlace, RejectedRecords, TopicKind,
@@ -375,6 +376,15 @@ pub fn line(task: Option<&str>, minute: i64, verdict: Verdict) -> TimelineLine {
 }
 
 /// A server in this process.
+/// A state with a receiver of alerts.
+pub fn told() -> ApiState {
+    let config = AlertsConfig {
+        receivers: vec![Receiver::new("on-call", Format::Webhook, "http://127.0.0.1:9/")],
+        ..AlertsConfig::default()
+    };
+    ApiState::with_alerts(ApiConfig::default(), Alerts::open(config).unwrap())
+}
+
 pub struct Server {
     pub address: SocketAddr,
     stop: oneshot::Sender<()>,
@@ -405,7 +415,7 @@ impl Server {
     }
 
     pub async fn ready() -> (Self, ApiState) {
-        let state = ApiState::new(ApiConfig::default());
+        let state = told();
         state.publish(status(START_MS));
         state.pipeline(pipeline());
         (Self::start(&state).await, state)
@@ -417,6 +427,19 @@ impl Server {
 
     pub async fn send(&self, method: &str, path: &str, headers: &[(&str, &str)]) -> Answer {
         let mut stream = self.request(method, path, headers).await;
+        let mut bytes = Vec::new();
+        stream.read_to_end(&mut bytes).await.unwrap();
+        let text = String::from_utf8(bytes).unwrap();
+        let (head, body) = text.split_once("\r\n\r\n").unwrap();
+        Answer::new(head, body.to_owned())
+    }
+
+    pub async fn send_body(&self, method: &str, path: &str, headers: &[(&str, &str)], body: &str) -> Answer {
+        let length = body.len().to_string();
+        let mut headers = headers.to_vec();
+        headers.push(("content-length", &length));
+        let mut stream = self.request(method, path, &headers).await;
+        stream.write_all(body.as_bytes()).await.unwrap();
         let mut bytes = Vec::new();
         stream.read_to_end(&mut bytes).await.unwrap();
         let text = String::from_utf8(bytes).unwrap();

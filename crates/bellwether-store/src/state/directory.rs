@@ -12,6 +12,8 @@ const FORMAT_TEXT: &str = "bellwether state 1\n";
 const PARTIAL: &str = "format.partial";
 const LOCK: &str = "lock";
 const DATABASE: &str = "database";
+/// What waits here for the store of the history, which is another's to write.
+const HISTORY: &str = "history";
 
 /// A directory that no other process has open.
 #[derive(Debug)]
@@ -102,7 +104,9 @@ fn is_ours(directory: &Path) -> io::Result<bool> {
     }
     for entry in fs::read_dir(directory)? {
         let name = entry?.file_name();
-        let known = [PARTIAL, LOCK, DATABASE].iter().any(|known| name == *known);
+        let known = [PARTIAL, LOCK, DATABASE, HISTORY]
+            .iter()
+            .any(|known| name == *known);
         if !known && !engine_file::is_one(&name) {
             return Ok(false);
         }

@@ -39,6 +39,9 @@ pub(crate) struct ReplayArgs {
     /// Also write a work set of each alarm into this directory: what to label and train on
     #[arg(long, value_name = "DIR")]
     pub(crate) work_sets: Option<PathBuf>,
+    /// Directory to which windows, quality, signals and verdicts are written as Parquet; windows that are there stay as they are
+    #[arg(long, value_name = "DIR")]
+    pub(crate) history: Option<PathBuf>,
     /// Settings of the monitor; the shipped ones without. With `--from-kafka` also brokers, topics and formats
     #[arg(long, value_name = "FILE")]
     pub(crate) config: Option<PathBuf>,

@@ -53,11 +53,16 @@ pub(crate) async fn demo(args: DemoArgs) -> Result<(), Failure> {
     let sinks = Sinks {
         timeline: args.timeline.as_deref().map(TimelineFile::create).transpose()?,
         verdicts: None,
+        alerts: Some(api.alerts().clone()),
         api: Some(api),
         terminal: Some(LineReporter::new(args.output, Some(start_ms), Some(bar.clone()))),
         work_sets: None,
     };
-    let mut pipeline = Pipeline::new(Engine::new(Arc::new(reference), MonitorConfig::default()), sinks);
+    let mut pipeline = Pipeline::new(
+        Engine::new(Arc::new(reference), MonitorConfig::default()),
+        sinks,
+        None,
+    );
     let broker = EmbeddedBroker::start(&[(OBSERVATIONS, PARTITIONS), (LABELS, 1)]).map_err(broker_failed)?;
     let kafka = Config {
         brokers: broker.brokers().to_owned(),

@@ -1,5 +1,6 @@
 //! One module a command.
 
+pub(crate) mod alert;
 pub(crate) mod calibrate;
 pub(crate) mod check;
 pub(crate) mod compare;

@@ -4,8 +4,9 @@ mod kafka;
 
 use super::{load_reference, read_config};
 use crate::cli::{Output, ReplayArgs};
-use crate::config::{Config, WorkSetsConfig};
+use crate::config::{Config, WINDOW_MS, WorkSetsConfig};
 use crate::failure::Failure;
+use crate::history::Windows;
 use crate::pipeline::{Pipeline, Refused, Release, Turn};
 use crate::report;
 use crate::sinks::{Sinks, TimelineFile};
@@ -42,6 +43,7 @@ pub(crate) async fn replay(args: ReplayArgs) -> Result<(), Failure> {
         .observations
         .as_deref()
         .ok_or_else(|| missing("--observations"))?;
+    let windows = history(&args, config.as_ref())?;
     let settings = settings(config, args.work_sets.as_deref());
     let config = settings.monitor.clone();
     let reference = Arc::new(load_reference(reference, &config)?);
@@ -50,19 +52,20 @@ pub(crate) async fn replay(args: ReplayArgs) -> Result<(), Failure> {
         work_sets: work_sets(&settings)?,
         ..Sinks::default()
     };
-    let mut pipeline = Pipeline::new(Engine::new(reference, config), sinks);
+    let mut pipeline = Pipeline::new(Engine::new(reference, config), sinks, windows);
     pipeline.keep_texts(settings.texts.keeper());
-    play(&mut pipeline, observed, args.labels.as_deref()).await?;
-    summarise(&pipeline, &args);
+    let windows = play(&mut pipeline, observed, args.labels.as_deref()).await?;
+    summarise(&pipeline, &args, windows);
     Ok(())
 }
 
-/// Plays recorded observations and labels through the pipeline to their end, merged by time.
+/// Plays recorded observations and labels through the pipeline to their end, merged by time; gives how many windows of
+/// the history were written, where one is.
 pub(super) async fn play(
     pipeline: &mut Pipeline,
     observed: &Path,
     labelled: Option<&Path>,
-) -> Result<(), Failure> {
+) -> Result<Option<usize>, Failure> {
     let reader = ObservationReader::open(observed, pipeline.engine().schema())?;
     let (labels, label_rejects) = match labelled {
         Some(path) => bellwether_store::read_labels(path)?,
@@ -110,8 +113,9 @@ pub(super) async fn play(
         ..Turn::last()
     };
     pipeline.turn(rest).await?;
+    let windows = pipeline.finish_history().await?;
     bar.finish_and_clear();
-    Ok(())
+    Ok(windows)
 }
 
 /// The configuration's settings with the command line's directory of work sets, which alone counts: a replay writes nothing
@@ -135,7 +139,16 @@ fn work_sets(config: &Config) -> Result<Option<WorkSets>, Failure> {
     Ok(folder.map(WorkSets::Folder))
 }
 
-fn summarise(pipeline: &Pipeline, args: &ReplayArgs) {
+/// The history that is to be written, if one is.
+fn history(args: &ReplayArgs, config: Option<&Config>) -> Result<Option<Windows>, Failure> {
+    let window_ms = config.and_then(|config| Some(config.history.as_ref()?.window_ms));
+    let directory = args.history.as_deref();
+    directory
+        .map(|directory| Windows::of_recording(directory, window_ms.unwrap_or(WINDOW_MS)))
+        .transpose()
+}
+
+fn summarise(pipeline: &Pipeline, args: &ReplayArgs, windows: Option<usize>) {
     let status = pipeline.status();
     report::table(&status, args.output);
     if args.output == Output::Text {
@@ -151,6 +164,12 @@ fn summarise(pipeline: &Pipeline, args: &ReplayArgs) {
             counts.pending_labels + counts.orphan_labels,
             args.timeline.display()
         ));
+        if let (Some(windows), Some(directory)) = (windows, &args.history) {
+            report::note(&format!(
+                "{windows} windows written to the history in {}",
+                directory.display()
+            ));
+        }
     }
 }
 

@@ -6,6 +6,7 @@ use crate::config::{Config, OtlpSettings};
 use crate::consumer::KafkaSource;
 use crate::failure::Failure;
 use crate::feed::TopicFeed;
+use crate::history::{self, History};
 use crate::pipeline::Pipeline;
 use crate::report::{self, LineReporter};
 use crate::scale::Member;
@@ -13,6 +14,7 @@ use crate::sinks::Sinks;
 use crate::state::{Bookmark, Checkpoints, Kept};
 use crate::stop::Stop;
 use crate::work_sets::ShownWorkSets;
+use bellwether_alerts::Alerts;
 use bellwether_api::{ApiConfig, ApiState, OtlpConfig, PipelineMetrics, export_otlp};
 use bellwether_monitor::{Engine, Reference};
 use std::convert::Infallible;
@@ -29,12 +31,25 @@ pub(crate) async fn run(args: ConfigArgs) -> Result<(), Failure> {
         );
     };
     let reference = Arc::new(load_reference(path, &config.monitor)?);
-    let api = ApiState::new(ApiConfig::default());
+    let alerts = Alerts::open(config.alerts.clone())?;
+    let api = ApiState::with_alerts(ApiConfig::default(), alerts.clone());
     if let Some(sets) = &config.work_sets {
         api.show_work_sets(Arc::new(ShownWorkSets::of(sets)));
     }
     let terminal = LineReporter::new(args.output, None, None);
-    let work = Work::of(&config, reference, &api, terminal, &stop)?;
+    let history = config.history.as_ref().map(History::start).transpose()?;
+    if let Some(history) = &history {
+        history.answers(&api);
+    }
+    let work = Work::of(
+        &config,
+        reference,
+        &api,
+        alerts,
+        terminal,
+        &stop,
+        history.as_ref(),
+    )?;
     let server = Server::start(config.listen.clone(), api.clone()).await?;
     report::note(&format!("listening on {}", server.url()));
     let _exporter = config.otlp.clone().map(|otlp| Exporter::start(&api, otlp));
@@ -47,6 +62,9 @@ pub(crate) async fn run(args: ConfigArgs) -> Result<(), Failure> {
             ))
             .fix("nothing is lost: what was not kept is read again at the next start; look whether the brokers are away"));
         }
+    }
+    if let Some(history) = history {
+        history.stop().await;
     }
     server.stop().await
 }
@@ -74,7 +92,7 @@ impl Drop for Exporter {
 /// What there is to do.
 enum Work<'a> {
     /// All of it.
-    Alone(Arc<Reference>, Box<Sinks>),
+    Alone(Arc<Reference>, Box<Sinks>, Alerts, Option<&'a History>),
     /// The part of one instance of several.
     Shared(Box<Member<'a>>),
 }
@@ -84,8 +102,10 @@ impl<'a> Work<'a> {
         config: &'a Config,
         reference: Arc<Reference>,
         api: &ApiState,
+        alerts: Alerts,
         terminal: LineReporter,
         stop: &'a Stop,
+        history: Option<&'a History>,
     ) -> Result<Self, Failure> {
         if let (Some(topic), Some(state)) = (&config.evidence_topic, &config.state) {
             return Ok(Self::Shared(Box::new(Member {
@@ -94,17 +114,25 @@ impl<'a> Work<'a> {
                 state,
                 reference,
                 api: api.clone(),
+                alerts,
                 terminal,
                 stop,
+                history,
             })));
         }
-        let sinks = Sinks::open(config, api.clone(), terminal)?;
-        Ok(Self::Alone(reference, Box::new(sinks)))
+        let sinks = Sinks::open(config, api.clone(), alerts.clone(), terminal)?;
+        Ok(Self::Alone(reference, Box::new(sinks), alerts, history))
     }
 
     async fn until_stopped(self, config: &Config, api: &ApiState, stop: &Stop) -> Result<(), Failure> {
         match self {
-            Self::Alone(reference, sinks) => Box::pin(consume(config, reference, *sinks, api, stop)).await,
+            Self::Alone(reference, sinks, alerts, history) => {
+                // What is still to be delivered does not wait for Kafka.
+                let deliveries = alerts.deliver()?;
+                Box::pin(consume(config, reference, *sinks, api, stop, history)).await?;
+                deliveries.finish().await;
+                Ok(())
+            }
             Self::Shared(member) => Box::pin(member.run()).await,
         }
     }
@@ -131,18 +159,20 @@ async fn consume(
     mut sinks: Sinks,
     api: &ApiState,
     stop: &Stop,
+    history: Option<&History>,
 ) -> Result<(), Failure> {
     let begin = async {
         let (checkpoints, Kept { engine, bookmark }) = kept(config, reference).await?;
         if checkpoints.is_some() {
             sinks.resume(&config.kafka, &bookmark).await?;
         }
-        let mut pipeline = Pipeline::new(engine, sinks);
+        let windows = history::begin(history, api, &bookmark, &engine).await;
+        let mut pipeline = Pipeline::new(engine, sinks, windows);
         pipeline.keep_texts(config.texts.keeper());
         let (kafka, payloads) = (&config.kafka, &config.payloads);
         let feed = TopicFeed::start(kafka, payloads, &bookmark).await?;
         let mut source = KafkaSource::resume(kafka, feed, checkpoints, &bookmark).await?;
-        source.begin(&mut pipeline)?;
+        source.begin(&mut pipeline).await?;
         Ok::<_, Failure>((source, pipeline))
     };
     let (mut source, mut pipeline) = tokio::select! {

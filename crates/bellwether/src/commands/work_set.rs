@@ -66,7 +66,7 @@ async fn material(args: &WorkSetArgs, mut config: Config) -> Result<WorkMaterial
         work_sets: Some(WorkSets::Newest(args.task.clone(), None)),
         ..Sinks::default()
     };
-    let mut pipeline = Pipeline::new(Engine::new(reference, config.monitor.clone()), sinks);
+    let mut pipeline = Pipeline::new(Engine::new(reference, config.monitor.clone()), sinks, None);
     pipeline.keep_texts(config.texts.keeper());
     replay::play(&mut pipeline, observed, args.labels.as_deref()).await?;
     pipeline.newest_material().ok_or_else(|| match &args.task {

@@ -302,6 +302,10 @@ impl Document {
     /// A secret, which must stand elsewhere: `env:NAME` or `file:PATH`.
     pub(crate) fn secret_elsewhere(&mut self, key: &str) -> Option<String> {
         let text = self.string(key)?;
+        self.elsewhere(key, text)
+    }
+
+    fn elsewhere(&mut self, key: &str, text: String) -> Option<String> {
         if text.starts_with("env:") || text.starts_with("file:") {
             return self.secret(key, text);
         }
@@ -311,6 +315,35 @@ impl Document {
             "write \"env:NAME\" or \"file:PATH\", and the secret there",
         );
         None
+    }
+
+    /// Secrets, at most `most`, each of which must stand elsewhere: `env:NAME` or `file:PATH`. Those that cannot be read are left out.
+    pub(crate) fn secrets_elsewhere(&mut self, key: &str, most: usize) -> Vec<String> {
+        let texts = self.strings(key, most).unwrap_or_default();
+        let read = |text| self.elsewhere(key, text);
+        texts.into_iter().filter_map(read).collect()
+    }
+
+    /// A text, or where it stands: `env:NAME` or `file:PATH`.
+    pub(crate) fn secret_or_text(&mut self, key: &str) -> Option<String> {
+        let text = self.string(key)?;
+        self.secret(key, text)
+    }
+
+    /// Whether this very text is written; it counts as asked for.
+    pub(crate) fn is_string(&mut self, key: &str, text: &str) -> bool {
+        self.asked.insert(key.to_owned());
+        matches!(self.values.get(key), Some((Value::String(written), _)) if written == text)
+    }
+
+    /// Names of the tables directly within one.
+    pub(crate) fn tables_in(&mut self, table: &str) -> Vec<String> {
+        let prefix = format!("{table}.");
+        let within = self.tables.keys().filter_map(|key| key.strip_prefix(&prefix));
+        within
+            .filter(|name| !name.contains('.'))
+            .map(str::to_owned)
+            .collect()
     }
 
     /// Whether a key or table is written.

@@ -1,7 +1,9 @@
 //! The configuration: as written, with every problem found, then as typed settings.
 
+mod alerts;
 mod decision;
 mod document;
+mod history;
 mod kafka;
 mod listen;
 mod otlp;
@@ -10,9 +12,11 @@ mod state;
 mod texts;
 mod work_sets;
 
+use bellwether_alerts::AlertsConfig;
 use bellwether_monitor::{MAX_SLICE_ATTRIBUTES, MonitorConfig, Seasons};
 use document::Document;
 pub(crate) use document::Problem;
+pub(crate) use history::{HistoryAddress, HistoryConfig, WINDOW_MS};
 pub(crate) use kafka::{VerdictsFormat, control_topic};
 pub(crate) use listen::{ListenConfig, ListenLimits, TokenSource};
 pub(crate) use otlp::OtlpSettings;
@@ -29,6 +33,7 @@ pub(crate) struct Config {
     pub(crate) reference: Option<PathBuf>,
     pub(crate) listen: ListenConfig,
     pub(crate) otlp: Option<OtlpSettings>,
+    pub(crate) alerts: AlertsConfig,
     pub(crate) timeline: Option<PathBuf>,
     pub(crate) kafka: bellwether_ingest::Config,
     pub(crate) verdicts_format: VerdictsFormat,
@@ -37,6 +42,8 @@ pub(crate) struct Config {
     pub(crate) payloads: Payloads,
     /// Without it the state is in memory only.
     pub(crate) state: Option<StateConfig>,
+    /// Without it nothing is kept for good.
+    pub(crate) history: Option<HistoryConfig>,
     /// Longest time that a stop may take.
     pub(crate) shutdown_timeout: Duration,
     /// What is kept of texts, and for how long.
@@ -52,12 +59,14 @@ impl Default for Config {
             reference: None,
             listen: ListenConfig::default(),
             otlp: None,
+            alerts: AlertsConfig::default(),
             timeline: None,
             kafka: bellwether_ingest::Config::default(),
             verdicts_format: VerdictsFormat::default(),
             evidence_topic: None,
             payloads: Payloads::default(),
             state: None,
+            history: None,
             shutdown_timeout: Duration::from_secs(20),
             texts: TextsConfig::default(),
             work_sets: None,
@@ -99,9 +108,11 @@ impl Config {
         let otlp = otlp::otlp(&mut document);
         let timeline = path(document.string("timeline.path"));
         let kafka = kafka::kafka(&mut document, defaults.kafka);
+        let alerts = alerts::alerts(&mut document, base, &kafka.group_id);
         let verdicts_format = kafka::verdicts_format(&mut document);
         let payloads = payloads::payloads(&mut document, base);
         let state = state::state(&mut document, base, &kafka);
+        let history = history::history(&mut document, base, state.as_ref());
         let evidence_topic = kafka::evidence_topic(&mut document, &kafka, state.as_ref());
         let shutdown_timeout = document.duration_ms("shutdown_timeout");
         let shutdown_timeout = shutdown_timeout.map_or(defaults.shutdown_timeout, |ms| {
@@ -119,12 +130,14 @@ impl Config {
                 reference,
                 listen,
                 otlp,
+                alerts,
                 timeline,
                 kafka,
                 verdicts_format,
                 evidence_topic,
                 payloads,
                 state,
+                history,
                 shutdown_timeout,
                 texts,
                 work_sets,

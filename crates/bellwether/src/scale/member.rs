@@ -6,11 +6,13 @@ use super::scorer::Scorer;
 use crate::config::{Config, StateConfig};
 use crate::consumer::KafkaSource;
 use crate::failure::Failure;
+use crate::history::{self, History};
 use crate::pipeline::{Pipeline, SourceMetrics};
 use crate::report::{self, LineReporter};
 use crate::sinks::Sinks;
 use crate::state::Checkpoints;
 use crate::stop::Stop;
+use bellwether_alerts::Alerts;
 use bellwether_api::{ApiState, MemberMetrics, PartitionLag, PipelineMetrics};
 use bellwether_monitor::Reference;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
@@ -28,8 +30,10 @@ pub(crate) struct Member<'a> {
     pub(crate) state: &'a StateConfig,
     pub(crate) reference: Arc<Reference>,
     pub(crate) api: ApiState,
+    pub(crate) alerts: Alerts,
     pub(crate) terminal: LineReporter,
     pub(crate) stop: &'a Stop,
+    pub(crate) history: Option<&'a History>,
 }
 
 impl Member<'_> {
@@ -84,15 +88,21 @@ impl Member<'_> {
             let reference = Arc::clone(&self.reference);
             let (checkpoints, kept) = Checkpoints::open(self.state, self.config, reference).await?;
             let bookmark = kept.bookmark;
-            let mut sinks = Sinks::open(self.config, self.api.clone(), self.terminal.clone())?;
+            let mut sinks = Sinks::open(
+                self.config,
+                self.api.clone(),
+                self.alerts.clone(),
+                self.terminal.clone(),
+            )?;
             sinks.resume(kafka, &bookmark).await?;
-            let mut pipeline = Pipeline::new(kept.engine, sinks);
+            let windows = history::begin(self.history, &self.api, &bookmark, &kept.engine).await;
+            let mut pipeline = Pipeline::new(kept.engine, sinks, windows);
             pipeline.keep_texts(self.config.texts.keeper());
             let payloads = &self.config.payloads;
             let shown = Arc::clone(shown);
             let feed = EvidenceFeed::start(kafka, self.topic, payloads, &bookmark, shown).await?;
             let mut source = KafkaSource::resume(kafka, feed, Some(checkpoints), &bookmark).await?;
-            source.begin(&mut pipeline)?;
+            source.begin(&mut pipeline).await?;
             Ok::<_, Failure>((source, pipeline))
         };
         let (mut source, mut pipeline) = tokio::select! {
@@ -100,8 +110,10 @@ impl Member<'_> {
             () = self.stop.wait() => return Ok(()),
             never = self.api.keep_alive(|| shown.metrics()) => match never {},
         };
+        let deliveries = self.alerts.deliver()?;
         while !self.stop.requested() {
             if election.term()? != Some(term) {
+                deliveries.stop().await;
                 report::note("not elected any more: another instance judges");
                 // No checkpoint: what was judged last may be another's already, who says it as well.
                 source.close().await;
@@ -113,6 +125,7 @@ impl Member<'_> {
         report::note("stopping");
         source.finish(&mut pipeline).await?;
         source.close().await;
+        deliveries.finish().await;
         Ok(())
     }
 }

@@ -2,13 +2,14 @@
 
 use crate::config::{Config, StartFrom, StateConfig};
 use bellwether_ingest::{NextOffset, Others, Progress, TopicPartition, Topics};
+use bellwether_monitor::KeptWindows;
 use bellwether_payloads::Halves;
 use serde::{Deserialize, Serialize};
 use std::collections::BTreeMap;
 use std::path::PathBuf;
 
 /// A bookmark of another form is refused.
-const FORMAT: u32 = 2;
+const FORMAT: u32 = 4;
 
 /// Everything beside the engine's state that has to be known to go on as if nothing had happened.
 #[derive(Debug, Clone, PartialEq, Default, Serialize, Deserialize)]
@@ -24,6 +25,11 @@ pub(crate) struct Bookmark {
     pub(crate) timeline: Option<FileEnd>,
     pub(crate) verdicts: Option<TopicEnds>,
     pub(crate) dead_letters: Option<TopicEnds>,
+    /// Which incidents stand, and who was told of them.
+    #[serde(with = "serde_bytes")]
+    pub(crate) alerts: Option<Vec<u8>>,
+    /// The window of the history that was open, and up to where all are closed.
+    pub(crate) history: Option<KeptWindows>,
 }
 
 /// How far the evidence topic was read.

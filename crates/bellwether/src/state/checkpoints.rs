@@ -20,6 +20,9 @@ const MAX_STAGED_BYTES: u64 = 64 << 20;
 /// So many damaged states are kept; one more takes the place of the last, and fails if that is not empty.
 const MOST_ASIDE: u32 = 100;
 
+/// What waits for the history's store, in the state directory.
+const HISTORY: &str = "history";
+
 /// What an earlier process left.
 #[derive(Debug)]
 pub(crate) struct Kept {
@@ -255,6 +258,17 @@ fn set_aside(directory: &Path) -> Result<PathBuf, Failure> {
         .because(&error)
         .fix("move it away by hand; the monitor then builds its state again")
     })?;
+    // What waits for the history's store is sound, and may not come again from the topics.
+    let waiting = free.join(HISTORY);
+    if waiting.exists() {
+        let kept = std::fs::create_dir_all(directory)
+            .and_then(|()| std::fs::rename(&waiting, directory.join(HISTORY)));
+        kept.map_err(|error| {
+            Failure::at_work(format!("cannot keep {}", waiting.display()))
+                .because(&error)
+                .fix("move it back into the state directory by hand")
+        })?;
+    }
     Ok(free)
 }
 

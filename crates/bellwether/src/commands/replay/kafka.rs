@@ -3,7 +3,7 @@
 //! The stretch has an end, so that no clock takes part: a partition that is read to its end holds nothing back, and
 //! event time goes as far as the slowest of the others.
 
-use super::{NAMED_REJECTS, summarise};
+use super::{NAMED_REJECTS, history, summarise};
 use crate::cli::ReplayArgs;
 use crate::commands::load_reference;
 use crate::config::Config;
@@ -40,7 +40,8 @@ pub(super) async fn replay(args: ReplayArgs, config: Config) -> Result<(), Failu
         work_sets: super::work_sets(&config)?,
         ..Sinks::default()
     };
-    let mut pipeline = Pipeline::new(Engine::new(reference, config.monitor.clone()), sinks);
+    let windows = history(&args, Some(&config))?;
+    let mut pipeline = Pipeline::new(Engine::new(reference, config.monitor.clone()), sinks, windows);
     pipeline.keep_texts(config.texts.keeper());
     let bar = report::progress(reader.total(), "records");
 
@@ -94,8 +95,9 @@ pub(super) async fn replay(args: ReplayArgs, config: Config) -> Result<(), Failu
         });
     }
     pipeline.turn(Turn::last()).await?;
+    let windows = pipeline.finish_history().await?;
     bar.finish_and_clear();
-    summarise(&pipeline, &args);
+    summarise(&pipeline, &args, windows);
     Ok(())
 }
 
