@@ -40,6 +40,7 @@ mod server;
 mod state;
 mod token;
 mod wire;
+mod work_sets;
 
 pub use access::{Access, CertificateFiles, Encryption};
 pub use error::Error;
@@ -58,3 +59,4 @@ pub use series::PastPoint;
 pub use server::serve;
 pub use state::{ApiConfig, ApiState};
 pub use token::{SHORTEST_TOKEN, Token};
+pub use work_sets::{WorkSetEntry, WorkSetSource};

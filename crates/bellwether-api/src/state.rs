@@ -4,6 +4,7 @@ use crate::history::Timeline;
 use crate::past::PastSource;
 use crate::pipeline::PipelineMetrics;
 use crate::series::{PastPoint, Series};
+use crate::work_sets::WorkSetSource;
 use bellwether_alerts::Alerts;
 use bellwether_monitor::{ModelStatus, TimelineLine};
 use std::collections::BTreeMap;
@@ -58,6 +59,7 @@ struct Inner {
     shared: Mutex<Shared>,
     news: watch::Sender<News>,
     streams: Arc<Semaphore>,
+    work_sets: OnceLock<Arc<dyn WorkSetSource>>,
     past: OnceLock<Arc<dyn PastSource>>,
     past_queries: Semaphore,
 }
@@ -115,12 +117,22 @@ impl ApiState {
             shared: Mutex::new(shared),
             news: watch::Sender::default(),
             streams,
+            work_sets: OnceLock::new(),
             past: OnceLock::new(),
             past_queries: Semaphore::new(PAST_QUERIES),
         };
         Self {
             inner: Arc::new(inner),
         }
+    }
+
+    /// Shows these work sets. The first that are handed in stay.
+    pub fn show_work_sets(&self, source: Arc<dyn WorkSetSource>) {
+        self.inner.work_sets.get_or_init(|| source);
+    }
+
+    pub(crate) fn work_sets(&self) -> Option<Arc<dyn WorkSetSource>> {
+        self.inner.work_sets.get().cloned()
     }
 
     /// Replaces the status and samples the course of each task. The pipeline calls this when it starts, so that every

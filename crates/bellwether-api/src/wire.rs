@@ -6,10 +6,12 @@ mod decision;
 mod drift;
 mod incidents;
 mod quality;
+mod work_sets;
 
 pub(crate) use drift::DriftReportView;
 pub(crate) use incidents::{CallName, IncidentView, IncidentsView, SilenceView, SilencesView};
 pub(crate) use quality::QualityReportView;
+pub(crate) use work_sets::{WorkSetDetailView, WorkSetView, WorkSetsView};
 
 use decision::{CostView, ForgettingView, TaskForgettingView};
 

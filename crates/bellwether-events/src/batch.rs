@@ -150,6 +150,11 @@ impl ObservationBatch {
         std::mem::take(&mut self.embeddings)
     }
 
+    /// Replaces each text by what `keep` makes of it: nothing of it is left but that.
+    pub fn keep_texts(&mut self, mut keep: impl FnMut(&str) -> Option<String>) {
+        self.text = self.text.iter().map(|text| text.and_then(&mut keep)).collect();
+    }
+
     /// All embeddings, for scaling in place.
     pub fn embeddings_mut(&mut self) -> &mut [f32] {
         &mut self.embeddings

@@ -51,6 +51,8 @@ pub struct Config {
     pub verdicts_topic: Option<String>,
     /// Topic for records that cannot be used, if wanted.
     pub dead_letter_topic: Option<String>,
+    /// Whether dead letters have the records' bytes. Without them a record is known by its position, and cannot be sent again.
+    pub dead_letter_payload: bool,
     /// Properties handed to librdkafka as they are, for consumers and producers alike, such as `security.protocol`.
     #[serde(deserialize_with = "scalars")]
     pub properties: BTreeMap<String, String>,
@@ -83,6 +85,7 @@ impl Default for Config {
             labels_topic: None,
             verdicts_topic: None,
             dead_letter_topic: None,
+            dead_letter_payload: true,
             properties: BTreeMap::new(),
             subscription: Subscription::Group,
             idle_timeout: Duration::from_secs(10),
@@ -283,6 +286,7 @@ impl fmt::Debug for Config {
             .field("labels_topic", &self.labels_topic)
             .field("verdicts_topic", &self.verdicts_topic)
             .field("dead_letter_topic", &self.dead_letter_topic)
+            .field("dead_letter_payload", &self.dead_letter_payload)
             .field("properties", &Redacted(&self.properties))
             .field("subscription", &self.subscription)
             .field("idle_timeout", &self.idle_timeout)

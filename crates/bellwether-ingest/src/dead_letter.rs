@@ -14,12 +14,16 @@ pub(crate) const TOPIC: &str = "bellwether-topic";
 pub(crate) const PARTITION: &str = "bellwether-partition";
 pub(crate) const OFFSET: &str = "bellwether-offset";
 pub(crate) const TIMESTAMP: &str = "bellwether-timestamp";
+/// There, with the value `omitted`, where the payload is not kept.
+pub(crate) const PAYLOAD: &str = "bellwether-payload";
+pub(crate) const OMITTED: &str = "omitted";
 /// How often the record was sent again.
 const RESUBMITTED: &str = "bellwether-resubmitted";
 /// The place of the dead letter from which it was sent again last.
 const RESUBMITTED_FROM: &str = "bellwether-resubmitted-from";
 
-const OURS: [&str; 8] = [
+const OURS: [&str; 9] = [
+    PAYLOAD,
     REASON,
     DETAIL,
     TOPIC,
@@ -49,6 +53,8 @@ pub struct DeadLetter {
     pub key: Option<Vec<u8>>,
     /// The record's bytes.
     pub payload: Vec<u8>,
+    /// Whether the bytes were left out, as `dead_letter_payload` asks for.
+    pub is_omitted: bool,
     /// The record's own headers, without those that say why it is here.
     pub headers: Vec<(String, Vec<u8>)>,
     /// All headers as they stand.
@@ -84,6 +90,7 @@ impl DeadLetter {
             timestamp_ms: value(TIMESTAMP).and_then(|text| text.parse().ok()),
             resubmissions: value(RESUBMITTED).and_then(|text| text.parse().ok()).unwrap_or(0),
             resubmitted_from: value(RESUBMITTED_FROM).and_then(|text| text.parse().ok()),
+            is_omitted: value(PAYLOAD).is_some_and(|text| text == OMITTED),
             headers: own.cloned().collect(),
             all_headers: record.headers,
             place: record.place,
@@ -117,11 +124,18 @@ impl Resubmitter {
     /// letter. Where it is refused again, its next dead letter has them.
     ///
     /// # Errors
-    /// [`Error::NoOrigin`] where the dead letter does not say whence it came; [`Error::Publish`].
+    /// [`Error::NoOrigin`] where the dead letter does not say whence it came; [`Error::NoPayload`] where its bytes were left
+    /// out; [`Error::Publish`].
     pub async fn send(&self, letter: &DeadLetter) -> Result<Place, Error> {
         let origin = letter.origin.as_ref().ok_or_else(|| Error::NoOrigin {
             place: letter.place.to_string(),
         })?;
+        if letter.is_omitted {
+            return Err(Error::NoPayload {
+                place: letter.place.to_string(),
+                origin: origin.to_string(),
+            });
+        }
         let (count, from) = (
             letter.resubmissions.saturating_add(1).to_string(),
             letter.place.to_string(),

@@ -142,6 +142,14 @@ pub enum Error {
         /// The dead letter.
         place: String,
     },
+    /// A dead letter does not have the record's bytes.
+    #[error("the dead letter {place} was written without the record's bytes; the record stood at {origin}")]
+    NoPayload {
+        /// The dead letter.
+        place: String,
+        /// Where the record stood.
+        origin: String,
+    },
     /// Records are still on their way after the time allowed.
     #[error("records to the embedded broker were not delivered in time")]
     Flush {
@@ -194,6 +202,7 @@ impl Error {
             | Self::NoSuchTopic { .. }
             | Self::NoSuchPartition { .. }
             | Self::NoOrigin { .. }
+            | Self::NoPayload { .. }
             | Self::Fenced { .. }
             | Self::Partitions { .. }
             | Self::Read { .. }

@@ -3,7 +3,7 @@
 use crate::batch::RawMessage;
 use crate::config::{Config, client_error};
 use crate::context::name;
-use crate::dead_letter::{DETAIL, OFFSET, PARTITION, REASON, TIMESTAMP, TOPIC};
+use crate::dead_letter::{DETAIL, OFFSET, OMITTED, PARTITION, PAYLOAD, REASON, TIMESTAMP, TOPIC};
 use crate::error::Error;
 use crate::health::{Faults, Health, forward_log};
 use crate::position::NextOffset;
@@ -90,6 +90,7 @@ impl VerdictProducer {
 pub struct DeadLetters {
     publisher: Publisher,
     topics: Topics,
+    keeps_payload: bool,
 }
 
 impl DeadLetters {
@@ -105,10 +106,11 @@ impl DeadLetters {
         Ok(Self {
             publisher: Publisher::patient(config, topic, "dead letter producer")?,
             topics: Topics::new(config),
+            keeps_payload: config.dead_letter_payload,
         })
     }
 
-    /// Writes the record's bytes and key, waits until the brokers have it, however long they are away, and says at which
+    /// Writes the record's key, and its bytes unless `dead_letter_payload` is off, waits until the brokers have it, however long they are away, and says at which
     /// partition and offset it stands. `reason` is one of a closed set, `detail` a sentence, of which the first 1,024
     /// bytes are kept.
     ///
@@ -150,8 +152,19 @@ impl DeadLetters {
                 headers = headers.insert(Header { key, value });
             }
         }
+        let payload: &[u8] = if self.keeps_payload {
+            &original.payload
+        } else {
+            b""
+        };
+        if !self.keeps_payload {
+            headers = headers.insert(Header {
+                key: PAYLOAD,
+                value: Some(OMITTED),
+            });
+        }
         self.publisher
-            .send(original.key.as_deref(), &original.payload, headers)
+            .send(original.key.as_deref(), payload, headers)
             .await
     }
 

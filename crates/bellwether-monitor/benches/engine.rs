@@ -35,7 +35,13 @@ fn quiet_observation(c: &mut Criterion) {
     group.bench_function("scored and written for a judge, one core", |b| {
         b.iter_batched(
             || next().0,
-            |batch| rows_of(&Evidence::score(batch, &reference)),
+            |batch| {
+                rows_of(&Evidence::score(
+                    batch,
+                    &reference,
+                    &bellwether_monitor::KeepNoText,
+                ))
+            },
             BatchSize::PerIteration,
         );
     });
@@ -57,7 +63,15 @@ fn quiet_observation(c: &mut Criterion) {
         b.iter_batched(
             || {
                 let (batch, labels, now_ms) = next();
-                (rows_of(&Evidence::score(batch, &reference)), labels, now_ms)
+                (
+                    rows_of(&Evidence::score(
+                        batch,
+                        &reference,
+                        &bellwether_monitor::KeepNoText,
+                    )),
+                    labels,
+                    now_ms,
+                )
             },
             |(rows, labels, now_ms)| {
                 let evidence = Evidence::read_rows([&rows[..]], &reference).expect("they are rows");

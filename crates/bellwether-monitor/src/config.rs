@@ -88,6 +88,10 @@ pub struct MonitorConfig {
     pub seasons: Seasons,
     /// How a new version of the model is watched.
     pub forgetting: ForgettingConfig,
+    /// Whether the material of work sets is taken when an alarm is said: whoever asks for it has to take it.
+    pub work_sets: bool,
+    /// How long a text that may be kept is kept, in milliseconds of event time.
+    pub text_retention_ms: i64,
     /// What the remedies cost.
     pub costs: Costs,
 }
@@ -223,6 +227,8 @@ impl Default for MonitorConfig {
             slice_min_observations: 30,
             seasons: Seasons::Learn { utc_offset_ms: 0 },
             forgetting: ForgettingConfig::default(),
+            work_sets: false,
+            text_retention_ms: 30 * 24 * HOUR,
             costs: Costs::default(),
         }
     }

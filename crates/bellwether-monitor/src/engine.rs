@@ -18,8 +18,10 @@ use crate::signal::Signal;
 use crate::slices::SliceSet;
 use crate::snapshot::{Reader, SnapshotError, State, Writer, ensure};
 use crate::status::{ModelStatus, PipelineCounts};
+use crate::texts::{KeepNoText, KeepText};
 use crate::timeline::TimelineLine;
 use crate::windows::TaskCounts;
+use crate::work::WorkMaterial;
 use bellwether_events::{LabelBatch, LabelRow, ModelSchema, ObservationBatch, TaskId};
 use std::sync::Arc;
 
@@ -33,6 +35,8 @@ pub struct Engine {
     judge: Judge,
     quality: Vec<QualityLog>,
     counts: PipelineCounts,
+    /// What is kept of texts once they are scored.
+    texts: Arc<dyn KeepText>,
 }
 
 impl Engine {
@@ -74,6 +78,7 @@ impl Engine {
                 .collect(),
             judge: Judge::new(Arc::clone(&reference), config),
             counts: PipelineCounts::default(),
+            texts: Arc::new(KeepNoText),
             reference,
         }
     }
@@ -94,6 +99,17 @@ impl Engine {
         &self.judge.config
     }
 
+    /// From now on keeps of each text what `texts` makes of it; without, nothing is kept.
+    pub fn keep_texts(&mut self, texts: Arc<dyn KeepText>) {
+        self.texts = texts;
+    }
+
+    /// The material of the work sets that were due since the last time of asking, in order. Nothing unless
+    /// [`MonitorConfig::work_sets`] asks for it; then it has to be taken after each [`advance`](Self::advance).
+    pub fn take_work(&mut self) -> Vec<WorkMaterial> {
+        std::mem::take(&mut self.judge.work)
+    }
+
     /// How late an observation may be against the newest of its source, in milliseconds.
     #[must_use]
     pub fn allowed_lateness_ms(&self) -> i64 {
@@ -108,7 +124,7 @@ impl Engine {
 
     /// Scores observations and buffers them until the watermark passes them.
     pub fn push_observations(&mut self, observations: ObservationBatch) {
-        self.push_evidence(Evidence::score(observations, &self.reference));
+        self.push_evidence(Evidence::score(observations, &self.reference, &*self.texts));
     }
 
     /// Buffers observations that are scored already, against the same reference, until the watermark passes them.

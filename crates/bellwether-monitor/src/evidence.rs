@@ -1,11 +1,13 @@
 //! Stage one apart from stage two: scored observations as bytes, from processes that score to the one that judges.
 //!
 //! A row is what is needed of an observation from then on, in the postcard format: what it says, its p-values, and its unit
-//! vector in whole steps of two bytes. Its text and its embedding as it came are not in it.
+//! vector in whole steps of two bytes. Of its text there is what may be kept, by default nothing; its
+//! embedding as it came is not in it.
 
 use crate::reference::Reference;
 use crate::score::{KeptRow, ScoredBatch};
 use crate::snapshot::{FORMAT_VERSION, SnapshotError, append};
+use crate::texts::KeepText;
 use bellwether_events::ObservationBatch;
 
 /// Observations with what the reference says about each.
@@ -27,10 +29,10 @@ impl Evidence {
     /// Version of the rows' meaning, which is that of snapshots: rows of another version cannot be read.
     pub const FORMAT_VERSION: u32 = FORMAT_VERSION;
 
-    /// Scores a batch. A row's result depends on the row alone, however batches are cut and whatever the number of threads.
+    /// Scores a batch, and keeps of its texts what `texts` makes of them. A row's result depends on the row alone, however batches are cut and whatever the number of threads.
     #[must_use]
-    pub fn score(observations: ObservationBatch, reference: &Reference) -> Self {
-        Self(ScoredBatch::new(observations, reference))
+    pub fn score(observations: ObservationBatch, reference: &Reference, texts: &dyn KeepText) -> Self {
+        Self(ScoredBatch::new(observations, reference, texts))
     }
 
     /// Number of observations.

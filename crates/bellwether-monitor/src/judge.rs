@@ -14,6 +14,7 @@ use crate::snapshot::{Reader, SnapshotError, State, Writer, ensure};
 use crate::task::TaskState;
 use crate::timeline::TimelineLine;
 use crate::verdict::Verdict;
+use crate::work::{WorkMark, WorkMaterial};
 use bellwether_events::TaskId;
 use serde::{Deserialize, Serialize};
 use std::sync::Arc;
@@ -26,6 +27,8 @@ const LEAKING_TASKS: usize = 2;
 /// so one subject gives less than one, and two give more than zero.
 const SAME_NOVELTY: f64 = 0.6;
 const HOUR_MS: f64 = 3_600_000.0;
+/// How often, in event time, old texts are forgotten.
+const TEXTS_LOOKED_AT_MS: i64 = 3_600_000;
 
 /// What stands for one task.
 #[derive(Debug, Clone, Serialize, Deserialize)]
@@ -40,6 +43,8 @@ pub(crate) struct Standing {
     said_worse: bool,
     diagnosed: Option<DiagnosisKey>,
     pending: Option<(Verdict, i64)>,
+    /// The work set of the alarm that stands.
+    pub(crate) work: Option<WorkMark>,
 }
 
 /// A diagnosis is made anew when what stands has changed, or with every tenth observation or fifth label.
@@ -55,6 +60,8 @@ pub(crate) struct ModelStanding {
     pub(crate) summary: String,
     /// The last common shift that has ended.
     pub(crate) eclipse: Option<Eclipse>,
+    /// The work set of the shift that stands.
+    pub(crate) work: Option<WorkMark>,
 }
 
 impl ModelStanding {
@@ -74,6 +81,8 @@ pub(crate) struct Judge {
     pub(crate) model: ModelStanding,
     pub(crate) forgetting: Forgetting,
     pub(crate) now_ms: i64,
+    /// Material of work sets that nobody has taken yet.
+    pub(crate) work: Vec<WorkMaterial>,
 }
 
 impl Judge {
@@ -95,6 +104,7 @@ impl Judge {
                 said_worse: false,
                 diagnosed: None,
                 pending: None,
+                work: None,
             })
             .collect();
         let model = ModelStanding {
@@ -104,6 +114,7 @@ impl Judge {
             shared_since_ms: 0,
             summary: "Waiting for the first observations.".to_owned(),
             eclipse: None,
+            work: None,
         };
         Self {
             forgetting: Forgetting::new(tasks.len(), &config),
@@ -113,6 +124,7 @@ impl Judge {
             standing,
             model,
             now_ms: 0,
+            work: Vec::new(),
         }
     }
 
@@ -129,20 +141,23 @@ impl Judge {
         lines: &mut Vec<TimelineLine>,
     ) -> Place {
         let task = batch.observations.tasks()[row];
-        self.now_ms = self.now_ms.max(batch.observations.timestamps_ms()[row]);
+        self.tick(batch.observations.timestamps_ms()[row]);
+        self.keep_leaver(task.index());
         let state = &mut self.tasks[task.index()];
         let mut place = state.observe(self.reference.task(task), &self.config, batch, row);
         let due = state.seen().is_multiple_of(self.config.stride);
         place.version = self.watch_version(batch, row, &place);
+        self.count_work(task.index(), batch.score(row).p_novelty, place.repeated);
         if due {
             self.evaluate(task, lines);
+            self.renew_work(task.index());
         }
         place
     }
 
     /// Takes one joined label, in order of the time it became known.
     pub(crate) fn label(&mut self, task: TaskId, record: LabelRecord, lines: &mut Vec<TimelineLine>) {
-        self.now_ms = self.now_ms.max(record.labelled_ms);
+        self.tick(record.labelled_ms);
         let weight = self.tasks[task.index()].label(self.reference.task(task), record);
         let outcome = record.outcome;
         let counts = outcome != Outcome::Unreadable && !outcome.is_unknown_label() && !record.repeated;
@@ -157,6 +172,19 @@ impl Judge {
             self.forgetting.label(task.index(), loss, clouded);
         }
         self.evaluate(task, lines);
+    }
+
+    /// Goes on in event time; once an hour of it, texts that may be kept no longer are forgotten.
+    fn tick(&mut self, at_ms: i64) {
+        let before_ms = self.now_ms;
+        self.now_ms = before_ms.max(at_ms);
+        if self.now_ms.div_euclid(TEXTS_LOOKED_AT_MS) != before_ms.div_euclid(TEXTS_LOOKED_AT_MS) {
+            let oldest_ms = self.now_ms.saturating_sub(self.config.text_retention_ms);
+            for task in &mut self.tasks {
+                task.recent.forget_texts(oldest_ms);
+                task.leavers.forget_texts(oldest_ms);
+            }
+        }
     }
 
     /// Hands an observation to the forgetting watch; returns the number of its model's version.
@@ -277,6 +305,7 @@ impl Judge {
             self.model.changed_ms = self.now_ms;
             self.model.summary = explain::model_summary(self);
             lines.push(explain::model_line(self));
+            self.begin_model_work();
         }
     }
 
@@ -341,6 +370,7 @@ impl Judge {
         standing.summary = explained.summary;
         standing.said_worse = self.forgetting.finding(at) == Some(Finding::Worse);
         lines.push(explain::task_line(self, at));
+        self.begin_work(at);
     }
 
     /// The task's diagnosis in the light of the others', and of what a new version of the model did to it.

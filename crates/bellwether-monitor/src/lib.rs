@@ -38,10 +38,12 @@ mod slices;
 mod snapshot;
 mod status;
 mod task;
+mod texts;
 mod timeline;
 mod verdict;
 mod windows;
 mod witness;
+mod work;
 
 pub use config::{MAX_SLICE_ATTRIBUTES, MonitorConfig, Seasons};
 pub use costs::{CostStatus, Costs, RemedyCost};
@@ -64,6 +66,8 @@ pub use status::{
     Estimate, Interval, ModelStatus, NoveltyStatus, PipelineCounts, QualityStatus, SignalStatus, SliceStatus,
     TaskStatus,
 };
+pub use texts::{KeepNoText, KeepText};
 pub use timeline::{StoredLine, TimelineLine, rfc3339};
 pub use verdict::Verdict;
 pub use windows::{ClosedWindow, KeptWindows, TaskCounts, WindowCounts, WindowCutter};
+pub use work::{AffectedTask, Known, WorkMaterial, WorkRow};

@@ -52,9 +52,26 @@ pub(crate) struct RecentRow {
     pub(crate) repeated: bool,
     /// Calibrated probability that the prediction is right; NaN without.
     pub(crate) expected_quality: f64,
+    /// What may be kept of its text.
+    text: Option<Box<str>>,
     /// Similarities to every task, once asked for.
     #[serde(skip)]
     similarities: OnceLock<Box<[f32]>>,
+}
+
+impl RecentRow {
+    /// The text, while it may be kept.
+    pub(crate) fn text_at(&self, now_ms: i64, retention_ms: i64) -> Option<&str> {
+        let is_young = self.timestamp_ms >= now_ms.saturating_sub(retention_ms);
+        self.text.as_deref().filter(|_| is_young)
+    }
+
+    /// Forgets the text of an observation from before that time.
+    pub(crate) fn forget_text(&mut self, before_ms: i64) {
+        if self.timestamp_ms < before_ms {
+            self.text = None;
+        }
+    }
 }
 
 impl RecentObservations {
@@ -83,7 +100,25 @@ impl RecentObservations {
         self.next - self.rows.len() as u64
     }
 
-    /// Adds a row of a batch; slots are reused, so that a full ring allocates nothing.
+    /// The observation that the next one takes the place of, when the ring is full.
+    pub(crate) fn leaving(&self) -> Option<(u64, &RecentRow, Steps<'_>)> {
+        let slot = Self::slot(self.next);
+        let row = self.rows.get(slot)?;
+        let vector = Steps {
+            steps: &self.steps[slot * self.dim..(slot + 1) * self.dim],
+            scale: self.scales[slot],
+        };
+        Some((self.next - CAPACITY as u64, row, vector))
+    }
+
+    /// Forgets texts of observations from before that time.
+    pub(crate) fn forget_texts(&mut self, before_ms: i64) {
+        for row in &mut self.rows {
+            row.forget_text(before_ms);
+        }
+    }
+
+    /// Adds a row of a batch; slots are reused, so that a full ring allocates nothing but a text where it is kept.
     pub(crate) fn push(&mut self, batch: &ScoredBatch, row: usize, expected_quality: f64, repeated: bool) {
         let slot = Self::slot(self.next);
         if slot == self.rows.len() {
@@ -105,6 +140,7 @@ impl RecentObservations {
         kept.p_text_form = batch.score(row).p_text_form;
         kept.repeated = repeated;
         kept.expected_quality = expected_quality;
+        kept.text = batch.observations.text(row).map(Into::into);
         kept.similarities = OnceLock::new();
         self.next += 1;
     }

@@ -7,6 +7,7 @@ pub(crate) use kept::KeptRow;
 
 use crate::reference::{Form, Reference};
 use crate::repeats::MessageKey;
+use crate::texts::KeepText;
 use bellwether_events::{ObservationBatch, Prediction, TaskId};
 use bellwether_stats::{FixedVector, NearestMemory, SpaceMemory, Steps, TOGETHER};
 use rayon::prelude::*;
@@ -18,7 +19,7 @@ pub(crate) const FAR_P: f64 = 0.03;
 /// Observations with what the reference says about each.
 #[derive(Debug)]
 pub(crate) struct ScoredBatch {
-    /// The observations, without their embeddings.
+    /// The observations, without their embeddings, and of their texts what may be kept.
     pub(crate) observations: ObservationBatch,
     scores: Vec<Score>,
     /// Of each task.
@@ -54,7 +55,12 @@ pub(crate) struct Score {
 
 impl ScoredBatch {
     /// Scores a batch. A row's result depends on the row alone, however batches are cut and whatever the number of threads.
-    pub(crate) fn new(mut observations: ObservationBatch, reference: &Reference) -> Self {
+    /// Of the texts there is afterwards what `texts` keeps.
+    pub(crate) fn new(
+        mut observations: ObservationBatch,
+        reference: &Reference,
+        texts: &dyn KeepText,
+    ) -> Self {
         let embeddings = observations.take_embeddings();
         let mut rows = vec![Vec::new(); reference.schema().len()];
         for (row, task) in observations.tasks().iter().enumerate() {
@@ -73,6 +79,7 @@ impl ScoredBatch {
             }
             vectors.push(of_rows);
         }
+        observations.keep_texts(|text| texts.keep(text));
         Self::of_parts(observations, scores, vectors)
     }
 

@@ -16,6 +16,7 @@ use crate::slices::Slices;
 use crate::snapshot::state;
 use crate::status::QualityStatus;
 use crate::witness::Witness;
+use crate::work::Leavers;
 use bellwether_events::{TaskId, TaskKind};
 use bellwether_stats::{ContaminationBet, DecayingSum, MixBet, ShiftBet, foreign_share_below};
 
@@ -143,6 +144,8 @@ pub(crate) struct TaskState {
     pub(crate) task: TaskId,
     pub(crate) signals: Signals,
     pub(crate) recent: RecentObservations,
+    /// What has left `recent` and a work set may still want.
+    pub(crate) leavers: Leavers,
     pub(crate) labelled: Labelled,
     /// The same watch over parts of the traffic.
     pub(crate) slices: Slices,
@@ -168,7 +171,7 @@ pub(crate) struct TaskState {
 
 state!(TaskState {
     values: labelled, selection, mix_settled_ms, inputs_harmed, quality_since_ms, eclipse;
-    parts: signals, recent, slices, drift, mix, witness, class_loss, repeats
+    parts: signals, recent, leavers, slices, drift, mix, witness, class_loss, repeats
 });
 
 impl TaskState {
@@ -182,6 +185,7 @@ impl TaskState {
             task,
             signals: Signals::new(task_reference, config),
             recent: RecentObservations::new(dim),
+            leavers: Leavers::new(dim),
             labelled: Labelled::default(),
             slices: Slices::new(task_reference, reference.slices(task), config),
             drift: DecayingSum::new(dim, decay_f32),
@@ -214,7 +218,8 @@ impl TaskState {
             (Some(witness), Some(movement)) => witness.fits(movement, self.drift.sum().len()),
             _ => true,
         };
-        witness && self.recent.fits(reference.classes) && self.labelled.fits(reference.classes)
+        let rows = self.recent.fits(reference.classes) && self.leavers.fits(reference.classes);
+        witness && rows && self.labelled.fits(reference.classes)
     }
 
     /// Observations judged.

@@ -59,7 +59,11 @@ fn what_another_process_has_scored_is_judged_alike() {
     let mut engine = Engine::new(Arc::clone(&reference), MonitorConfig::default());
     let schema = engine.schema().clone();
     for (number, piece) in inputs.chunks(100).enumerate() {
-        let evidence = Evidence::score(batch(&schema, piece, number * 100), &reference);
+        let evidence = Evidence::score(
+            batch(&schema, piece, number * 100),
+            &reference,
+            &bellwether_monitor::KeepNoText,
+        );
         let (mut rows, mut ends) = (Vec::new(), vec![0]);
         for row in 0..evidence.len() {
             evidence.write_row(row, &mut rows);

@@ -9,9 +9,24 @@
 /// When `cosines` is not `n * n` long.
 #[must_use]
 pub fn average_linkage_sizes(cosines: &[f32], n: usize, threshold: f64) -> Vec<usize> {
+    let mut sizes: Vec<usize> = average_linkage(cosines, n, threshold)
+        .iter()
+        .map(Vec::len)
+        .collect();
+    sizes.sort_unstable_by(|a, b| b.cmp(a));
+    sizes
+}
+
+/// The clusters themselves, as [`average_linkage_sizes`] counts them: rows of each in ascending order, by their first row.
+///
+/// # Panics
+/// When `cosines` is not `n * n` long.
+#[must_use]
+pub fn average_linkage(cosines: &[f32], n: usize, threshold: f64) -> Vec<Vec<usize>> {
     assert_eq!(cosines.len(), n * n, "a square matrix");
     let mut between: Vec<f64> = cosines.iter().map(|&c| f64::from(c)).collect();
     let mut sizes = vec![1_usize; n];
+    let mut members: Vec<Vec<usize>> = (0..n).map(|row| vec![row]).collect();
     while let Some((a, b)) = nearest_pair(&between, &sizes).filter(|&(a, b)| between[a * n + b] >= threshold)
     {
         let (wa, wb) = (sizes[a] as f64, sizes[b] as f64);
@@ -22,10 +37,14 @@ pub fn average_linkage_sizes(cosines: &[f32], n: usize, threshold: f64) -> Vec<u
         }
         sizes[a] += sizes[b];
         sizes[b] = 0;
+        let joined = std::mem::take(&mut members[b]);
+        members[a].extend(joined);
     }
-    sizes.retain(|&s| s > 0);
-    sizes.sort_unstable_by(|a, b| b.cmp(a));
-    sizes
+    members.retain(|rows| !rows.is_empty());
+    for rows in &mut members {
+        rows.sort_unstable();
+    }
+    members
 }
 
 fn nearest_pair(between: &[f64], sizes: &[usize]) -> Option<(usize, usize)> {
@@ -73,6 +92,8 @@ mod tests {
         assert_eq!(average_linkage_sizes(&cosines, 5, -1.0), [5]);
         assert_eq!(average_linkage_sizes(&cosines, 5, 1.1), [1; 5]);
         assert!(average_linkage_sizes(&[], 0, 0.5).is_empty());
+        let clusters = average_linkage(&cosines, 5, 0.5);
+        assert_eq!(clusters, [vec![0, 1], vec![2, 3], vec![4]]);
     }
 
     #[test]

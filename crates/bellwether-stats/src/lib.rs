@@ -74,7 +74,7 @@ mod weights;
 pub use bound::upper_mean;
 pub use calibration::Isotonic;
 pub use classification::{Confusion, accuracy, macro_f1};
-pub use clusters::{average_linkage_sizes, effective_clusters};
+pub use clusters::{average_linkage, average_linkage_sizes, effective_clusters};
 pub use conformal::ConformalScale;
 pub use contamination::{ContaminationBet, foreign_share_below};
 pub use decaying::DecayingSum;

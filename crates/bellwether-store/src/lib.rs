@@ -26,6 +26,7 @@ mod recording;
 mod reference;
 mod source;
 mod state;
+mod work_set;
 
 pub use error::Error;
 pub use format::Format;
@@ -35,3 +36,4 @@ pub use reference::{ReferenceFileError, read_reference, write_reference};
 pub use state::{
     Checkpoint, Draft, LogHead, PendingTier, Rebuild, Standing, StateError, StateOptions, StateStore,
 };
+pub use work_set::{WORK_SET_COLUMNS, WorkSetFileError, read_work_set, read_work_set_header, write_work_set};

@@ -18,8 +18,10 @@ mod scale;
 mod sinks;
 mod state;
 mod stop;
+mod texts;
 mod verdicts;
 mod wire;
+mod work_sets;
 
 use clap::Parser;
 use cli::{AlertCommand, Cli, Command, DeadLettersCommand, ReferenceCommand};
@@ -60,6 +62,7 @@ fn run(cli: Cli) -> Result<(), Failure> {
         }
         Command::Replay(args) => block_on(commands::replay::replay(args)),
         Command::Calibrate(args) => commands::calibrate::calibrate(&args),
+        Command::WorkSet(args) => block_on(commands::work_set::work_set(args)),
         Command::Check(args) => commands::check::check(&args),
         Command::Alert(AlertCommand::Test(args)) => commands::alert::test(&args),
         Command::DeadLetters(DeadLettersCommand::List(args)) => commands::dead_letters::list(&args),

@@ -6,13 +6,15 @@ use crate::failure::Failure;
 use crate::history::Windows;
 use crate::sinks::Sinks;
 use crate::state::Bookmark;
+use crate::work_sets::WorkSets;
 use bellwether_api::{
     BrokerMetrics, CheckpointMetrics, MemberMetrics, PipelineMetrics, RecordPlace, RejectedRecords, TopicKind,
 };
 use bellwether_events::{LabelBatch, ObservationBatch, Reject, RejectReason};
 use bellwether_ingest::RawMessage;
-use bellwether_monitor::{Engine, Evidence, ModelStatus, TaskReports};
+use bellwether_monitor::{Engine, Evidence, KeepText, ModelStatus, TaskReports, WorkMaterial};
 use std::collections::BTreeMap;
+use std::sync::Arc;
 
 /// How far event time may be released after a turn.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -117,6 +119,11 @@ impl Pipeline {
         }
     }
 
+    /// From now on keeps of texts what the owner allows.
+    pub(crate) fn keep_texts(&mut self, texts: Arc<dyn KeepText>) {
+        self.engine.keep_texts(texts);
+    }
+
     pub(crate) fn engine(&self) -> &Engine {
         &self.engine
     }
@@ -144,12 +151,22 @@ impl Pipeline {
                 (None, Release::All) => self.engine.drain(),
             }
         });
+        let work = self.engine.take_work();
         let lines = lines
             .map_err(|error| Failure::at_work("cannot go on with what waits for labels").because(&error))?;
         self.sinks.lines(&lines).await?;
+        self.sinks.work(work)?;
         match &mut self.windows {
             Some(windows) => windows.relieve().await,
             None => Ok(()),
+        }
+    }
+
+    /// The newest material, where the sinks collect it.
+    pub(crate) fn newest_material(self) -> Option<WorkMaterial> {
+        match self.sinks.work_sets? {
+            WorkSets::Newest(_, newest) => newest.map(|material| *material),
+            WorkSets::Folder(_) => None,
         }
     }
 

@@ -5,9 +5,10 @@ use crate::failure::Failure;
 use crate::report::LineReporter;
 use crate::state::{Bookmark, FileEnd, WrittenLines};
 use crate::verdicts::VerdictTopic;
+use crate::work_sets::{WorkSetFolder, WorkSets};
 use bellwether_alerts::Alerts;
 use bellwether_api::{ApiState, PipelineMetrics};
-use bellwether_monitor::{ModelStatus, TimelineLine};
+use bellwether_monitor::{ModelStatus, TimelineLine, WorkMaterial};
 use std::fs::File;
 use std::io::{BufWriter, Read, Seek, SeekFrom, Write};
 use std::path::{Path, PathBuf};
@@ -22,6 +23,7 @@ pub(crate) struct Sinks {
     pub(crate) verdicts: Option<VerdictTopic>,
     pub(crate) api: Option<ApiState>,
     pub(crate) terminal: Option<LineReporter>,
+    pub(crate) work_sets: Option<WorkSets>,
     pub(crate) alerts: Option<Alerts>,
 }
 
@@ -38,6 +40,7 @@ impl Sinks {
             verdicts: VerdictTopic::new(&config.kafka, config.verdicts_format)?,
             api: Some(api),
             terminal: Some(terminal),
+            work_sets: work_sets(config)?,
             alerts: Some(alerts),
         })
     }
@@ -66,6 +69,14 @@ impl Sinks {
             terminal.lines(lines);
         }
         Ok(())
+    }
+
+    /// Writes the work sets of alarms. They are durable when this returns, before the checkpoint that passes their alarms.
+    pub(crate) fn work(&mut self, material: Vec<WorkMaterial>) -> Result<(), Failure> {
+        match &mut self.work_sets {
+            Some(sets) => tokio::task::block_in_place(|| sets.accept(material)),
+            None => Ok(()),
+        }
     }
 
     /// Goes on where the bookmark says, or begins; what was written after it is not written again. Waits for brokers that
@@ -106,6 +117,14 @@ impl Sinks {
             api.pipeline(metrics);
         }
     }
+}
+
+fn work_sets(config: &Config) -> Result<Option<WorkSets>, Failure> {
+    let sets = config.work_sets.as_ref();
+    let folder = sets
+        .map(|sets| WorkSetFolder::open(sets, &config.texts))
+        .transpose()?;
+    Ok(folder.map(WorkSets::Folder))
 }
 
 /// Cuts off a last line of ours that a crash has left half written, and says how long the file is then.

@@ -28,5 +28,7 @@ mod stream;
 #[path = "../../../crates/bellwether-monitor/tests/synthetic/mod.rs"]
 mod synthetic;
 pub mod targets;
+#[path = "../../../crates/bellwether/src/texts/mod.rs"]
+mod texts;
 
 pub use targets::{TARGETS, Target};

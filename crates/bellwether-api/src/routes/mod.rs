@@ -16,6 +16,7 @@ mod past;
 mod silences;
 mod tasks;
 mod timeline;
+mod work_sets;
 
 use crate::access::{self, Role, Roles};
 use crate::guard::{self, Names};
@@ -87,6 +88,7 @@ pub(crate) fn all() -> Routes {
         .with(model::routes())
         .with(tasks::routes())
         .with(timeline::routes())
+        .with(work_sets::routes())
         .with(incidents::routes())
         .with(silences::routes())
         .with(past::routes())

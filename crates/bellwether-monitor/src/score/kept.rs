@@ -9,7 +9,7 @@ use bellwether_stats::Steps;
 use serde::{Deserialize, Serialize};
 use std::borrow::Cow;
 
-/// An observation without its text and embedding, with what the reference says about it.
+/// An observation without its embedding, with what may be kept of its text and what the reference says about it.
 #[derive(Debug, Serialize, Deserialize)]
 pub(crate) struct KeptRow<'a> {
     event_id: Cow<'a, str>,
@@ -20,6 +20,7 @@ pub(crate) struct KeptRow<'a> {
     probabilities: Cow<'a, [f32]>,
     attributes: Vec<Attribute<'a>>,
     model_version: Option<Cow<'a, str>>,
+    text: Option<Cow<'a, str>>,
     score: Score,
     /// Two bytes each, little-endian: as most of a row, several times as fast as one by one.
     #[serde(borrow, with = "serde_bytes")]
@@ -59,6 +60,7 @@ impl ScoredBatch {
             model_version: version
                 .and_then(|at| observations.model_versions().get(at as usize))
                 .map(|name| Cow::Borrowed(&**name)),
+            text: observations.text(row).map(Cow::Borrowed),
             score: *self.score(row),
             steps: steps.iter().flat_map(|step| step.to_le_bytes()).collect(),
             scale,
@@ -81,7 +83,7 @@ impl ScoredBatch {
                     event_id: &row.event_id,
                     task: row.task,
                     timestamp_ms: row.timestamp_ms,
-                    text: None,
+                    text: row.text.as_deref(),
                     embedding: &[],
                     prediction: row.prediction.get(),
                     probabilities: &row.probabilities,

@@ -59,6 +59,8 @@ impl<'a> Shaping<'a> {
             probability_classes: _,
             slice_min_observations: _,
             forgetting: _,
+            work_sets: _,
+            text_retention_ms: _,
             costs: _,
         } = config;
         Self {

@@ -29,6 +29,7 @@ pub(crate) fn config() -> MonitorConfig {
         max_pending: 900,
         label_retention_ms: 3 * 24 * 3_600_000,
         max_slices: 9,
+        work_sets: true,
         ..MonitorConfig::default()
     }
 }

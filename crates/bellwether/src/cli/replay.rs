@@ -36,6 +36,9 @@ pub(crate) struct ReplayArgs {
     /// Where to write the changes of state, one JSON object a line
     #[arg(long, value_name = "FILE")]
     pub(crate) timeline: PathBuf,
+    /// Also write a work set of each alarm into this directory: what to label and train on
+    #[arg(long, value_name = "DIR")]
+    pub(crate) work_sets: Option<PathBuf>,
     /// Directory to which windows, quality, signals and verdicts are written as Parquet; windows that are there stay as they are
     #[arg(long, value_name = "DIR")]
     pub(crate) history: Option<PathBuf>,

@@ -56,6 +56,7 @@ pub(crate) async fn demo(args: DemoArgs) -> Result<(), Failure> {
         alerts: Some(api.alerts().clone()),
         api: Some(api),
         terminal: Some(LineReporter::new(args.output, Some(start_ms), Some(bar.clone()))),
+        work_sets: None,
     };
     let mut pipeline = Pipeline::new(
         Engine::new(Arc::new(reference), MonitorConfig::default()),

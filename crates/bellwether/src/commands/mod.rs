@@ -9,6 +9,7 @@ pub(crate) mod demo;
 pub(crate) mod reference;
 pub(crate) mod replay;
 pub(crate) mod run;
+pub(crate) mod work_set;
 
 use crate::config::{Config, ListenConfig, ListenLimits, Problem, TokenSource};
 use crate::failure::Failure;

@@ -4,12 +4,13 @@ mod kafka;
 
 use super::{load_reference, read_config};
 use crate::cli::{Output, ReplayArgs};
-use crate::config::{Config, WINDOW_MS};
+use crate::config::{Config, WINDOW_MS, WorkSetsConfig};
 use crate::failure::Failure;
 use crate::history::Windows;
 use crate::pipeline::{Pipeline, Refused, Release, Turn};
 use crate::report;
 use crate::sinks::{Sinks, TimelineFile};
+use crate::work_sets::{WorkSetFolder, WorkSets};
 use bellwether_api::TopicKind;
 use bellwether_events::{LabelRow, Reject};
 use bellwether_monitor::Engine;
@@ -31,7 +32,8 @@ pub(crate) async fn replay(args: ReplayArgs) -> Result<(), Failure> {
     }
     let config = args.config.as_deref().map(read_config).transpose()?;
     if args.from_kafka {
-        return kafka::replay(args, config.unwrap_or_default()).await;
+        let settings = settings(config, args.work_sets.as_deref());
+        return kafka::replay(args, settings).await;
     }
     // The command line does not let these be absent.
     let missing =
@@ -42,21 +44,36 @@ pub(crate) async fn replay(args: ReplayArgs) -> Result<(), Failure> {
         .as_deref()
         .ok_or_else(|| missing("--observations"))?;
     let windows = history(&args, config.as_ref())?;
-    let config = config.unwrap_or_default().monitor;
+    let settings = settings(config, args.work_sets.as_deref());
+    let config = settings.monitor.clone();
     let reference = Arc::new(load_reference(reference, &config)?);
-    let reader = ObservationReader::open(observed, reference.schema())?;
-    let (labels, label_rejects) = match &args.labels {
-        Some(path) => bellwether_store::read_labels(path)?,
-        None => (Vec::new(), Vec::new()),
-    };
-    if let Some(path) = &args.labels {
-        name_rejects(path, &label_rejects);
-    }
     let sinks = Sinks {
         timeline: Some(TimelineFile::create(&args.timeline)?),
+        work_sets: work_sets(&settings)?,
         ..Sinks::default()
     };
     let mut pipeline = Pipeline::new(Engine::new(reference, config), sinks, windows);
+    pipeline.keep_texts(settings.texts.keeper());
+    let windows = play(&mut pipeline, observed, args.labels.as_deref()).await?;
+    summarise(&pipeline, &args, windows);
+    Ok(())
+}
+
+/// Plays recorded observations and labels through the pipeline to their end, merged by time; gives how many windows of
+/// the history were written, where one is.
+pub(super) async fn play(
+    pipeline: &mut Pipeline,
+    observed: &Path,
+    labelled: Option<&Path>,
+) -> Result<Option<usize>, Failure> {
+    let reader = ObservationReader::open(observed, pipeline.engine().schema())?;
+    let (labels, label_rejects) = match labelled {
+        Some(path) => bellwether_store::read_labels(path)?,
+        None => (Vec::new(), Vec::new()),
+    };
+    if let Some(path) = labelled {
+        name_rejects(path, &label_rejects);
+    }
     let bar = report::progress(reader.total_rows() as u64, "observations");
 
     let mut labels = LabelsInTime::new(labels);
@@ -98,8 +115,28 @@ pub(crate) async fn replay(args: ReplayArgs) -> Result<(), Failure> {
     pipeline.turn(rest).await?;
     let windows = pipeline.finish_history().await?;
     bar.finish_and_clear();
-    summarise(&pipeline, &args, windows);
-    Ok(())
+    Ok(windows)
+}
+
+/// The configuration's settings with the command line's directory of work sets, which alone counts: a replay writes nothing
+/// where the live monitor does.
+fn settings(config: Option<Config>, work_sets: Option<&Path>) -> Config {
+    let mut config = config.unwrap_or_default();
+    config.work_sets = work_sets.map(|directory| WorkSetsConfig {
+        directory: directory.to_owned(),
+        ..config.work_sets.take().unwrap_or_default()
+    });
+    config.monitor.work_sets = config.work_sets.is_some();
+    config
+}
+
+/// Where a replay's sets go. Nothing there is deleted: the past is old.
+fn work_sets(config: &Config) -> Result<Option<WorkSets>, Failure> {
+    let sets = config.work_sets.as_ref();
+    let folder = sets
+        .map(|sets| WorkSetFolder::open_for_replay(sets, &config.texts))
+        .transpose()?;
+    Ok(folder.map(WorkSets::Folder))
 }
 
 /// The history that is to be written, if one is.

@@ -13,6 +13,7 @@ use crate::scale::Member;
 use crate::sinks::Sinks;
 use crate::state::{Bookmark, Checkpoints, Kept};
 use crate::stop::Stop;
+use crate::work_sets::ShownWorkSets;
 use bellwether_alerts::Alerts;
 use bellwether_api::{ApiConfig, ApiState, OtlpConfig, PipelineMetrics, export_otlp};
 use bellwether_monitor::{Engine, Reference};
@@ -32,6 +33,9 @@ pub(crate) async fn run(args: ConfigArgs) -> Result<(), Failure> {
     let reference = Arc::new(load_reference(path, &config.monitor)?);
     let alerts = Alerts::open(config.alerts.clone())?;
     let api = ApiState::with_alerts(ApiConfig::default(), alerts.clone());
+    if let Some(sets) = &config.work_sets {
+        api.show_work_sets(Arc::new(ShownWorkSets::of(sets)));
+    }
     let terminal = LineReporter::new(args.output, None, None);
     let history = config.history.as_ref().map(History::start).transpose()?;
     if let Some(history) = &history {
@@ -164,6 +168,7 @@ async fn consume(
         }
         let windows = history::begin(history, api, &bookmark, &engine).await;
         let mut pipeline = Pipeline::new(engine, sinks, windows);
+        pipeline.keep_texts(config.texts.keeper());
         let (kafka, payloads) = (&config.kafka, &config.payloads);
         let feed = TopicFeed::start(kafka, payloads, &bookmark).await?;
         let mut source = KafkaSource::resume(kafka, feed, checkpoints, &bookmark).await?;

@@ -25,6 +25,10 @@ pub(super) fn kafka(document: &mut Document, defaults: Config) -> Config {
     config.labels_topic = document.string("kafka.labels_topic");
     config.verdicts_topic = document.string("kafka.verdicts_topic");
     config.dead_letter_topic = document.string("kafka.dead_letter_topic");
+    let payload = vec![("keep", true), ("omit", false)];
+    if let Some(keeps) = document.choice("kafka.dead_letter_payload", payload) {
+        config.dead_letter_payload = keeps;
+    }
     if let Some(idle) = document.duration_ms("kafka.idle_timeout") {
         config.idle_timeout = Duration::from_millis(idle.unsigned_abs());
     }

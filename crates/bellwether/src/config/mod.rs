@@ -9,6 +9,8 @@ mod listen;
 mod otlp;
 mod payloads;
 mod state;
+mod texts;
+mod work_sets;
 
 use bellwether_alerts::AlertsConfig;
 use bellwether_monitor::{MAX_SLICE_ATTRIBUTES, MonitorConfig, Seasons};
@@ -22,6 +24,8 @@ pub(crate) use payloads::Payloads;
 pub(crate) use state::{StartFrom, StateConfig};
 use std::path::{Path, PathBuf};
 use std::time::Duration;
+pub(crate) use texts::TextsConfig;
+pub(crate) use work_sets::WorkSetsConfig;
 
 /// Everything `run` needs.
 #[derive(Debug, Clone)]
@@ -42,6 +46,10 @@ pub(crate) struct Config {
     pub(crate) history: Option<HistoryConfig>,
     /// Longest time that a stop may take.
     pub(crate) shutdown_timeout: Duration,
+    /// What is kept of texts, and for how long.
+    pub(crate) texts: TextsConfig,
+    /// Where work sets go; without it there are none.
+    pub(crate) work_sets: Option<WorkSetsConfig>,
     pub(crate) monitor: MonitorConfig,
 }
 
@@ -60,6 +68,8 @@ impl Default for Config {
             state: None,
             history: None,
             shutdown_timeout: Duration::from_secs(20),
+            texts: TextsConfig::default(),
+            work_sets: None,
             monitor: MonitorConfig::default(),
         }
     }
@@ -108,7 +118,11 @@ impl Config {
         let shutdown_timeout = shutdown_timeout.map_or(defaults.shutdown_timeout, |ms| {
             Duration::from_millis(ms.unsigned_abs())
         });
-        let monitor = monitor(&mut document, defaults.monitor);
+        let texts = texts::texts(&mut document);
+        let work_sets = work_sets::work_sets(&mut document, base);
+        let mut monitor = monitor(&mut document, defaults.monitor);
+        monitor.text_retention_ms = texts.retention_ms;
+        monitor.work_sets = work_sets.is_some();
         document.unknown_keys();
         let problems = document.finish();
         if problems.is_empty() {
@@ -125,6 +139,8 @@ impl Config {
                 state,
                 history,
                 shutdown_timeout,
+                texts,
+                work_sets,
                 monitor,
             })
         } else {

@@ -44,7 +44,8 @@ impl Member<'_> {
             let (config, topic, stop) = (self.config.clone(), self.topic.to_owned(), self.stop.clone());
             let (reference, shown) = (Arc::clone(&self.reference), Arc::clone(&shown));
             async move {
-                let start = Scorer::start(&config.kafka, &topic, &config.payloads, reference, shown);
+                let texts = config.texts.keeper();
+                let start = Scorer::start(&config.kafka, &topic, &config.payloads, reference, texts, shown);
                 let scorer = tokio::select! {
                     started = start => started?,
                     // Brokers may be away for long, and nothing has happened yet.
@@ -96,6 +97,7 @@ impl Member<'_> {
             sinks.resume(kafka, &bookmark).await?;
             let windows = history::begin(self.history, &self.api, &bookmark, &kept.engine).await;
             let mut pipeline = Pipeline::new(kept.engine, sinks, windows);
+            pipeline.keep_texts(self.config.texts.keeper());
             let payloads = &self.config.payloads;
             let shown = Arc::clone(shown);
             let feed = EvidenceFeed::start(kafka, self.topic, payloads, &bookmark, shown).await?;

@@ -16,7 +16,7 @@ use crate::state::Bookmark;
 use crate::stop::Stop;
 use crate::wire::Decoded;
 use bellwether_ingest::{Batch, Config, LogWriter, NextOffset, TopicPartition, Topics, Underway};
-use bellwether_monitor::{Evidence, Reference};
+use bellwether_monitor::{Evidence, KeepText, Reference};
 use std::collections::BTreeMap;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
@@ -30,6 +30,7 @@ pub(super) struct Scorer {
     feed: TopicFeed,
     topics: Topics,
     reference: Arc<Reference>,
+    texts: Arc<dyn KeepText>,
     log: LogWriter,
     holds: Holds,
     /// Evidence that the brokers may not have yet.
@@ -63,6 +64,7 @@ impl Scorer {
         topic: &str,
         payloads: &Payloads,
         reference: Arc<Reference>,
+        texts: Arc<dyn KeepText>,
         shown: Arc<Shown>,
     ) -> Result<Self, Failure> {
         let feed = TopicFeed::start(config, payloads, &Bookmark::default()).await?;
@@ -70,6 +72,7 @@ impl Scorer {
             feed: feed.leaving_halves(),
             topics: Topics::new(config),
             reference,
+            texts,
             log: LogWriter::new(config, topic).map_err(|error| cannot_consume(config, &error))?,
             holds: Holds::listen(config, topic).await?,
             underway: Batched::default(),
@@ -123,7 +126,7 @@ impl Scorer {
         let observations = decoded.take_observations(self.reference.schema());
         let scored = (observations.len(), decoded.labels.len());
         let messages = tokio::task::block_in_place(|| {
-            let evidence = Evidence::score(observations, &self.reference);
+            let evidence = Evidence::score(observations, &self.reference, &*self.texts);
             let cutter = Cutter {
                 topics: &self.topics,
                 reference: &self.reference.manifest().id,

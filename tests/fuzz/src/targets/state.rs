@@ -87,7 +87,11 @@ pub fn message(observations: usize) -> Vec<u8> {
             world.ordinary(task)
         })
         .collect();
-    let evidence = Evidence::score(batch(REFERENCE.schema(), &inputs, 0), &REFERENCE);
+    let evidence = Evidence::score(
+        batch(REFERENCE.schema(), &inputs, 0),
+        &REFERENCE,
+        &bellwether_monitor::KeepNoText,
+    );
     let passed = RawMessage::new(TopicPartition::observations(1), 8, b"{".to_vec().into());
     let passed = passed.with_headers([("content-type", &b"application/json"[..])]);
     let label = Label {

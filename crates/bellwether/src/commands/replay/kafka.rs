@@ -37,10 +37,12 @@ pub(super) async fn replay(args: ReplayArgs, config: Config) -> Result<(), Failu
     .map_err(|error| failed(&config, &error))?;
     let sinks = Sinks {
         timeline: Some(TimelineFile::create(&args.timeline)?),
+        work_sets: super::work_sets(&config)?,
         ..Sinks::default()
     };
     let windows = history(&args, Some(&config))?;
     let mut pipeline = Pipeline::new(Engine::new(reference, config.monitor.clone()), sinks, windows);
+    pipeline.keep_texts(config.texts.keeper());
     let bar = report::progress(reader.total(), "records");
 
     // A partition at its end holds nothing back from that moment on.
