@@ -7,8 +7,10 @@ use serde::{Deserialize, Serialize};
 use std::collections::BTreeMap;
 use std::path::PathBuf;
 
-/// A bookmark of another form is refused.
-const FORMAT: u32 = 2;
+/// A bookmark of another form is refused, but for the one before.
+const FORMAT: u32 = 3;
+/// It did not say how far event time was released.
+const FORMAT_WITHOUT_RELEASED: u32 = 2;
 
 /// Everything beside the engine's state that has to be known to go on as if nothing had happened.
 #[derive(Debug, Clone, PartialEq, Default, Serialize, Deserialize)]
@@ -24,6 +26,9 @@ pub(crate) struct Bookmark {
     pub(crate) timeline: Option<FileEnd>,
     pub(crate) verdicts: Option<TopicEnds>,
     pub(crate) dead_letters: Option<TopicEnds>,
+    /// Event time before which everything was judged, where that is known. Written behind the rest.
+    #[serde(skip)]
+    pub(crate) released_ms: Option<i64>,
 }
 
 /// How far the evidence topic was read.
@@ -61,15 +66,24 @@ pub(crate) struct TopicEnds {
 
 impl Bookmark {
     pub(crate) fn to_bytes(&self) -> Vec<u8> {
-        postcard::to_allocvec(&(FORMAT, self)).expect("a bookmark is made of numbers, texts and sequences")
+        postcard::to_allocvec(&(FORMAT, self, self.released_ms))
+            .expect("a bookmark is made of numbers, texts and sequences")
     }
 
     /// `None` for bytes of another form.
     pub(crate) fn from_bytes(bytes: &[u8]) -> Option<Self> {
         let (format, rest) = postcard::take_from_bytes::<u32>(bytes).ok()?;
-        (format == FORMAT)
-            .then(|| postcard::from_bytes(rest).ok())
-            .flatten()
+        match format {
+            FORMAT => {
+                let (bookmark, released_ms) = postcard::from_bytes(rest).ok()?;
+                Some(Self {
+                    released_ms,
+                    ..bookmark
+                })
+            }
+            FORMAT_WITHOUT_RELEASED => postcard::from_bytes(rest).ok(),
+            _ => None,
+        }
     }
 
     /// For detectors that begin anew: what the former ones had buffered is read again.
@@ -176,10 +190,17 @@ mod tests {
                 topic: "verdicts".to_owned(),
                 ends: BTreeMap::from([(0, NextOffset(3))]),
             }),
+            released_ms: Some(-5),
             ..Bookmark::default()
         };
         let bytes = bookmark.to_bytes();
         assert_eq!(Bookmark::from_bytes(&bytes), Some(bookmark.clone()));
+        let former = postcard::to_allocvec(&(FORMAT_WITHOUT_RELEASED, &bookmark)).expect("it can be written");
+        let known = Bookmark {
+            released_ms: None,
+            ..bookmark.clone()
+        };
+        assert_eq!(Bookmark::from_bytes(&former), Some(known));
         assert_eq!(Bookmark::from_bytes(&bytes[..bytes.len() - 1]), None);
         let config = bellwether_ingest::Config {
             labels_topic: Some("labels".to_owned()),
