@@ -32,6 +32,7 @@ mod otlp;
 mod pipeline;
 mod problem;
 mod process;
+mod references;
 mod routes;
 mod samples;
 mod series;
@@ -49,6 +50,9 @@ pub use otlp::{OtlpConfig, export_otlp};
 pub use pipeline::{
     BatchSizes, BrokerMetrics, CheckpointMetrics, MemberMetrics, PartitionLag, PipelineMetrics, RecordPlace,
     RejectedRecords, TopicKind,
+};
+pub use references::{
+    Activation, ReferenceRefusal, References, RefusalKind, RegisteredReference, RegisteredTask,
 };
 pub use server::serve;
 pub use state::{ApiConfig, ApiState};

@@ -2,11 +2,12 @@
 
 use crate::history::Timeline;
 use crate::pipeline::PipelineMetrics;
+use crate::references::References;
 use crate::series::Series;
 use bellwether_monitor::{ModelStatus, TimelineLine};
 use std::collections::BTreeMap;
 use std::convert::Infallible;
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError};
 use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
 use tokio::sync::{Semaphore, watch};
 
@@ -51,6 +52,7 @@ struct Inner {
     shared: Mutex<Shared>,
     news: watch::Sender<News>,
     streams: Arc<Semaphore>,
+    references: OnceLock<Arc<dyn References>>,
 }
 
 /// Versions of what can change; a client that has seen both is up to date.
@@ -99,6 +101,7 @@ impl ApiState {
             shared: Mutex::new(shared),
             news: watch::Sender::default(),
             streams,
+            references: OnceLock::new(),
         };
         Self {
             inner: Arc::new(inner),
@@ -172,6 +175,16 @@ impl ApiState {
         shared.published_ms = None;
         shared.series.clear();
         shared.timeline = Timeline::new(self.inner.config.timeline_lines);
+    }
+
+    /// Plugs in who keeps references; the first one counts. Without, the routes of references say that there are none.
+    pub fn plug_references(&self, references: Arc<dyn References>) {
+        self.inner.references.get_or_init(|| references);
+    }
+
+    /// Who keeps references.
+    pub(crate) fn references(&self) -> Option<&Arc<dyn References>> {
+        self.inner.references.get()
     }
 
     /// Counts a push of the metrics.

@@ -5,9 +5,11 @@
 mod decision;
 mod drift;
 mod quality;
+mod reference;
 
 pub(crate) use drift::DriftReportView;
 pub(crate) use quality::QualityReportView;
+pub(crate) use reference::{ActivationView, ReferenceDetailView, ReferenceView, ReferencesView};
 
 use decision::{CostView, ForgettingView, TaskForgettingView};
 

@@ -12,6 +12,7 @@ mod feed;
 mod letters;
 mod patience;
 mod pipeline;
+mod references;
 mod report;
 mod scale;
 mod sinks;

@@ -4,7 +4,6 @@
 //! may do. From the same list come the router with its guards and the description of the API, so that neither knows a route that
 //! the other does not.
 
-#[allow(dead_code, reason = "what routes that change something begin with")]
 mod body;
 mod document;
 mod events;
@@ -12,6 +11,7 @@ mod health;
 mod metrics;
 mod model;
 mod page;
+mod references;
 mod tasks;
 mod timeline;
 
@@ -60,6 +60,16 @@ impl Routes {
         self
     }
 
+    fn operate(mut self, routes: UtoipaMethodRouter<App>) -> Self {
+        self.operate = self.operate.routes(routes);
+        self
+    }
+
+    fn upload(mut self, routes: UtoipaMethodRouter<App>) -> Self {
+        self.upload = self.upload.routes(routes);
+        self
+    }
+
     fn with(self, other: Self) -> Self {
         Self {
             open: self.open.merge(other.open),
@@ -81,6 +91,7 @@ pub(crate) fn all() -> Routes {
         .with(tasks::routes())
         .with(timeline::routes())
         .with(events::routes())
+        .with(references::routes())
 }
 
 /// All routes with their guards. Event streams end when `closing` turns true.

@@ -7,6 +7,7 @@ use crate::consumer::KafkaSource;
 use crate::failure::Failure;
 use crate::feed::TopicFeed;
 use crate::pipeline::Pipeline;
+use crate::references::{Chosen, ReferenceKeeper};
 use crate::report::{self, LineReporter};
 use crate::scale::Member;
 use crate::sinks::Sinks;
@@ -15,22 +16,23 @@ use crate::stop::Stop;
 use bellwether_api::{ApiConfig, ApiState, OtlpConfig, PipelineMetrics, export_otlp};
 use bellwether_monitor::{Engine, Reference};
 use std::convert::Infallible;
+use std::path::Path;
 use std::sync::Arc;
+use std::time::{Duration, Instant};
+use tokio::sync::watch;
 use tokio::task::JoinHandle;
+
+/// Between attempts to keep the state for another reference, such as while the disk is full.
+const HAND_OVER_AGAIN: Duration = Duration::from_secs(5);
 
 pub(crate) async fn run(args: ConfigArgs) -> Result<(), Failure> {
     let stop = Stop::listen();
     let config = read_config(&args.config)?;
-    let Some(path) = &config.reference else {
-        return Err(
-            Failure::usage(format!("{} names no reference", args.config.display()))
-                .fix("build one with `bellwether reference build` and write `reference = \"…\"`"),
-        );
-    };
-    let reference = Arc::new(load_reference(path, &config.monitor)?);
+    let references = References::of(&config, &args.config)?;
     let api = ApiState::new(ApiConfig::default());
+    references.plug_into(&api);
     let terminal = LineReporter::new(args.output, None, None);
-    let work = Work::of(&config, reference, &api, terminal, &stop)?;
+    let work = Work::of(&config, references, &api, terminal, &stop)?;
     let server = Server::start(config.listen.clone(), api.clone()).await?;
     report::note(&format!("listening on {}", server.url()));
     let _exporter = config.otlp.clone().map(|otlp| Exporter::start(&api, otlp));
@@ -67,10 +69,57 @@ impl Drop for Exporter {
     }
 }
 
+/// Where the reference comes from.
+enum References {
+    /// The configuration names it.
+    One(Arc<Reference>),
+    /// It is one of those that are registered, and another one may be chosen at any time.
+    Kept(Arc<ReferenceKeeper>),
+}
+
+impl References {
+    fn of(config: &Config, path: &Path) -> Result<Self, Failure> {
+        if let Some(settings) = &config.references {
+            return Ok(Self::Kept(Arc::new(ReferenceKeeper::open(settings, config)?)));
+        }
+        let Some(reference) = &config.reference else {
+            return Err(Failure::usage(format!("{} names no reference", path.display()))
+                .fix("build one with `bellwether reference build` and write `reference = \"…\"`"));
+        };
+        Ok(Self::One(Arc::new(load_reference(reference, &config.monitor)?)))
+    }
+
+    fn plug_into(&self, api: &ApiState) {
+        if let Self::Kept(keeper) = self {
+            api.plug_references(keeper.clone());
+        }
+    }
+
+    /// The one that is chosen now, and every other one later.
+    fn chosen(&self) -> watch::Receiver<Chosen> {
+        match self {
+            Self::Kept(keeper) => keeper.chosen(),
+            Self::One(reference) => {
+                let chosen = Chosen {
+                    id: String::new(),
+                    reference: reference.clone(),
+                };
+                watch::Sender::new(chosen).subscribe()
+            }
+        }
+    }
+
+    fn in_force(&self, chosen: &Chosen) {
+        if let Self::Kept(keeper) = self {
+            keeper.in_force(&chosen.id);
+        }
+    }
+}
+
 /// What there is to do.
 enum Work<'a> {
     /// All of it.
-    Alone(Arc<Reference>, Box<Sinks>),
+    Alone(References, LineReporter),
     /// The part of one instance of several.
     Shared(Box<Member<'a>>),
 }
@@ -78,7 +127,7 @@ enum Work<'a> {
 impl<'a> Work<'a> {
     fn of(
         config: &'a Config,
-        reference: Arc<Reference>,
+        references: References,
         api: &ApiState,
         terminal: LineReporter,
         stop: &'a Stop,
@@ -88,19 +137,22 @@ impl<'a> Work<'a> {
                 config,
                 topic,
                 state,
-                reference,
+                reference: references.chosen().borrow().reference.clone(),
                 api: api.clone(),
                 terminal,
                 stop,
             })));
         }
-        let sinks = Sinks::open(config, api.clone(), terminal)?;
-        Ok(Self::Alone(reference, Box::new(sinks)))
+        // What cannot be written is said before the server listens.
+        drop(Sinks::open(config, api.clone(), terminal.clone())?);
+        Ok(Self::Alone(references, terminal))
     }
 
     async fn until_stopped(self, config: &Config, api: &ApiState, stop: &Stop) -> Result<(), Failure> {
         match self {
-            Self::Alone(reference, sinks) => Box::pin(consume(config, reference, *sinks, api, stop)).await,
+            Self::Alone(references, terminal) => {
+                Box::pin(consume(config, &references, &terminal, api, stop)).await
+            }
             Self::Shared(member) => Box::pin(member.run()).await,
         }
     }
@@ -119,38 +171,65 @@ async fn kept(config: &Config, reference: Arc<Reference>) -> Result<(Option<Chec
     Ok((None, kept))
 }
 
-/// Turn after turn until the stop. A turn is never cut short unless stopping takes too long: what it recorded as read must reach
-/// the monitor before it can be kept or committed.
+/// Turn after turn until the stop, by one reference after the other. A turn is never cut short unless stopping takes too long:
+/// what it recorded as read must reach the monitor before it can be kept or committed.
 async fn consume(
     config: &Config,
-    reference: Arc<Reference>,
-    mut sinks: Sinks,
+    references: &References,
+    terminal: &LineReporter,
     api: &ApiState,
     stop: &Stop,
 ) -> Result<(), Failure> {
-    let begin = async {
-        let (checkpoints, Kept { engine, bookmark }) = kept(config, reference).await?;
-        if checkpoints.is_some() {
-            sinks.resume(&config.kafka, &bookmark).await?;
+    let mut choice = references.chosen();
+    loop {
+        let chosen = choice.borrow_and_update().clone();
+        let sinks = Sinks::open(config, api.clone(), terminal.clone())?;
+        let (mut source, mut pipeline) = tokio::select! {
+            begun = begin(config, chosen.reference.clone(), sinks) => begun?,
+            never = api.keep_alive(PipelineMetrics::default) => match never {},
+            // Brokers may be away for long, and nothing has happened yet.
+            () = stop.wait() => return Ok(()),
+        };
+        references.in_force(&chosen);
+        let mut next_attempt = Instant::now();
+        loop {
+            if stop.requested() {
+                report::note("stopping");
+                source.finish(&mut pipeline).await?;
+                source.close().await;
+                return Ok(());
+            }
+            // Once the one that gave the only reference is gone nothing changes any more.
+            if choice.has_changed().unwrap_or(false) && Instant::now() >= next_attempt {
+                if source.hand_over(&mut pipeline).await? {
+                    break;
+                }
+                next_attempt = Instant::now() + HAND_OVER_AGAIN;
+            }
+            source.turn(&mut pipeline).await?;
         }
-        let mut pipeline = Pipeline::new(engine, sinks);
-        let (kafka, payloads) = (&config.kafka, &config.payloads);
-        let feed = TopicFeed::start(kafka, payloads, &bookmark).await?;
-        let mut source = KafkaSource::resume(kafka, feed, checkpoints, &bookmark).await?;
-        source.begin(&mut pipeline)?;
-        Ok::<_, Failure>((source, pipeline))
-    };
-    let (mut source, mut pipeline) = tokio::select! {
-        begun = begin => begun?,
-        never = api.keep_alive(PipelineMetrics::default) => match never {},
-        // Brokers may be away for long, and nothing has happened yet.
-        () = stop.wait() => return Ok(()),
-    };
-    while !stop.requested() {
-        source.turn(&mut pipeline).await?;
+        report::note(&format!(
+            "going on with another reference; this one judged {} observations",
+            pipeline.engine().counts().observations
+        ));
+        source.close().await;
     }
-    report::note("stopping");
-    source.finish(&mut pipeline).await?;
-    source.close().await;
-    Ok(())
+}
+
+/// Goes on from what is kept, with detectors that begin anew where it was kept by another reference.
+async fn begin(
+    config: &Config,
+    reference: Arc<Reference>,
+    mut sinks: Sinks,
+) -> Result<(KafkaSource<TopicFeed>, Pipeline), Failure> {
+    let (checkpoints, Kept { engine, bookmark }) = kept(config, reference).await?;
+    if checkpoints.is_some() {
+        sinks.resume(&config.kafka, &bookmark).await?;
+    }
+    let mut pipeline = Pipeline::new(engine, sinks);
+    let (kafka, payloads) = (&config.kafka, &config.payloads);
+    let feed = TopicFeed::start(kafka, payloads, &bookmark).await?;
+    let mut source = KafkaSource::resume(kafka, feed, checkpoints, &bookmark).await?;
+    source.begin(&mut pipeline)?;
+    Ok((source, pipeline))
 }

@@ -6,6 +6,7 @@ mod kafka;
 mod listen;
 mod otlp;
 mod payloads;
+mod references;
 mod state;
 
 use bellwether_monitor::{MAX_SLICE_ATTRIBUTES, MonitorConfig, Seasons};
@@ -15,6 +16,7 @@ pub(crate) use kafka::{VerdictsFormat, control_topic};
 pub(crate) use listen::{ListenConfig, ListenLimits, TokenSource};
 pub(crate) use otlp::OtlpSettings;
 pub(crate) use payloads::Payloads;
+pub(crate) use references::ReferencesConfig;
 pub(crate) use state::{StartFrom, StateConfig};
 use std::path::{Path, PathBuf};
 use std::time::Duration;
@@ -23,6 +25,8 @@ use std::time::Duration;
 #[derive(Debug, Clone)]
 pub(crate) struct Config {
     pub(crate) reference: Option<PathBuf>,
+    /// Where others are registered that can be activated without a restart.
+    pub(crate) references: Option<ReferencesConfig>,
     pub(crate) listen: ListenConfig,
     pub(crate) otlp: Option<OtlpSettings>,
     pub(crate) timeline: Option<PathBuf>,
@@ -42,6 +46,7 @@ impl Default for Config {
     fn default() -> Self {
         Self {
             reference: None,
+            references: None,
             listen: ListenConfig::default(),
             otlp: None,
             timeline: None,
@@ -93,6 +98,8 @@ impl Config {
         let payloads = payloads::payloads(&mut document, base);
         let state = state::state(&mut document, base, &kafka);
         let evidence_topic = kafka::evidence_topic(&mut document, &kafka, state.as_ref());
+        let (has_state, is_shared) = (state.is_some(), document.has("kafka.evidence_topic"));
+        let references = references::references(&mut document, base, has_state, is_shared);
         let shutdown_timeout = document.duration_ms("shutdown_timeout");
         let shutdown_timeout = shutdown_timeout.map_or(defaults.shutdown_timeout, |ms| {
             Duration::from_millis(ms.unsigned_abs())
@@ -103,6 +110,7 @@ impl Config {
         if problems.is_empty() {
             Ok(Self {
                 reference,
+                references,
                 listen,
                 otlp,
                 timeline,
