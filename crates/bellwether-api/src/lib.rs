@@ -33,6 +33,7 @@ mod past;
 mod pipeline;
 mod problem;
 mod process;
+mod references;
 mod routes;
 mod samples;
 mod series;
@@ -54,6 +55,9 @@ pub use past::{
 pub use pipeline::{
     BatchSizes, BrokerMetrics, CheckpointMetrics, MemberMetrics, PartitionLag, PipelineMetrics, RecordPlace,
     RejectedRecords, TopicKind,
+};
+pub use references::{
+    Activation, ReferenceRefusal, References, RefusalKind, RegisteredReference, RegisteredTask,
 };
 pub use series::PastPoint;
 pub use server::serve;

@@ -3,6 +3,7 @@
 use crate::history::Timeline;
 use crate::past::PastSource;
 use crate::pipeline::PipelineMetrics;
+use crate::references::References;
 use crate::series::{PastPoint, Series};
 use crate::work_sets::WorkSetSource;
 use bellwether_alerts::Alerts;
@@ -62,6 +63,7 @@ struct Inner {
     work_sets: OnceLock<Arc<dyn WorkSetSource>>,
     past: OnceLock<Arc<dyn PastSource>>,
     past_queries: Semaphore,
+    references: OnceLock<Arc<dyn References>>,
 }
 
 /// Versions of what can change; a client that has seen both is up to date.
@@ -120,6 +122,7 @@ impl ApiState {
             work_sets: OnceLock::new(),
             past: OnceLock::new(),
             past_queries: Semaphore::new(PAST_QUERIES),
+            references: OnceLock::new(),
         };
         Self {
             inner: Arc::new(inner),
@@ -220,6 +223,16 @@ impl ApiState {
         shared.published_ms = None;
         shared.series.clear();
         shared.timeline = Timeline::new(self.inner.config.timeline_lines);
+    }
+
+    /// Plugs in who keeps references; the first one counts. Without, the routes of references say that there are none.
+    pub fn plug_references(&self, references: Arc<dyn References>) {
+        self.inner.references.get_or_init(|| references);
+    }
+
+    /// Who keeps references.
+    pub(crate) fn references(&self) -> Option<&Arc<dyn References>> {
+        self.inner.references.get()
     }
 
     /// Counts a push of the metrics.

@@ -6,11 +6,13 @@ mod decision;
 mod drift;
 mod incidents;
 mod quality;
+mod reference;
 mod work_sets;
 
 pub(crate) use drift::DriftReportView;
 pub(crate) use incidents::{CallName, IncidentView, IncidentsView, SilenceView, SilencesView};
 pub(crate) use quality::QualityReportView;
+pub(crate) use reference::{ActivationView, ReferenceDetailView, ReferenceView, ReferencesView};
 pub(crate) use work_sets::{WorkSetDetailView, WorkSetView, WorkSetsView};
 
 use decision::{CostView, ForgettingView, TaskForgettingView};

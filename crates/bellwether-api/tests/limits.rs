@@ -111,6 +111,44 @@ async fn a_head_that_comes_byte_by_byte_is_cut_off() {
 }
 
 #[tokio::test]
+async fn a_body_that_does_not_come_and_one_that_is_too_long_are_answered() {
+    let (server, _) = serve(Limits {
+        request_timeout: Duration::from_millis(300),
+        body_bytes: 1024,
+        ..Limits::default()
+    })
+    .await;
+    let post = "POST /api/v1/references/rollback HTTP/1.1\r\nhost: localhost\r\nconnection: close\r\n\
+                content-type: application/json\r\n";
+    let mut slow = connect(ATTACKER, server.address).await;
+    send(&mut slow, &format!("{post}content-length: 20\r\n\r\n{{")).await;
+    assert_others_are_answered(&server).await;
+    let answer = rest(&mut slow).await.to_ascii_lowercase();
+    assert!(answer.starts_with("http/1.1 408"), "{answer}");
+    assert!(
+        answer.contains("\r\nretry-after: 1\r\n") && answer.contains("\"code\":\"timeout\""),
+        "{answer}"
+    );
+
+    let mut long = connect(ATTACKER, server.address).await;
+    let body = format!("{{\"reason\": \"{}\"}}", "x".repeat(4096));
+    send(
+        &mut long,
+        &format!("{post}content-length: {}\r\n\r\n{body}", body.len()),
+    )
+    .await;
+    let answer = rest(&mut long).await;
+    assert!(answer.starts_with("HTTP/1.1 413"), "{answer}");
+    assert!(answer.contains("\"code\":\"body_too_large\""), "{answer}");
+    let mut form = connect(ATTACKER, server.address).await;
+    let kind = post.replace("application/json", "text/plain");
+    send(&mut form, &format!("{kind}content-length: 2\r\n\r\n{{}}")).await;
+    let answer = rest(&mut form).await;
+    assert!(answer.starts_with("HTTP/1.1 415"), "{answer}");
+    server.stop().await;
+}
+
+#[tokio::test]
 async fn an_answer_that_is_not_taken_is_cut_off() {
     let (server, state) = serve(Limits {
         write_timeout: Duration::from_millis(300),

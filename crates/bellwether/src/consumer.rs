@@ -31,6 +31,8 @@ pub(crate) struct KafkaSource<F> {
     metrics: SourceMetrics,
     published: Option<Instant>,
     silence: Option<Silence>,
+    /// The newest event time that was read.
+    newest_ms: Option<i64>,
 }
 
 /// A time in which every partition was at its end.
@@ -72,9 +74,10 @@ impl<F: Feed> KafkaSource<F> {
             tracker: PartitionTracker::resume(config.idle_timeout, progress, Instant::now()),
             letters,
             checkpoints,
-            released_ms: i64::MIN,
+            released_ms: bookmark.released_ms.unwrap_or(i64::MIN),
             metrics: SourceMetrics::default(),
             published: None,
+            newest_ms,
             silence: newest_ms.map(|newest_ms| Silence {
                 since: Instant::now(),
                 newest_ms,
@@ -143,12 +146,28 @@ impl<F: Feed> KafkaSource<F> {
             pipeline.turn(Turn::last()).await?;
             self.released_ms = i64::MAX;
         }
-        if tokio::time::timeout(LAST_COMMIT, self.commit()).await.is_err() {
-            tracing::warn!("The last offsets were not committed: the brokers do not answer");
-        }
+        self.commit_for_the_last_time().await;
         self.published = None;
         self.publish(pipeline, Instant::now());
         Ok(())
+    }
+
+    async fn commit_for_the_last_time(&mut self) {
+        if tokio::time::timeout(LAST_COMMIT, self.commit()).await.is_err() {
+            tracing::warn!("The last offsets were not committed: the brokers do not answer");
+        }
+    }
+
+    /// Keeps the state for a monitor with another reference, which begins with what was not judged. Returns false where it cannot
+    /// be kept for now.
+    pub(crate) async fn hand_over(&mut self, pipeline: &mut Pipeline) -> Result<bool, Failure> {
+        // So that the checkpoint says how far it was released as of now, not as of the last commit.
+        self.tracker.committable(self.released_ms);
+        if !self.checkpoint(pipeline, Instant::now()).await? {
+            return Ok(false);
+        }
+        self.commit_for_the_last_time().await;
+        Ok(true)
     }
 
     /// How far event time may go: the slowest partition's, less what may come late. In a silence of all partitions event
@@ -159,26 +178,32 @@ impl<F: Feed> KafkaSource<F> {
             .read
             .iter()
             .filter_map(|(_, _, event_time_ms)| *event_time_ms);
-        let newest = newest.max();
+        // Also of what came before there was a watermark.
+        self.newest_ms = self.newest_ms.max(newest.max());
         match watermark {
             Watermark::None => Release::Hold,
             Watermark::At(ms) => {
-                let known = self.silence.as_ref().map_or(i64::MIN, |s| s.newest_ms);
                 self.silence = Some(Silence {
                     since: now,
-                    newest_ms: newest.unwrap_or(ms).max(ms).max(known),
+                    newest_ms: self.newest_ms.map_or(ms, |newest| newest.max(ms)),
                 });
                 Release::Before(ms.saturating_sub(lateness_ms))
             }
-            Watermark::Drained => match &self.silence {
-                Some(silence) => {
-                    let passed = now.saturating_duration_since(silence.since).as_millis();
-                    let passed = i64::try_from(passed).unwrap_or(i64::MAX);
-                    let newest_ms = newest.unwrap_or(i64::MIN).max(silence.newest_ms);
-                    Release::Before(newest_ms.saturating_add(passed).saturating_sub(lateness_ms))
-                }
-                None => Release::Hold,
-            },
+            Watermark::Drained => {
+                // All may have come and gone silent before there was a watermark.
+                let begun = self.newest_ms.map(|newest_ms| Silence {
+                    since: now,
+                    newest_ms,
+                });
+                self.silence = self.silence.take().or(begun);
+                let Some(silence) = &self.silence else {
+                    return Release::Hold;
+                };
+                let passed = now.saturating_duration_since(silence.since).as_millis();
+                let passed = i64::try_from(passed).unwrap_or(i64::MAX);
+                let newest_ms = self.newest_ms.unwrap_or(i64::MIN).max(silence.newest_ms);
+                Release::Before(newest_ms.saturating_add(passed).saturating_sub(lateness_ms))
+            }
         }
     }
 
@@ -266,6 +291,7 @@ impl<F: Feed> KafkaSource<F> {
             others_from_oldest: self.others_from_oldest,
             halves: Some(halves),
             dead_letters,
+            released_ms: (self.released_ms > i64::MIN).then_some(self.released_ms),
             ..Bookmark::default()
         };
         self.feed.mark(&mut bookmark);

@@ -132,12 +132,14 @@ impl History {
 /// What a monitor begins with that goes on as the bookmark says: its windows, where a history is kept, and the past to be seen.
 pub(crate) async fn begin(
     history: Option<&History>,
-    api: &ApiState,
+    api: Option<&ApiState>,
     bookmark: &Bookmark,
     engine: &Engine,
 ) -> Option<Windows> {
     let history = history?;
-    history.show_past(api, bookmark.history.as_ref()).await;
+    if let Some(api) = api {
+        history.show_past(api, bookmark.history.as_ref()).await;
+    }
     Some(history.windows(bookmark.history.as_ref(), engine))
 }
 

@@ -13,6 +13,7 @@ mod history;
 mod letters;
 mod patience;
 mod pipeline;
+mod references;
 mod report;
 mod scale;
 mod sinks;

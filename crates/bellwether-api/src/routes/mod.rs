@@ -13,6 +13,7 @@ mod metrics;
 mod model;
 mod page;
 mod past;
+mod references;
 mod silences;
 mod tasks;
 mod timeline;
@@ -68,6 +69,11 @@ impl Routes {
         self
     }
 
+    fn upload(mut self, routes: UtoipaMethodRouter<App>) -> Self {
+        self.upload = self.upload.routes(routes);
+        self
+    }
+
     fn with(self, other: Self) -> Self {
         Self {
             open: self.open.merge(other.open),
@@ -93,6 +99,7 @@ pub(crate) fn all() -> Routes {
         .with(silences::routes())
         .with(past::routes())
         .with(events::routes())
+        .with(references::routes())
 }
 
 /// All routes with their guards. Event streams end when `closing` turns true.

@@ -63,6 +63,14 @@ async fn timeline(
             format!("limit is from 1 to {LIMIT_MAX}; use before to read on"),
         ));
     }
+    if query.before.is_some_and(|before| i64::try_from(before).is_err()) {
+        return Err(Problem::new(
+            StatusCode::BAD_REQUEST,
+            "invalid_query",
+            "before is greater than any number of a line",
+            "give next_before of the page before",
+        ));
+    }
     let task = query.task.as_deref().filter(|task| !task.is_empty());
     if let (Some(name), Ok(status)) = (task, status(&app.state)) {
         find_task(&status, Ok(Path(name.to_owned())))?;

@@ -361,3 +361,38 @@ proptest! {
         prop_assert_eq!(store.load().expect("sound"), last);
     }
 }
+
+#[test]
+fn what_waits_is_let_go_with_the_next_checkpoint_and_not_before() {
+    let folder = tempfile::tempdir().expect("a directory");
+    let mut store = open(folder.path()).expect("a new one");
+    push(&store, 0..5);
+    store.commit(&checkpoint(1)).expect("committed");
+    push(&store, 5..8);
+    let before = after_a_crash(folder.path());
+    assert_eq!(before.1.len(), 5);
+    store.forget_pending().expect("readable");
+    assert_eq!(store.pending().span(), 8..8);
+    for n in 0..8 {
+        assert_eq!(store.pending().find(&key(n)).expect("readable"), None, "{n}");
+    }
+    assert_eq!(
+        after_a_crash(folder.path()),
+        before,
+        "the one before still counts"
+    );
+
+    push(&store, 20..22);
+    store.commit(&checkpoint(2)).expect("committed");
+    let expected = [20_u64, 21].map(|n| n.to_be_bytes().to_vec());
+    assert_eq!(
+        after_a_crash(folder.path()),
+        (Some(checkpoint(2)), expected.to_vec())
+    );
+    drop(store);
+    let store = open(folder.path()).expect("it is there");
+    for n in 0..8 {
+        assert_eq!(store.pending().find(&key(n)).expect("readable"), None, "{n}");
+    }
+    assert_eq!(store.pending().find(&key(20)).expect("readable"), Some(8));
+}

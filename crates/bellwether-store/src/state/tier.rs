@@ -107,6 +107,22 @@ impl Tier {
         Ok(())
     }
 
+    /// Stages that nothing waits any more.
+    pub(super) fn forget(&mut self) -> Result<(), StateError> {
+        let mut staged = Staged::default();
+        self.database.each_number::<StateError>(|key, number| {
+            staged.remove(key, number);
+            Ok(())
+        })?;
+        // Those that were never in the database are gone with what was staged, but a changelog may have them.
+        for (key, _) in self.staged.changes() {
+            staged.remove(key, self.span.end);
+        }
+        self.staged = staged;
+        self.span.start = self.span.end;
+        Ok(())
+    }
+
     /// Lets go of the database, so that its files can be removed.
     pub(super) fn close(&mut self) {
         self.database.close();

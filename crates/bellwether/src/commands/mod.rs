@@ -15,7 +15,7 @@ use crate::config::{Config, ListenConfig, ListenLimits, Problem, TokenSource};
 use crate::failure::Failure;
 use crate::report;
 use bellwether_api::{Access, ApiState, CertificateFiles, Encryption, Limits, Token};
-use bellwether_monitor::{MonitorConfig, Reference};
+use bellwether_monitor::{MonitorConfig, Reference, ReferenceManifest};
 use std::net::SocketAddr;
 use std::path::Path;
 use tokio::net::TcpListener;
@@ -35,19 +35,23 @@ fn config_failure(path: &Path, problems: &[Problem]) -> Failure {
         .fix("correct the keys named above; docs/CONFIG.md lists them all")
 }
 
+/// A task that costs weigh and the reference does not have.
+pub(crate) fn weighted_task_without_reference<'a>(
+    config: &'a MonitorConfig,
+    manifest: &ReferenceManifest,
+) -> Option<&'a String> {
+    let mut weighted = config.costs.task_weights.keys();
+    weighted.find(|task| !manifest.tasks.contains_key(*task))
+}
+
 /// Loads a reference and makes it ready.
-fn load_reference(path: &Path, config: &MonitorConfig) -> Result<Reference, Failure> {
+pub(crate) fn load_reference(path: &Path, config: &MonitorConfig) -> Result<Reference, Failure> {
     let (manifest, rows) = bellwether_store::read_reference(path).map_err(|error| {
         Failure::at_work(format!("cannot load the reference {}", path.display()))
             .because(&error)
             .fix("build one with `bellwether reference build`, and name it in `reference`")
     })?;
-    if let Some(task) = config
-        .costs
-        .task_weights
-        .keys()
-        .find(|task| !manifest.tasks.contains_key(*task))
-    {
+    if let Some(task) = weighted_task_without_reference(config, &manifest) {
         let tasks: Vec<&str> = manifest.tasks.keys().map(String::as_str).collect();
         return Err(Failure::usage(format!(
             "costs.task_weights names the task `{task}`, which the reference {} does not have",

@@ -8,6 +8,7 @@ use crate::failure::Failure;
 use crate::feed::TopicFeed;
 use crate::history::{self, History};
 use crate::pipeline::Pipeline;
+use crate::references::{Chosen, ReferenceKeeper};
 use crate::report::{self, LineReporter};
 use crate::scale::Member;
 use crate::sinks::Sinks;
@@ -18,21 +19,22 @@ use bellwether_alerts::Alerts;
 use bellwether_api::{ApiConfig, ApiState, OtlpConfig, PipelineMetrics, export_otlp};
 use bellwether_monitor::{Engine, Reference};
 use std::convert::Infallible;
+use std::path::Path;
 use std::sync::Arc;
+use std::time::{Duration, Instant};
+use tokio::sync::watch;
 use tokio::task::JoinHandle;
+
+/// Between attempts to keep the state for another reference, such as while the disk is full.
+const HAND_OVER_AGAIN: Duration = Duration::from_secs(5);
 
 pub(crate) async fn run(args: ConfigArgs) -> Result<(), Failure> {
     let stop = Stop::listen();
     let config = read_config(&args.config)?;
-    let Some(path) = &config.reference else {
-        return Err(
-            Failure::usage(format!("{} names no reference", args.config.display()))
-                .fix("build one with `bellwether reference build` and write `reference = \"…\"`"),
-        );
-    };
-    let reference = Arc::new(load_reference(path, &config.monitor)?);
+    let references = References::of(&config, &args.config)?;
     let alerts = Alerts::open(config.alerts.clone())?;
     let api = ApiState::with_alerts(ApiConfig::default(), alerts.clone());
+    references.plug_into(&api);
     if let Some(sets) = &config.work_sets {
         api.show_work_sets(Arc::new(ShownWorkSets::of(sets)));
     }
@@ -43,7 +45,7 @@ pub(crate) async fn run(args: ConfigArgs) -> Result<(), Failure> {
     }
     let work = Work::of(
         &config,
-        reference,
+        references,
         &api,
         alerts,
         terminal,
@@ -54,7 +56,7 @@ pub(crate) async fn run(args: ConfigArgs) -> Result<(), Failure> {
     report::note(&format!("listening on {}", server.url()));
     let _exporter = config.otlp.clone().map(|otlp| Exporter::start(&api, otlp));
     tokio::select! {
-        done = work.until_stopped(&config, &api, &stop) => done?,
+        done = work.until_stopped() => done?,
         () = stop.overdue(config.shutdown_timeout) => {
             return Err(Failure::at_work(format!(
                 "stopping took longer than {} s",
@@ -89,10 +91,57 @@ impl Drop for Exporter {
     }
 }
 
+/// Where the reference comes from.
+enum References {
+    /// The configuration names it.
+    One(Arc<Reference>),
+    /// It is one of those that are registered, and another one may be chosen at any time.
+    Kept(Arc<ReferenceKeeper>),
+}
+
+impl References {
+    fn of(config: &Config, path: &Path) -> Result<Self, Failure> {
+        if let Some(settings) = &config.references {
+            return Ok(Self::Kept(Arc::new(ReferenceKeeper::open(settings, config)?)));
+        }
+        let Some(reference) = &config.reference else {
+            return Err(Failure::usage(format!("{} names no reference", path.display()))
+                .fix("build one with `bellwether reference build` and write `reference = \"…\"`"));
+        };
+        Ok(Self::One(Arc::new(load_reference(reference, &config.monitor)?)))
+    }
+
+    fn plug_into(&self, api: &ApiState) {
+        if let Self::Kept(keeper) = self {
+            api.plug_references(keeper.clone());
+        }
+    }
+
+    /// The one that is chosen now, and every other one later.
+    fn chosen(&self) -> watch::Receiver<Chosen> {
+        match self {
+            Self::Kept(keeper) => keeper.chosen(),
+            Self::One(reference) => {
+                let chosen = Chosen {
+                    id: String::new(),
+                    reference: reference.clone(),
+                };
+                watch::Sender::new(chosen).subscribe()
+            }
+        }
+    }
+
+    fn in_force(&self, chosen: &Chosen) {
+        if let Self::Kept(keeper) = self {
+            keeper.in_force(&chosen.id);
+        }
+    }
+}
+
 /// What there is to do.
 enum Work<'a> {
     /// All of it.
-    Alone(Arc<Reference>, Box<Sinks>, Alerts, Option<&'a History>),
+    Alone(Alone<'a>),
     /// The part of one instance of several.
     Shared(Box<Member<'a>>),
 }
@@ -100,7 +149,7 @@ enum Work<'a> {
 impl<'a> Work<'a> {
     fn of(
         config: &'a Config,
-        reference: Arc<Reference>,
+        references: References,
         api: &ApiState,
         alerts: Alerts,
         terminal: LineReporter,
@@ -112,7 +161,7 @@ impl<'a> Work<'a> {
                 config,
                 topic,
                 state,
-                reference,
+                reference: references.chosen().borrow().reference.clone(),
                 api: api.clone(),
                 alerts,
                 terminal,
@@ -120,16 +169,30 @@ impl<'a> Work<'a> {
                 history,
             })));
         }
-        let sinks = Sinks::open(config, api.clone(), alerts.clone(), terminal)?;
-        Ok(Self::Alone(reference, Box::new(sinks), alerts, history))
+        // What cannot be written is said before the server listens.
+        drop(Sinks::open(
+            config,
+            api.clone(),
+            alerts.clone(),
+            terminal.clone(),
+        )?);
+        Ok(Self::Alone(Alone {
+            config,
+            references,
+            api: api.clone(),
+            alerts,
+            terminal,
+            stop,
+            history,
+        }))
     }
 
-    async fn until_stopped(self, config: &Config, api: &ApiState, stop: &Stop) -> Result<(), Failure> {
+    async fn until_stopped(self) -> Result<(), Failure> {
         match self {
-            Self::Alone(reference, sinks, alerts, history) => {
+            Self::Alone(alone) => {
                 // What is still to be delivered does not wait for Kafka.
-                let deliveries = alerts.deliver()?;
-                Box::pin(consume(config, reference, *sinks, api, stop, history)).await?;
+                let deliveries = alone.alerts.deliver()?;
+                Box::pin(alone.consume()).await?;
                 deliveries.finish().await;
                 Ok(())
             }
@@ -151,41 +214,84 @@ async fn kept(config: &Config, reference: Arc<Reference>) -> Result<(Option<Chec
     Ok((None, kept))
 }
 
-/// Turn after turn until the stop. A turn is never cut short unless stopping takes too long: what it recorded as read must reach
-/// the monitor before it can be kept or committed.
-async fn consume(
-    config: &Config,
-    reference: Arc<Reference>,
-    mut sinks: Sinks,
-    api: &ApiState,
-    stop: &Stop,
-    history: Option<&History>,
-) -> Result<(), Failure> {
-    let begin = async {
+/// What one instance needs that does all.
+struct Alone<'a> {
+    config: &'a Config,
+    references: References,
+    api: ApiState,
+    alerts: Alerts,
+    terminal: LineReporter,
+    stop: &'a Stop,
+    history: Option<&'a History>,
+}
+
+impl Alone<'_> {
+    /// Turn after turn until the stop, by one reference after the other. A turn is never cut short unless stopping takes too
+    /// long: what it recorded as read must reach the monitor before it can be kept or committed.
+    async fn consume(&self) -> Result<(), Failure> {
+        let mut choice = self.references.chosen();
+        // The past is shown once; with another reference it is there already.
+        let mut shows_past = true;
+        loop {
+            let chosen = choice.borrow_and_update().clone();
+            let (mut source, mut pipeline) = tokio::select! {
+                begun = self.begin(chosen.reference.clone(), shows_past) => begun?,
+                never = self.api.keep_alive(PipelineMetrics::default) => match never {},
+                // Brokers may be away for long, and nothing has happened yet.
+                () = self.stop.wait() => return Ok(()),
+            };
+            shows_past = false;
+            self.references.in_force(&chosen);
+            let mut next_attempt = Instant::now();
+            loop {
+                if self.stop.requested() {
+                    report::note("stopping");
+                    source.finish(&mut pipeline).await?;
+                    source.close().await;
+                    return Ok(());
+                }
+                // Once the one that gave the only reference is gone nothing changes any more.
+                if choice.has_changed().unwrap_or(false) && Instant::now() >= next_attempt {
+                    if source.hand_over(&mut pipeline).await? {
+                        break;
+                    }
+                    next_attempt = Instant::now() + HAND_OVER_AGAIN;
+                }
+                source.turn(&mut pipeline).await?;
+            }
+            report::note(&format!(
+                "going on with another reference; this one judged {} observations",
+                pipeline.engine().counts().observations
+            ));
+            source.close().await;
+        }
+    }
+
+    /// Goes on from what is kept, with detectors that begin anew where it was kept by another reference.
+    async fn begin(
+        &self,
+        reference: Arc<Reference>,
+        shows_past: bool,
+    ) -> Result<(KafkaSource<TopicFeed>, Pipeline), Failure> {
+        let config = self.config;
+        let mut sinks = Sinks::open(
+            config,
+            self.api.clone(),
+            self.alerts.clone(),
+            self.terminal.clone(),
+        )?;
         let (checkpoints, Kept { engine, bookmark }) = kept(config, reference).await?;
         if checkpoints.is_some() {
             sinks.resume(&config.kafka, &bookmark).await?;
         }
-        let windows = history::begin(history, api, &bookmark, &engine).await;
+        let api = shows_past.then_some(&self.api);
+        let windows = history::begin(self.history, api, &bookmark, &engine).await;
         let mut pipeline = Pipeline::new(engine, sinks, windows);
         pipeline.keep_texts(config.texts.keeper());
         let (kafka, payloads) = (&config.kafka, &config.payloads);
         let feed = TopicFeed::start(kafka, payloads, &bookmark).await?;
         let mut source = KafkaSource::resume(kafka, feed, checkpoints, &bookmark).await?;
         source.begin(&mut pipeline).await?;
-        Ok::<_, Failure>((source, pipeline))
-    };
-    let (mut source, mut pipeline) = tokio::select! {
-        begun = begin => begun?,
-        never = api.keep_alive(PipelineMetrics::default) => match never {},
-        // Brokers may be away for long, and nothing has happened yet.
-        () = stop.wait() => return Ok(()),
-    };
-    while !stop.requested() {
-        source.turn(&mut pipeline).await?;
+        Ok((source, pipeline))
     }
-    report::note("stopping");
-    source.finish(&mut pipeline).await?;
-    source.close().await;
-    Ok(())
 }

@@ -8,6 +8,7 @@ mod kafka;
 mod listen;
 mod otlp;
 mod payloads;
+mod references;
 mod state;
 mod texts;
 mod work_sets;
@@ -21,6 +22,7 @@ pub(crate) use kafka::{VerdictsFormat, control_topic};
 pub(crate) use listen::{ListenConfig, ListenLimits, TokenSource};
 pub(crate) use otlp::OtlpSettings;
 pub(crate) use payloads::Payloads;
+pub(crate) use references::ReferencesConfig;
 pub(crate) use state::{StartFrom, StateConfig};
 use std::path::{Path, PathBuf};
 use std::time::Duration;
@@ -31,6 +33,8 @@ pub(crate) use work_sets::WorkSetsConfig;
 #[derive(Debug, Clone)]
 pub(crate) struct Config {
     pub(crate) reference: Option<PathBuf>,
+    /// Where others are registered that can be activated without a restart.
+    pub(crate) references: Option<ReferencesConfig>,
     pub(crate) listen: ListenConfig,
     pub(crate) otlp: Option<OtlpSettings>,
     pub(crate) alerts: AlertsConfig,
@@ -57,6 +61,7 @@ impl Default for Config {
     fn default() -> Self {
         Self {
             reference: None,
+            references: None,
             listen: ListenConfig::default(),
             otlp: None,
             alerts: AlertsConfig::default(),
@@ -114,6 +119,8 @@ impl Config {
         let state = state::state(&mut document, base, &kafka);
         let history = history::history(&mut document, base, state.as_ref());
         let evidence_topic = kafka::evidence_topic(&mut document, &kafka, state.as_ref());
+        let (has_state, is_shared) = (state.is_some(), document.has("kafka.evidence_topic"));
+        let references = references::references(&mut document, base, has_state, is_shared);
         let shutdown_timeout = document.duration_ms("shutdown_timeout");
         let shutdown_timeout = shutdown_timeout.map_or(defaults.shutdown_timeout, |ms| {
             Duration::from_millis(ms.unsigned_abs())
@@ -128,6 +135,7 @@ impl Config {
         if problems.is_empty() {
             Ok(Self {
                 reference,
+                references,
                 listen,
                 otlp,
                 alerts,

@@ -95,7 +95,7 @@ impl Member<'_> {
                 self.terminal.clone(),
             )?;
             sinks.resume(kafka, &bookmark).await?;
-            let windows = history::begin(self.history, &self.api, &bookmark, &kept.engine).await;
+            let windows = history::begin(self.history, Some(&self.api), &bookmark, &kept.engine).await;
             let mut pipeline = Pipeline::new(kept.engine, sinks, windows);
             pipeline.keep_texts(self.config.texts.keeper());
             let payloads = &self.config.payloads;

@@ -9,7 +9,7 @@ use std::collections::BTreeMap;
 use std::path::PathBuf;
 
 /// A bookmark of another form is refused.
-const FORMAT: u32 = 4;
+const FORMAT: u32 = 5;
 
 /// Everything beside the engine's state that has to be known to go on as if nothing had happened.
 #[derive(Debug, Clone, PartialEq, Default, Serialize, Deserialize)]
@@ -30,6 +30,8 @@ pub(crate) struct Bookmark {
     pub(crate) alerts: Option<Vec<u8>>,
     /// The window of the history that was open, and up to where all are closed.
     pub(crate) history: Option<KeptWindows>,
+    /// Event time before which everything was judged, where that is known.
+    pub(crate) released_ms: Option<i64>,
 }
 
 /// How far the evidence topic was read.
@@ -182,6 +184,7 @@ mod tests {
                 topic: "verdicts".to_owned(),
                 ends: BTreeMap::from([(0, NextOffset(3))]),
             }),
+            released_ms: Some(-5),
             ..Bookmark::default()
         };
         let bytes = bookmark.to_bytes();

@@ -71,19 +71,26 @@ impl Checkpoints {
             Some(checkpoint) => restore(&store, config, &reference, checkpoint),
             None => Restored::Nothing,
         };
-        if any && !matches!(restored, Restored::Whole(_)) {
-            store.reset()?;
-            if let Some(log) = &mut log {
-                log.begin_anew();
+        match &restored {
+            // Until the next checkpoint the one before says where the former detectors stood, also after a crash.
+            Restored::Bookmark(_) => tokio::task::block_in_place(|| store.forget_pending())?,
+            Restored::Nothing if any => {
+                store.reset()?;
+                if let Some(log) = &mut log {
+                    log.begin_anew();
+                }
             }
+            Restored::Whole(_) | Restored::Nothing => {}
         }
+        // One that begins anew is kept before anything is written.
+        let any = matches!(restored, Restored::Whole(_));
         let fresh = |bookmark| {
             let pending = Box::new(store.pending());
             Engine::with_pending_store(reference, config.monitor.clone(), pending)
                 .map(|engine| Kept { engine, bookmark })
                 .map_err(|error| Failure::at_work("cannot begin with an empty state").because(&error))
         };
-        let kept = match restored {
+        let mut kept = match restored {
             Restored::Whole(mut kept) => {
                 if moved {
                     kept.bookmark.timeline = timeline_here(config, &kept)?;
@@ -97,6 +104,11 @@ impl Checkpoints {
             })?,
             Restored::Nothing => fresh(Bookmark::of_nothing(state, config))?,
         };
+        if let Some(released_ms) = kept.bookmark.released_ms.filter(|_| !any) {
+            // What comes again and was judged by the former detectors, out of order, is late for these.
+            let nothing = kept.engine.advance(released_ms);
+            nothing.map_err(|error| Failure::at_work("cannot begin with an empty state").because(&error))?;
+        }
         let checkpoints = Self {
             store,
             interval: state.checkpoint_interval,
