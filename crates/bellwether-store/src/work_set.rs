@@ -274,7 +274,7 @@ fn append(set: &mut WorkSet, batch: &RecordBatch) -> Option<()> {
     if usize::try_from(vectors.value_length()).ok()? != set.header.dim || components.null_count() > 0 {
         return None;
     }
-    let start = usize::try_from(vectors.value_offset_at(0)).ok()?;
+    let start = vectors.value_offset_at(0);
     let values = components
         .values()
         .get(start..start + batch.num_rows() * set.header.dim)?;

@@ -19,7 +19,7 @@ fn set() -> WorkSet {
             p_similarity: 0.25,
             p_novelty: if at < 20 { 0.5 } else { 0.001_953_125 },
             known: [Known::No, Known::No, Known::InScope, Known::OutOfScope][at as usize % 4],
-            text: (at % 3 == 0).then(|| format!("text {at}")),
+            text: at.is_multiple_of(3).then(|| format!("text {at}")),
         })
         .collect();
     let vectors = (0..40).flat_map(|at: u32| {

@@ -30,7 +30,7 @@ impl Choice<'_> {
         let mut heap: BinaryHeap<Gain> = candidates
             .iter()
             .map(|&row| Gain {
-                gain: self.gain(row, &cover),
+                adds: self.gain(row, &cover),
                 row,
                 chosen: 0,
             })
@@ -44,7 +44,7 @@ impl Choice<'_> {
                 out.push(best.row);
             } else {
                 heap.push(Gain {
-                    gain: self.gain(best.row, &cover),
+                    adds: self.gain(best.row, &cover),
                     chosen: out.len(),
                     ..best
                 });
@@ -73,7 +73,7 @@ impl Choice<'_> {
 /// What a row adds to a choice of so many.
 #[derive(Debug, Clone, Copy)]
 struct Gain {
-    gain: f64,
+    adds: f64,
     row: usize,
     chosen: usize,
 }
@@ -81,7 +81,7 @@ struct Gain {
 impl Ord for Gain {
     /// The larger gain first, and of equal ones the earlier row.
     fn cmp(&self, other: &Self) -> Ordering {
-        self.gain.total_cmp(&other.gain).then(other.row.cmp(&self.row))
+        self.adds.total_cmp(&other.adds).then(other.row.cmp(&self.row))
     }
 }
 

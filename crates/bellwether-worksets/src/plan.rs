@@ -118,12 +118,11 @@ fn thin(material: WorkMaterial, copies: Option<&[u32]>) -> Thinned {
     for row in order {
         // What annotators have said twice they have said; nothing of it is lost.
         let same = |&&other: &&usize| f64::from(cosines[row * n + other]) >= least;
-        match kept.iter().find(same).filter(|_| known[row] == Known::No) {
-            Some(&other) => counts[other] += copies_of(row),
-            None => {
-                counts[row] += copies_of(row);
-                kept.push(row);
-            }
+        if let Some(&other) = kept.iter().find(same).filter(|_| known[row] == Known::No) {
+            counts[other] += copies_of(row);
+        } else {
+            counts[row] += copies_of(row);
+            kept.push(row);
         }
     }
     kept.sort_unstable();

@@ -277,7 +277,7 @@ pub fn known_of_str(text: &str) -> Option<Known> {
 pub fn set_id(material: &WorkMaterial) -> String {
     let time: String = bellwether_monitor::rfc3339(material.said_ms)
         .chars()
-        .filter(|c| c.is_ascii_alphanumeric())
+        .filter(char::is_ascii_alphanumeric)
         .collect();
     let task = match &material.task {
         Some(task) => format!("task.{}", escaped(task)),

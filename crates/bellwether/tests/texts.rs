@@ -73,6 +73,7 @@ fn files(directory: &Path, out: &mut Vec<PathBuf>) {
     }
 }
 
+#[expect(clippy::too_many_lines, reason = "one situation from beginning to end")]
 /// Runs the monitor on traffic with the secret in each text, until there is a set.
 fn run(texts: &str) -> Traces {
     let site = Site::new(&[("predictions", 1), ("labels", 1), ("dead", 1), ("verdicts", 1)]);

@@ -19,7 +19,7 @@ fn material(verdict: Verdict, novel: usize) -> WorkMaterial {
         rows.push(WorkRow {
             event_id: format!("e{row}"),
             task: "banking".to_owned(),
-            timestamp_ms: 1_000 * row as i64,
+            timestamp_ms: 1_000 * i64::try_from(row).expect("few"),
             predicted: Some("balance".to_owned()),
             confidence: if row < ordinary {
                 0.5 + 0.01 * row as f64

@@ -10,7 +10,7 @@ pub(crate) use patterns::Patterns;
 use bellwether_monitor::KeepText;
 use hmac::{Hmac, Mac};
 use sha2::Sha256;
-use std::fmt;
+use std::fmt::{self, Write};
 
 /// Longest text that is kept, in bytes: the rest is cut.
 const MOST_BYTES: usize = 2000;
@@ -74,15 +74,16 @@ fn hash(mut mac: Hmac<Sha256>, text: &str) -> String {
         mac.update(word.to_lowercase().as_bytes());
     }
     let digits = mac.finalize().into_bytes();
-    digits[..HASH_BYTES]
-        .iter()
-        .map(|byte| format!("{byte:02x}"))
-        .collect()
+    digits[..HASH_BYTES].iter().fold(String::new(), |mut text, byte| {
+        let _infallible = write!(text, "{byte:02x}");
+        text
+    })
 }
 
 fn cut(mut text: String) -> String {
     if text.len() > MOST_BYTES {
-        text.truncate(text.floor_char_boundary(MOST_BYTES));
+        let end = (0..=MOST_BYTES).rfind(|&at| text.is_char_boundary(at));
+        text.truncate(end.unwrap_or(0));
     }
     text
 }

@@ -8,8 +8,11 @@ const MOST_COMPILED_BYTES: usize = 1 << 20;
 /// Longest name of a pattern.
 const LONGEST_NAME: usize = 40;
 
+/// Says whether what fits a pattern is meant.
+type Meant = fn(&str) -> bool;
+
 /// The built-in ones in the order in which they are applied: what holds others comes first.
-const BUILT_IN: [(&str, &str, fn(&str) -> bool); 6] = [
+const BUILT_IN: [(&str, &str, Meant); 6] = [
     // `scheme://user:password@host`, to the end of the address.
     (
         "credentials",
@@ -44,7 +47,7 @@ fn always(_: &str) -> bool {
 struct Pattern {
     name: String,
     regex: Regex,
-    is_meant: fn(&str) -> bool,
+    is_meant: Meant,
 }
 
 /// What is replaced.
@@ -54,7 +57,7 @@ pub(crate) struct Patterns(Vec<Pattern>);
 impl Patterns {
     /// Credentials in addresses, e-mail, IBAN, card numbers, IP addresses, telephone numbers.
     pub(crate) fn built_in() -> Self {
-        let of = |(name, pattern, is_meant): &(&str, &str, fn(&str) -> bool)| Pattern {
+        let of = |(name, pattern, is_meant): &(&str, &str, Meant)| Pattern {
             name: (*name).to_owned(),
             regex: compile(pattern).expect("the built-in patterns are tested"),
             is_meant: *is_meant,
