@@ -10,6 +10,8 @@ use crate::rules::scaled_rules;
 use crate::web;
 use bellwether_tests::{Binary, Program, wait_until};
 use std::collections::{BTreeMap, BTreeSet};
+use std::io::Write;
+use std::process::{Command, Stdio};
 use std::time::{Duration, Instant};
 
 /// How much faster than it was the recording is played: the speed of the demo, unless it is told otherwise.
@@ -39,9 +41,26 @@ fn incidents(calls: Vec<Call>) -> Incidents {
     incidents
 }
 
+/// Names, help and types are as Prometheus' own linter asks for.
+fn check_metrics(text: &str) {
+    let mut check = Command::new("promtool")
+        .args(["check", "metrics"])
+        .stdin(Stdio::piped())
+        .stdout(Stdio::piped())
+        .stderr(Stdio::piped())
+        .spawn()
+        .expect("promtool can be run");
+    let mut input = check.stdin.take().expect("it is piped");
+    input.write_all(text.as_bytes()).expect("promtool reads");
+    drop(input);
+    let done = check.wait_with_output().expect("promtool ends");
+    let said = String::from_utf8_lossy(&done.stderr);
+    assert!(done.status.success() && said.is_empty(), "{said}");
+}
+
 #[test]
 fn what_happens_in_the_demo_is_told_once_and_told_to_be_over() {
-    if !Program::are_installed(&["prometheus", "prometheus-alertmanager"]) {
+    if !Program::are_installed(&["prometheus", "prometheus-alertmanager", "promtool"]) {
         return;
     }
     let receiver = Receiver::start();
@@ -65,6 +84,8 @@ fn what_happens_in_the_demo_is_told_once_and_told_to_be_over() {
     };
     wait_until("the ten days to be over", PATIENCE * 2, played);
     assert_eq!(prometheus.health(), "\"up\" \"\"");
+    let (_, metrics) = web::get(&url, "/metrics").expect("the demo still answers");
+    check_metrics(&metrics);
     let while_it_ran = receiver.calls();
 
     // What still stands ends with the monitor, whose end is an incident itself.

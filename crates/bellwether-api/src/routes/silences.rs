@@ -12,7 +12,6 @@ use axum::http::StatusCode;
 use axum::response::{IntoResponse, Response};
 use bellwether_alerts::{Call, Matcher, Refusal};
 use serde::Deserialize;
-use std::collections::BTreeSet;
 use utoipa::ToSchema;
 use utoipa_axum::routes;
 
@@ -43,14 +42,13 @@ struct NewSilence {
     /// Incidents that concern these tasks alone.
     #[serde(default)]
     #[schema(max_items = 1000)]
-    tasks: BTreeSet<String>,
+    tasks: Vec<String>,
     /// Incidents that ask for one of these.
     #[serde(default)]
     #[schema(value_type = Vec<crate::wire::CallName>)]
-    verdicts: BTreeSet<Call>,
+    verdicts: Vec<Call>,
     /// This incident alone.
     #[serde(default)]
-    #[schema(nullable = false)]
     incident: Option<String>,
     /// How long it holds from now on, in seconds.
     #[schema(minimum = 1, maximum = 31_622_400)]
@@ -86,8 +84,8 @@ async fn silence(State(app): State<App>, Body(body): Body<NewSilence>) -> Result
     }
     let alerts = app.state.alerts().clone();
     let matcher = Matcher {
-        tasks: body.tasks,
-        calls: body.verdicts,
+        tasks: body.tasks.into_iter().collect(),
+        calls: body.verdicts.into_iter().collect(),
         incident: body.incident,
     };
     // It waits for the disk.
