@@ -26,6 +26,7 @@
 
 mod alerts;
 mod deliver;
+mod desk;
 mod error;
 mod format;
 mod incident;
@@ -39,8 +40,9 @@ mod silence;
 mod store;
 mod tracker;
 
-pub use alerts::{AlertMetrics, Alerts, IncidentState, ReceiverMetrics, Refusal};
+pub use alerts::Alerts;
 pub use deliver::Deliveries;
+pub use desk::{AlertMetrics, IncidentState, ReceiverMetrics, Refusal};
 pub use error::Error;
 pub use format::{Format, Template, TemplateError};
 pub use incident::{Call, Cause, End, Incident, Said, Severity};
