@@ -25,7 +25,6 @@ pub struct Alerts {
 #[derive(Debug)]
 struct Inner {
     config: AlertsConfig,
-    receivers: Vec<Arc<Receiver>>,
     // A plain mutex: the work under it is short, but for a write to the disk when an incident changes.
     state: Mutex<State>,
     news: Notify,
@@ -69,12 +68,11 @@ impl Alerts {
     }
 
     fn with_ledger(config: AlertsConfig, mut ledger: Ledger) -> Self {
-        let receivers: Vec<Arc<Receiver>> = config.receivers.iter().cloned().map(Arc::new).collect();
-        acquaint(&mut ledger, &receivers);
+        acquaint(&mut ledger, &config.receivers);
         let standing = ledger.records.entries.values().map(|entry| &entry.incident);
         let tracker = Tracker::adopting(standing.filter(|incident| incident.is_firing()).cloned());
         ledger.write();
-        let counts = receivers.iter().map(|receiver| {
+        let counts = config.receivers.iter().map(|receiver| {
             let name = receiver.name.clone();
             (
                 name.clone(),
@@ -92,7 +90,6 @@ impl Alerts {
         Self {
             inner: Arc::new(Inner {
                 config,
-                receivers,
                 state: Mutex::new(state),
                 news: Notify::new(),
             }),
@@ -105,7 +102,7 @@ impl Alerts {
         if lines.is_empty() {
             return;
         }
-        let now_ms = self.now_ms();
+        let now_ms = now_ms();
         let mut state = self.lock();
         let State { tracker, ledger, .. } = &mut *state;
         for line in lines {
@@ -144,7 +141,7 @@ impl Alerts {
                 let mut state = self.lock();
                 state.tracker = mark.tracker;
                 state.ledger.merge(mark.records);
-                let now_ms = self.now_ms();
+                let now_ms = now_ms();
                 self.write(&mut state, now_ms);
             }
             Err(error) => {
@@ -159,8 +156,8 @@ impl Alerts {
     /// # Errors
     /// [`Error::Receiver`] when one cannot be used as it is configured.
     pub fn deliver(&self) -> Result<Deliveries, Error> {
-        let senders = self.inner.receivers.iter();
-        let senders = senders.map(|receiver| Ok((Arc::clone(receiver), Sender::new(receiver)?)));
+        let senders = self.inner.config.receivers.iter();
+        let senders = senders.map(|receiver| Ok((receiver.clone(), Sender::new(receiver)?)));
         let senders = senders.collect::<Result<Vec<_>, Error>>()?;
         Ok(Deliveries::start(self, senders))
     }
@@ -171,8 +168,8 @@ impl Alerts {
     }
 
     /// Who is told.
-    pub(crate) fn receivers(&self) -> &[Arc<Receiver>] {
-        &self.inner.receivers
+    pub(crate) fn receivers(&self) -> &[Receiver] {
+        &self.inner.config.receivers
     }
 
     /// What is configured.
@@ -188,11 +185,12 @@ impl Alerts {
         if is_gone(records, receiver) {
             return Plan::Nothing;
         }
-        policy::plan(&self.inner.config, records, receiver, self.now_ms())
+        policy::plan(&self.inner.config, records, receiver, now_ms())
     }
 
     pub(crate) fn is_anything_due(&self) -> bool {
         self.inner
+            .config
             .receivers
             .iter()
             .any(|receiver| matches!(self.plan(receiver), Plan::Now(_)))
@@ -200,7 +198,7 @@ impl Alerts {
 
     /// Notes what became of a notice.
     pub(crate) fn record(&self, receiver: &Receiver, notice: &Notice, outcome: &Outcome) {
-        let now_ms = self.now_ms();
+        let now_ms = now_ms();
         let mut state = self.lock();
         let State { ledger, counts, .. } = &mut *state;
         let counts = counts.entry(receiver.name.clone()).or_default();
@@ -234,20 +232,8 @@ impl Alerts {
         let _ = tokio::time::timeout(most, self.inner.news.notified()).await;
     }
 
-    /// How long it is until a time.
-    pub(crate) fn until(&self, at_ms: i64) -> Duration {
-        Duration::from_millis(u64::try_from(at_ms - self.now_ms()).unwrap_or(0))
-    }
-
-    /// The clock.
-    #[expect(clippy::unused_self, reason = "time is asked for in one place")]
-    pub(crate) fn now_ms(&self) -> i64 {
-        let now = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
-        i64::try_from(now.as_millis()).unwrap_or(i64::MAX)
-    }
-
     fn is_owed(&self, records: &Records, entry: &Entry) -> bool {
-        let mut receivers = self.inner.receivers.iter();
+        let mut receivers = self.inner.config.receivers.iter();
         receivers.any(|receiver| policy::is_owed(receiver, told_of(records, receiver, entry), entry))
     }
 
@@ -297,7 +283,7 @@ pub(crate) fn is_gone(records: &Records, receiver: &Receiver) -> bool {
 }
 
 /// Forgets receivers that are not configured any more, and tells new ones nothing of what was over before they came.
-fn acquaint(ledger: &mut Ledger, receivers: &[Arc<Receiver>]) {
+fn acquaint(ledger: &mut Ledger, receivers: &[Receiver]) {
     let known: BTreeSet<&str> = receivers.iter().map(|receiver| receiver.name.as_str()).collect();
     ledger.forget_receivers(&known);
     let ended: Vec<Incident> = ledger
@@ -334,4 +320,10 @@ fn acquaint(ledger: &mut Ledger, receivers: &[Arc<Receiver>]) {
             ledger.put_told((receiver.name.clone(), group), told);
         }
     }
+}
+
+/// The clock, in milliseconds since the epoch.
+pub(crate) fn now_ms() -> i64 {
+    let now = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
+    i64::try_from(now.as_millis()).unwrap_or(i64::MAX)
 }

@@ -1,13 +1,12 @@
 //! Telling one receiver: what is due, until it has it.
 
-use crate::alerts::Alerts;
+use crate::alerts::{Alerts, now_ms};
 use crate::format::{self, Context};
 use crate::policy::{Notice, Plan};
 use crate::send::{Outcome, Sender};
 use crate::settings::Receiver;
 use backon::{BackoffBuilder, ExponentialBackoff, ExponentialBuilder};
 use std::convert::Infallible;
-use std::sync::Arc;
 use std::time::Duration;
 use tokio::task::JoinSet;
 
@@ -28,7 +27,7 @@ pub struct Deliveries {
 
 impl Deliveries {
     /// Begins to tell every receiver. To be called within a runtime of tokio.
-    pub(crate) fn start(alerts: &Alerts, senders: Vec<(Arc<Receiver>, Sender)>) -> Self {
+    pub(crate) fn start(alerts: &Alerts, senders: Vec<(Receiver, Sender)>) -> Self {
         let mut tasks = JoinSet::new();
         for (receiver, sender) in senders {
             tasks.spawn(deliver(alerts.clone(), receiver, sender));
@@ -68,14 +67,15 @@ fn pauses() -> ExponentialBackoff {
         .build()
 }
 
-async fn deliver(alerts: Alerts, receiver: Arc<Receiver>, sender: Sender) -> Infallible {
+async fn deliver(alerts: Alerts, receiver: Receiver, sender: Sender) -> Infallible {
     let mut pauses_left = pauses();
     let mut failing = false;
     loop {
         let notice = match alerts.plan(&receiver) {
             Plan::Now(notice) => notice,
             Plan::At(at_ms) => {
-                alerts.wait(alerts.until(at_ms).min(LOOK_EVERY)).await;
+                let until = Duration::from_millis(u64::try_from(at_ms - now_ms()).unwrap_or(0));
+                alerts.wait(until.min(LOOK_EVERY)).await;
                 continue;
             }
             Plan::Nothing => {
@@ -133,7 +133,7 @@ async fn attempt(alerts: &Alerts, receiver: &Receiver, sender: &Sender, notice: 
     let context = Context {
         config: alerts.config(),
         receiver,
-        now_ms: alerts.now_ms(),
+        now_ms: now_ms(),
     };
     let request = match format::request(context, notice) {
         Ok(request) => request,

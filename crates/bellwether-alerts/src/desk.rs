@@ -1,6 +1,6 @@
 //! What people ask of incidents, and what they say to them: who takes care, when nobody is to be told.
 
-use crate::alerts::{Alerts, is_gone, told_of};
+use crate::alerts::{Alerts, is_gone, now_ms, told_of};
 use crate::incident::{Call, digest};
 use crate::ledger::{Acknowledgement, Entry, Records};
 use crate::policy;
@@ -74,7 +74,7 @@ impl Alerts {
     /// All incidents that are known, the newest change first.
     #[must_use]
     pub fn incidents(&self) -> Vec<IncidentState> {
-        let now_ms = self.now_ms();
+        let now_ms = now_ms();
         let state = self.lock();
         let records = &state.ledger.records;
         let mut incidents: Vec<IncidentState> = records
@@ -97,7 +97,7 @@ impl Alerts {
         records
             .entries
             .get(key)
-            .map(|entry| self.shown(records, entry, self.now_ms()))
+            .map(|entry| self.shown(records, entry, now_ms()))
     }
 
     /// Notes that somebody takes care of an incident: it is not repeated any more.
@@ -105,7 +105,7 @@ impl Alerts {
     /// # Errors
     /// [`Refusal::Unknown`], or [`Refusal::Over`] when the incident is.
     pub fn acknowledge(&self, key: &str, by: &str, comment: &str) -> Result<IncidentState, Refusal> {
-        let now_ms = self.now_ms();
+        let now_ms = now_ms();
         let mut state = self.lock();
         let entry = state.ledger.records.entries.get(key).ok_or(Refusal::Unknown)?;
         if !entry.incident.is_firing() {
@@ -138,7 +138,7 @@ impl Alerts {
         by: &str,
         comment: &str,
     ) -> Result<Silence, Refusal> {
-        let starts_ms = self.now_ms();
+        let starts_ms = now_ms();
         let ends_ms =
             starts_ms.saturating_add(i64::try_from(seconds).unwrap_or(i64::MAX).saturating_mul(1000));
         if ends_ms <= starts_ms {
@@ -189,7 +189,7 @@ impl Alerts {
     /// # Errors
     /// [`Refusal::Unknown`], or [`Refusal::Over`] when it has ended.
     pub fn end_silence(&self, id: &str) -> Result<Silence, Refusal> {
-        let now_ms = self.now_ms();
+        let now_ms = now_ms();
         let mut state = self.lock();
         let silence = state.ledger.records.silences.get(id).ok_or(Refusal::Unknown)?;
         if silence.ends_ms <= now_ms {
@@ -210,7 +210,7 @@ impl Alerts {
     /// What can be said in numbers.
     #[must_use]
     pub fn metrics(&self) -> AlertMetrics {
-        let now_ms = self.now_ms();
+        let now_ms = now_ms();
         let state = self.lock();
         let records = &state.ledger.records;
         let mut standing: BTreeMap<&'static str, u64> =
