@@ -44,7 +44,7 @@ pub use alerts::Alerts;
 pub use deliver::Deliveries;
 pub use desk::{AlertMetrics, IncidentState, ReceiverMetrics, Refusal};
 pub use error::Error;
-pub use format::{Format, Template, TemplateError};
+pub use format::{Format, Template, TemplateError, event_source};
 pub use incident::{Call, Cause, End, Incident, Said, Severity};
 pub use ledger::{Acknowledgement, Entry};
 pub use send::Outcome;

@@ -5,9 +5,9 @@
 use crate::config::VerdictsFormat;
 use crate::failure::Failure;
 use crate::state::{TopicEnds, WrittenLines, WrittenTopic};
+use bellwether_alerts::event_source;
 use bellwether_ingest::{Config, VerdictProducer};
 use bellwether_monitor::{TimelineLine, Verdict};
-use std::fmt::Write;
 
 /// The key of the model's line.
 pub(crate) const MODEL_KEY: &str = "__model__";
@@ -36,7 +36,7 @@ impl VerdictTopic {
             topic: WrittenTopic::new(topic),
             producer: VerdictProducer::new(config).map_err(failed)?,
             format,
-            source: source(&config.group_id),
+            source: event_source(&config.group_id),
             written: WrittenLines::default(),
         }))
     }
@@ -111,19 +111,6 @@ fn event_id(line: &TimelineLine, verdict: &str) -> String {
     format!("{}/{}/{verdict}{shared}", line.timestamp, key(line))
 }
 
-/// The monitor as a relative reference: its group, which instances of one monitor share.
-fn source(group: &str) -> String {
-    let mut out = "/bellwether/".to_owned();
-    for byte in group.bytes() {
-        if byte.is_ascii_alphanumeric() || b"-._~".contains(&byte) {
-            out.push(char::from(byte));
-        } else {
-            let _infallible = write!(out, "%{byte:02X}");
-        }
-    }
-    out
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -193,7 +180,7 @@ mod tests {
 
     #[test]
     fn the_source_is_a_reference_whatever_the_group_is_called() {
-        assert_eq!(source("team.monitor-1"), "/bellwether/team.monitor-1");
-        assert_eq!(source("prod / ü"), "/bellwether/prod%20%2F%20%C3%BC");
+        assert_eq!(event_source("team.monitor-1"), "/bellwether/team.monitor-1");
+        assert_eq!(event_source("prod / ü"), "/bellwether/prod%20%2F%20%C3%BC");
     }
 }

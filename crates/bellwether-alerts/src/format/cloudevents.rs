@@ -8,6 +8,12 @@ use serde_json::json;
 /// A change that old readers cannot read gets another number.
 const TYPE: &str = "io.bellwether.alert.v1";
 
+/// The monitor of this name as the source of a `CloudEvent`: a relative reference, which instances of one monitor share.
+#[must_use]
+pub fn event_source(monitor: &str) -> String {
+    format!("/bellwether/{}", super::encoded(monitor))
+}
+
 pub(super) fn request(context: Context<'_>, notice: &Notice) -> Request {
     let data = alertmanager::body(context, notice);
     // The newest event time there is: an event is the same for each attempt.
@@ -24,7 +30,7 @@ pub(super) fn request(context: Context<'_>, notice: &Notice) -> Request {
     let event = json!({
         "specversion": "1.0",
         "id": notice.id,
-        "source": format!("/bellwether/{}", super::encoded(&context.config.source)),
+        "source": event_source(&context.config.source),
         "type": TYPE,
         "time": time,
         "subject": subject,

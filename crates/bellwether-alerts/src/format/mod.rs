@@ -7,13 +7,15 @@ mod jira;
 mod pagerduty;
 mod template;
 
+pub use cloudevents::event_source;
 pub use template::{Template, TemplateError};
 
 use crate::incident::{Incident, Severity};
 use crate::policy::{Item, Notice};
 use crate::settings::{AlertsConfig, Grouping, Receiver, Timing};
 use crate::sign;
-use std::fmt::Write;
+use percent_encoding::{AsciiSet, NON_ALPHANUMERIC, utf8_percent_encode};
+use std::fmt::Display;
 use std::time::Duration;
 
 /// What a receiver understands.
@@ -166,17 +168,16 @@ fn runbook(config: &AlertsConfig, incident: &Incident) -> Option<String> {
     Some(format!("{base}/{}", incident.call.runbook()))
 }
 
+/// What a part of an address holds as it is: the unreserved characters of RFC 3986.
+const PLAIN: &AsciiSet = &NON_ALPHANUMERIC
+    .remove(b'-')
+    .remove(b'_')
+    .remove(b'.')
+    .remove(b'~');
+
 /// A text as a part of an address.
-fn encoded(text: &str) -> String {
-    let mut out = String::with_capacity(text.len());
-    for byte in text.bytes() {
-        if byte.is_ascii_alphanumeric() || b"-_.~".contains(&byte) {
-            out.push(char::from(byte));
-        } else {
-            let _infallible = write!(out, "%{byte:02X}");
-        }
-    }
-    out
+fn encoded(text: &str) -> impl Display {
+    utf8_percent_encode(text, PLAIN)
 }
 
 /// At most so many characters.
