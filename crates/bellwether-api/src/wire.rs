@@ -344,33 +344,15 @@ impl<'a> SliceView<'a> {
 #[schema(as = Line)]
 pub(crate) struct LineView<'a> {
     id: u64,
-    timestamp: &'a str,
-    /// `null` where the line is about the model.
-    task: Option<&'a str>,
-    /// For the model `new_task` while any task says so, else `healthy`.
-    #[schema(value_type = Option<VerdictName>)]
-    verdict: Option<&'static str>,
-    shared_encoder: bool,
-    since: &'a str,
-    confidence: f64,
-    summary: &'a str,
-    /// The numbers behind it.
-    evidence: &'a serde_json::Value,
+    #[serde(flatten)]
+    line: PastLineView<'a>,
 }
 
 impl<'a> LineView<'a> {
     pub(crate) fn new(numbered: &'a NumberedLine) -> Self {
-        let line: &TimelineLine = &numbered.line;
         Self {
             id: numbered.id,
-            timestamp: &line.timestamp,
-            task: line.task.as_deref(),
-            verdict: line.verdict.map(Verdict::as_str),
-            shared_encoder: line.shared_encoder,
-            since: &line.since,
-            confidence: line.confidence,
-            summary: &line.summary,
-            evidence: &line.evidence,
+            line: PastLineView::new(&numbered.line),
         }
     }
 }

@@ -63,6 +63,25 @@ pub(super) fn too_large(hint: impl Into<String>) -> Problem {
     )
 }
 
+/// Rows of a page when the client does not say.
+const PAGE: usize = 100;
+/// Rows of a page at the most.
+const PAGE_MAX: usize = 1000;
+
+/// Rows of a page; `read_on` says after the bounds how to get more.
+pub(super) fn page_limit(asked: Option<usize>, read_on: &str) -> Result<usize, Problem> {
+    let limit = asked.unwrap_or(PAGE);
+    if (1..=PAGE_MAX).contains(&limit) {
+        return Ok(limit);
+    }
+    Err(Problem::new(
+        StatusCode::BAD_REQUEST,
+        "invalid_query",
+        format!("limit is {limit}"),
+        format!("limit is from 1 to {PAGE_MAX}{read_on}"),
+    ))
+}
+
 /// A parameter is unknown or cannot be read.
 pub(super) fn invalid_query(rejection: &QueryRejection, hint: &str) -> Problem {
     Problem::new(

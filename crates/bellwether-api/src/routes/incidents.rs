@@ -1,6 +1,6 @@
 //! The incidents: what stands, who was told, who takes care.
 
-use super::body::{Body, invalid_query};
+use super::body::{Body, invalid_query, page_limit};
 use super::{App, Routes};
 use crate::problem::Problem;
 use crate::wire::{IncidentView, IncidentsView};
@@ -64,15 +64,7 @@ async fn incidents(
             "status is firing or resolved, task is a name, limit a whole number",
         )
     })?;
-    let limit = query.limit.unwrap_or(100);
-    if !(1..=1000).contains(&limit) {
-        return Err(Problem::new(
-            StatusCode::BAD_REQUEST,
-            "invalid_query",
-            format!("limit is {limit}"),
-            "limit is from 1 to 1000",
-        ));
-    }
+    let limit = page_limit(query.limit, "")?;
     let mut incidents = app.state.alerts().incidents();
     incidents.retain(|state| {
         let incident = &state.entry.incident;

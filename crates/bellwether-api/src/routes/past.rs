@@ -1,6 +1,6 @@
 //! The history: what each window of event time was like, and what was said, as far back as it is kept.
 
-use super::body::invalid_query;
+use super::body::{invalid_query, page_limit};
 use super::{App, Routes};
 use crate::past::{PastError, PastPage, PastQuery, PastSource, PastWindow};
 use crate::problem::Problem;
@@ -17,10 +17,6 @@ use tokio::sync::SemaphorePermit;
 use utoipa::{IntoParams, ToSchema};
 use utoipa_axum::routes;
 
-/// Rows of a page when the client does not say.
-const LIMIT: usize = 100;
-/// Rows of a page at the most.
-const LIMIT_MAX: usize = 1000;
 const HINT: &str = "task is a name, from and to are times such as 2026-03-14T15:00:00Z, limit is a whole number, after is `next` of the page before";
 
 pub(super) fn routes() -> Routes {
@@ -116,15 +112,7 @@ fn checked(query: Result<Query<HistoryQuery>, QueryRejection>) -> Result<PastQue
         };
         text.map(parse).transpose()
     };
-    let limit = query.limit.unwrap_or(LIMIT);
-    if !(1..=LIMIT_MAX).contains(&limit) {
-        return Err(Problem::new(
-            StatusCode::BAD_REQUEST,
-            "invalid_query",
-            format!("limit is {limit}"),
-            format!("limit is from 1 to {LIMIT_MAX}; use after to read on"),
-        ));
-    }
+    let limit = page_limit(query.limit, "; use after to read on")?;
     Ok(PastQuery {
         task: query.task.filter(|task| !task.is_empty()),
         from_ms: time("from", query.from)?,

@@ -1,6 +1,6 @@
 //! The recent lines of the timeline.
 
-use super::body::invalid_query;
+use super::body::{invalid_query, page_limit};
 use super::tasks::find_task;
 use super::{App, Routes, status};
 use crate::problem::Problem;
@@ -13,11 +13,6 @@ use axum::response::{IntoResponse, Response};
 use serde::Deserialize;
 use utoipa::IntoParams;
 use utoipa_axum::routes;
-
-/// Lines of a page when the client does not say.
-const LIMIT: usize = 100;
-/// Lines of a page at the most.
-const LIMIT_MAX: usize = 1000;
 
 pub(super) fn routes() -> Routes {
     Routes::default().read(routes!(timeline))
@@ -54,15 +49,7 @@ async fn timeline(
     let Query(query) = query.map_err(|rejection| {
         invalid_query(&rejection, "task is a name, limit and before are whole numbers")
     })?;
-    let limit = query.limit.unwrap_or(LIMIT);
-    if !(1..=LIMIT_MAX).contains(&limit) {
-        return Err(Problem::new(
-            StatusCode::BAD_REQUEST,
-            "invalid_query",
-            format!("limit is {limit}"),
-            format!("limit is from 1 to {LIMIT_MAX}; use before to read on"),
-        ));
-    }
+    let limit = page_limit(query.limit, "; use before to read on")?;
     if query.before.is_some_and(|before| i64::try_from(before).is_err()) {
         return Err(Problem::new(
             StatusCode::BAD_REQUEST,
