@@ -11,10 +11,10 @@ pub(crate) mod replay;
 pub(crate) mod run;
 pub(crate) mod work_set;
 
-use crate::config::{Config, ListenConfig, ListenLimits, Problem, TokenSource};
+use crate::config::{Config, ListenConfig, Problem, TokenSource};
 use crate::failure::Failure;
 use crate::report;
-use bellwether_api::{Access, ApiState, CertificateFiles, Encryption, Limits, Token};
+use bellwether_api::{Access, ApiState, CertificateFiles, Encryption, Token};
 use bellwether_monitor::{MonitorConfig, Reference, ReferenceManifest};
 use std::net::SocketAddr;
 use std::path::Path;
@@ -66,19 +66,6 @@ pub(crate) fn load_reference(path: &Path, config: &MonitorConfig) -> Result<Refe
     })
 }
 
-fn limits(settings: &ListenLimits) -> Limits {
-    Limits {
-        body_bytes: settings.body_bytes,
-        request_timeout: settings.request_timeout,
-        header_timeout: settings.header_timeout,
-        write_timeout: settings.write_timeout,
-        connections: settings.connections,
-        connections_per_client: settings.connections_per_client,
-        requests_per_second: settings.requests_per_second,
-        request_burst: settings.request_burst,
-    }
-}
-
 fn token(source: TokenSource) -> Result<Token, Failure> {
     match source {
         TokenSource::Text(secret) => Ok(Token::new(&secret)),
@@ -108,7 +95,7 @@ impl Server {
             token: listen.token.map(token).transpose()?,
             operate_token: listen.operate_token.map(token).transpose()?,
             encryption,
-            limits: limits(&listen.limits),
+            limits: listen.limits,
         };
         let busy = |error: &std::io::Error| {
             Failure::at_work(format!("cannot listen on {address}"))
@@ -143,15 +130,5 @@ impl Server {
             Ok(Err(error)) => Err(Failure::at_work("the HTTP server failed").because(&error)),
             Err(error) => Err(Failure::at_work("the HTTP server failed").because(&error)),
         }
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn what_the_configuration_does_not_say_is_as_the_server_has_it() {
-        assert_eq!(limits(&ListenLimits::default()), Limits::default());
     }
 }

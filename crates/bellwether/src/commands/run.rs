@@ -141,7 +141,7 @@ impl References {
 /// What there is to do.
 enum Work<'a> {
     /// All of it.
-    Alone(Alone<'a>),
+    Alone(Box<Alone<'a>>),
     /// The part of one instance of several.
     Shared(Box<Member<'a>>),
 }
@@ -170,13 +170,8 @@ impl<'a> Work<'a> {
             })));
         }
         // What cannot be written is said before the server listens.
-        drop(Sinks::open(
-            config,
-            api.clone(),
-            alerts.clone(),
-            terminal.clone(),
-        )?);
-        Ok(Self::Alone(Alone {
+        let first_sinks = Sinks::open(config, api.clone(), alerts.clone(), terminal.clone())?;
+        Ok(Self::Alone(Box::new(Alone {
             config,
             references,
             api: api.clone(),
@@ -184,7 +179,8 @@ impl<'a> Work<'a> {
             terminal,
             stop,
             history,
-        }))
+            first_sinks: Some(first_sinks),
+        })))
     }
 
     async fn until_stopped(self) -> Result<(), Failure> {
@@ -223,19 +219,25 @@ struct Alone<'a> {
     terminal: LineReporter,
     stop: &'a Stop,
     history: Option<&'a History>,
+    /// For the first reference; each other one has its own.
+    first_sinks: Option<Sinks>,
 }
 
 impl Alone<'_> {
     /// Turn after turn until the stop, by one reference after the other. A turn is never cut short unless stopping takes too
     /// long: what it recorded as read must reach the monitor before it can be kept or committed.
-    async fn consume(&self) -> Result<(), Failure> {
+    async fn consume(mut self) -> Result<(), Failure> {
         let mut choice = self.references.chosen();
         // The past is shown once; with another reference it is there already.
         let mut shows_past = true;
         loop {
             let chosen = choice.borrow_and_update().clone();
+            let sinks = match self.first_sinks.take() {
+                Some(sinks) => sinks,
+                None => self.sinks()?,
+            };
             let (mut source, mut pipeline) = tokio::select! {
-                begun = self.begin(chosen.reference.clone(), shows_past) => begun?,
+                begun = self.begin(chosen.reference.clone(), sinks, shows_past) => begun?,
                 never = self.api.keep_alive(PipelineMetrics::default) => match never {},
                 // Brokers may be away for long, and nothing has happened yet.
                 () = self.stop.wait() => return Ok(()),
@@ -267,19 +269,19 @@ impl Alone<'_> {
         }
     }
 
+    fn sinks(&self) -> Result<Sinks, Failure> {
+        let (api, alerts) = (self.api.clone(), self.alerts.clone());
+        Sinks::open(self.config, api, alerts, self.terminal.clone())
+    }
+
     /// Goes on from what is kept, with detectors that begin anew where it was kept by another reference.
     async fn begin(
         &self,
         reference: Arc<Reference>,
+        mut sinks: Sinks,
         shows_past: bool,
     ) -> Result<(KafkaSource<TopicFeed>, Pipeline), Failure> {
         let config = self.config;
-        let mut sinks = Sinks::open(
-            config,
-            self.api.clone(),
-            self.alerts.clone(),
-            self.terminal.clone(),
-        )?;
         let (checkpoints, Kept { engine, bookmark }) = kept(config, reference).await?;
         if checkpoints.is_some() {
             sinks.resume(&config.kafka, &bookmark).await?;

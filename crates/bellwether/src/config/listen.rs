@@ -1,14 +1,12 @@
 //! `[listen]`: where the page, the API and the metrics are, who may ask, and how the way is protected.
 
 use super::document::Document;
+use bellwether_api::{Limits, SHORTEST_TOKEN};
 use std::fmt;
 use std::net::SocketAddr;
 use std::num::NonZeroU32;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
-
-/// A token that is shorter can be guessed.
-const SHORTEST_TOKEN: usize = 16;
 
 /// Where the server listens.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -22,37 +20,7 @@ pub(crate) struct ListenConfig {
     pub(crate) certificate: Option<(PathBuf, PathBuf)>,
     /// Whether something in front of the server encrypts.
     pub(crate) encrypted_elsewhere: bool,
-    pub(crate) limits: ListenLimits,
-}
-
-/// How much of the server one client can take.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub(crate) struct ListenLimits {
-    pub(crate) body_bytes: usize,
-    pub(crate) request_timeout: Duration,
-    pub(crate) header_timeout: Duration,
-    pub(crate) write_timeout: Duration,
-    pub(crate) connections: usize,
-    pub(crate) connections_per_client: usize,
-    pub(crate) requests_per_second: NonZeroU32,
-    pub(crate) request_burst: NonZeroU32,
-}
-
-impl Default for ListenLimits {
-    fn default() -> Self {
-        const PER_SECOND: NonZeroU32 = NonZeroU32::new(100).expect("it is not zero");
-        const BURST: NonZeroU32 = NonZeroU32::new(500).expect("it is not zero");
-        Self {
-            body_bytes: 64 << 10,
-            request_timeout: Duration::from_secs(30),
-            header_timeout: Duration::from_secs(10),
-            write_timeout: Duration::from_secs(30),
-            connections: 512,
-            connections_per_client: 128,
-            requests_per_second: PER_SECOND,
-            request_burst: BURST,
-        }
-    }
+    pub(crate) limits: Limits,
 }
 
 /// Where a token stands.
@@ -81,7 +49,7 @@ impl Default for ListenConfig {
             operate_token: None,
             certificate: None,
             encrypted_elsewhere: false,
-            limits: ListenLimits::default(),
+            limits: Limits::default(),
         }
     }
 }
@@ -176,7 +144,7 @@ fn token_of_operators(
     Some(source)
 }
 
-fn limits(document: &mut Document, defaults: ListenLimits) -> ListenLimits {
+fn limits(document: &mut Document, defaults: Limits) -> Limits {
     let mut limits = defaults;
     let size = |n: u64| usize::try_from(n).unwrap_or(usize::MAX);
     if let Some(n) = document.integer("listen.max_body_bytes", 1024..=(64 << 20)) {
@@ -319,13 +287,13 @@ mod tests {
             "max_body_bytes = 2048\nrequest_timeout = \"5s\"\nheader_timeout = \"500ms\"\nmax_connections = 9\nrequests_per_second = 7",
         );
         let limits = limits.expect("no problem").limits;
-        let expected = ListenLimits {
+        let expected = Limits {
             body_bytes: 2048,
             request_timeout: Duration::from_secs(5),
             header_timeout: Duration::from_millis(500),
             connections: 9,
             requests_per_second: NonZeroU32::new(7).expect("not zero"),
-            ..ListenLimits::default()
+            ..Limits::default()
         };
         assert_eq!(limits, expected);
         for (text, fix) in [
@@ -339,5 +307,10 @@ mod tests {
             let problems = parse(text).expect_err("it is out of range");
             assert!(problems.len() == 1 && problems[0].ends_with(fix), "{problems:?}");
         }
+    }
+
+    #[test]
+    fn what_the_configuration_does_not_say_is_as_the_server_has_it() {
+        assert_eq!(ListenConfig::default().limits, Limits::default());
     }
 }

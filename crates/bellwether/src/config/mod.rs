@@ -19,7 +19,7 @@ use document::Document;
 pub(crate) use document::Problem;
 pub(crate) use history::{HistoryAddress, HistoryConfig, WINDOW_MS};
 pub(crate) use kafka::{VerdictsFormat, control_topic};
-pub(crate) use listen::{ListenConfig, ListenLimits, TokenSource};
+pub(crate) use listen::{ListenConfig, TokenSource};
 pub(crate) use otlp::OtlpSettings;
 pub(crate) use payloads::Payloads;
 pub(crate) use references::ReferencesConfig;
