@@ -274,7 +274,7 @@ impl Encoder {
 fn packed(files: &ModelFiles, bytes: &[u8], options: &EncoderOptions) -> Result<PackedModel, Error> {
     let precision = options.precision.unwrap_or(Precision::Float32);
     let weights = Weights::read(&files.weights, bytes, precision)?;
-    PackedModel::new(&files.architecture, &weights)
+    PackedModel::new(&files.architecture, &weights, options.arithmetic)
 }
 
 fn tokenizer(files: &ModelFiles, options: &EncoderOptions) -> Result<TextTokenizer, Error> {

@@ -38,9 +38,10 @@ pub enum Arithmetic {
     /// Weights and states as 32-bit floats.
     #[default]
     Float,
-    /// Weights rounded to 8 bits with a scale for each output, states to 8 bits with a scale for each token. Faster where the
-    /// processor multiplies bytes, and close to the exact embedding, not equal to it. On the CPU alone.
-    Int8,
+    /// Weights as whole numbers of 10 bits with a scale for each output, states of up to 12 bits with a scale for each token,
+    /// and exact sums. Faster where the processor multiplies 16-bit integers faster than floats, and very close to the exact
+    /// embedding, not equal to it: `docs/ENCODER.md` has both measured. On the CPU alone.
+    Integer,
 }
 
 /// Where the forward pass runs.
