@@ -54,6 +54,9 @@ pub enum Device {
     /// A graphics processor by its number, through candle.
     #[cfg(feature = "cuda")]
     Cuda(usize),
+    /// candle's path on the CPU, to hold it against the other.
+    #[cfg(test)]
+    Padded,
 }
 
 /// What differs from the files of a model directory. The default is what sentence-transformers would do with the directory.
@@ -116,6 +119,7 @@ impl Precision {
     }
 
     /// candle's name for it.
+    #[cfg(any(feature = "cuda", test))]
     pub(crate) fn dtype(self) -> candle_core::DType {
         match self {
             Self::Float32 => candle_core::DType::F32,

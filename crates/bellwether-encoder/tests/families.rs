@@ -21,7 +21,9 @@ struct Family {
 
 impl Family {
     fn load(name: &'static str) -> Self {
-        let dir = PathBuf::from(env!("CARGO_MANIFEST_DIR")).join("tests/golden/families").join(name);
+        let dir = PathBuf::from(env!("CARGO_MANIFEST_DIR"))
+            .join("tests/golden/families")
+            .join(name);
         Self {
             name,
             encoder: Encoder::load(&dir).unwrap(),
@@ -30,7 +32,12 @@ impl Family {
     }
 
     fn texts(&self) -> Vec<&str> {
-        self.expected["texts"].as_array().unwrap().iter().map(|text| text.as_str().unwrap()).collect()
+        self.expected["texts"]
+            .as_array()
+            .unwrap()
+            .iter()
+            .map(|text| text.as_str().unwrap())
+            .collect()
     }
 
     fn vectors(&self, key: &str) -> Vec<Vec<f32>> {
@@ -43,7 +50,11 @@ impl Family {
         let out = self.encoder.variant(options).unwrap().encode(&texts).unwrap();
         for (row, text) in texts.iter().enumerate() {
             for (a, b) in out.row(row).iter().zip(&expected[row]) {
-                assert!((a - b).abs() <= tolerance, "{}, {options:?}, {text:?}: {a} is not {b}", self.name);
+                assert!(
+                    (a - b).abs() <= tolerance,
+                    "{}, {options:?}, {text:?}: {a} is not {b}",
+                    self.name
+                );
             }
         }
     }
@@ -61,7 +72,11 @@ fn each_family_and_pooling_is_as_in_transformers() {
     for name in FAMILIES {
         let family = Family::load(name);
         assert_eq!(family.encoder.identity().model_type, name);
-        for (pooling, key) in [(Pooling::Mean, "mean"), (Pooling::Cls, "cls"), (Pooling::Max, "max")] {
+        for (pooling, key) in [
+            (Pooling::Mean, "mean"),
+            (Pooling::Cls, "cls"),
+            (Pooling::Max, "max"),
+        ] {
             family.check(&with_pooling(pooling), &family.vectors(key), TOLERANCE);
         }
     }
@@ -75,7 +90,9 @@ fn normalised_vectors_are_those_divided_by_their_length() {
             let mut expected = family.vectors(key);
             for row in &mut expected {
                 let length = row.iter().map(|v| v * v).sum::<f32>().sqrt();
-                row.iter_mut().for_each(|v| *v /= length);
+                for v in row.iter_mut() {
+                    *v /= length;
+                }
             }
             let options = EncoderOptions {
                 normalise: Some(true),
@@ -103,8 +120,16 @@ fn weights_are_rounded_to_the_precision_and_so_are_the_vectors() {
             family.check(&options, &expected, TOLERANCE + 2.0 * 0.5_f32.powi(steps));
             let exact = family.vectors("mean");
             let moved = exact.iter().flatten().zip(expected.iter().flatten());
-            assert!(moved.map(|(a, b)| (a - b).abs()).fold(0.0, f32::max) > 1e-4, "{name}");
-            let out = family.encoder.variant(&options).unwrap().encode(&family.texts()).unwrap();
+            assert!(
+                moved.map(|(a, b)| (a - b).abs()).fold(0.0, f32::max) > 1e-4,
+                "{name}"
+            );
+            let out = family
+                .encoder
+                .variant(&options)
+                .unwrap()
+                .encode(&family.texts())
+                .unwrap();
             for &v in out.as_slice() {
                 let rounded = match precision {
                     Precision::Float16 => half::f16::from_f32(v).to_f32(),
@@ -131,7 +156,10 @@ fn truncated_texts_are_counted() {
         let longer = lengths.iter().filter(|&&length| length > 10).count();
         assert!(longer > 0);
         assert_eq!(encoder.encode(&texts).unwrap().truncated(), longer, "{name}");
-        assert_eq!(encoder.encode(&texts[..1]).unwrap().truncated(), usize::from(lengths[0] > 10));
+        assert_eq!(
+            encoder.encode(&texts[..1]).unwrap().truncated(),
+            usize::from(lengths[0] > 10)
+        );
     }
 }
 
@@ -145,13 +173,23 @@ fn a_row_is_the_same_to_the_last_bit_whatever_its_company_and_the_threads() {
             .map(|text| family.encoder.encode(&[text]).unwrap().into_vec())
             .collect();
         // Thrice in other orders, so that every text falls at many places of packs and tiles.
-        let order: Vec<usize> = (0..40 * texts.len()).map(|i| i * i * 7 % 13 * 5 % texts.len()).collect();
+        let order: Vec<usize> = (0..40 * texts.len())
+            .map(|i| i * i * 7 % 13 * 5 % texts.len())
+            .collect();
         let many: Vec<&str> = order.iter().map(|&i| texts[i]).collect();
         for threads in [1, 2, 3, 7] {
-            let pool = rayon::ThreadPoolBuilder::new().num_threads(threads).build().unwrap();
+            let pool = rayon::ThreadPoolBuilder::new()
+                .num_threads(threads)
+                .build()
+                .unwrap();
             let out = pool.install(|| family.encoder.encode(&many)).unwrap();
             for (row, &text) in order.iter().enumerate() {
-                assert_eq!(out.row(row), alone[text], "{name}: {:?} at {row}, {threads} threads", texts[text]);
+                assert_eq!(
+                    out.row(row),
+                    alone[text],
+                    "{name}: {:?} at {row}, {threads} threads",
+                    texts[text]
+                );
             }
         }
     }

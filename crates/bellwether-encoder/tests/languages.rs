@@ -6,6 +6,7 @@
 
 #![expect(
     clippy::unwrap_used,
+    clippy::print_stdout,
     reason = "helpers of tests fail the test they are called from"
 )]
 
@@ -22,12 +23,16 @@ fn texts() -> Vec<String> {
 
 fn golden(dim: usize) -> Vec<Vec<f32>> {
     let (components, _) = include_bytes!("golden/languages.i16").as_chunks::<2>();
-    let components: Vec<f32> = components.iter().map(|&v| f32::from(i16::from_le_bytes(v)) / 32767.0).collect();
+    let components: Vec<f32> = components
+        .iter()
+        .map(|&v| f32::from(i16::from_le_bytes(v)) / 32767.0)
+        .collect();
     components.chunks_exact(dim).map(<[f32]>::to_vec).collect()
 }
 
 fn cosine(a: &[f32], b: &[f32]) -> f64 {
-    let dot = |a: &[f32], b: &[f32]| -> f64 { a.iter().zip(b).map(|(&a, &b)| f64::from(a) * f64::from(b)).sum() };
+    let dot =
+        |a: &[f32], b: &[f32]| -> f64 { a.iter().zip(b).map(|(&a, &b)| f64::from(a) * f64::from(b)).sum() };
     dot(a, b) / (dot(a, a) * dot(b, b)).sqrt()
 }
 
@@ -47,7 +52,9 @@ fn embeddings_equal_those_of_sentence_transformers() {
     let texts = texts();
     let golden = golden(encoder.dim());
     assert_eq!((texts.len(), golden.len()), (1100, 1100));
-    let out = encoder.encode(&texts.iter().map(String::as_str).collect::<Vec<_>>()).unwrap();
+    let out = encoder
+        .encode(&texts.iter().map(String::as_str).collect::<Vec<_>>())
+        .unwrap();
     let (mut worst_element, mut worst_cosine) = (0.0_f32, 0.0_f64);
     for (row, text) in texts.iter().enumerate() {
         for (a, b) in out.row(row).iter().zip(&golden[row]) {
@@ -60,7 +67,11 @@ fn embeddings_equal_those_of_sentence_transformers() {
     }
     println!("largest difference of a component {worst_element:e}, of a cosine from one {worst_cosine:e}");
     // The long ones of the list.
-    assert!((10..60).contains(&out.truncated()), "{} were cut", out.truncated());
+    assert!(
+        (10..60).contains(&out.truncated()),
+        "{} were cut",
+        out.truncated()
+    );
 }
 
 #[test]
@@ -74,9 +85,19 @@ fn integers_stay_close_to_the_exact_embeddings() {
     };
     let texts = texts();
     let golden = golden(encoder.dim());
-    let out = encoder.encode(&texts.iter().map(String::as_str).collect::<Vec<_>>()).unwrap();
-    let mut cosines: Vec<f64> = golden.iter().enumerate().map(|(row, golden)| cosine(out.row(row), golden)).collect();
+    let out = encoder
+        .encode(&texts.iter().map(String::as_str).collect::<Vec<_>>())
+        .unwrap();
+    let mut cosines: Vec<f64> = golden
+        .iter()
+        .enumerate()
+        .map(|(row, golden)| cosine(out.row(row), golden))
+        .collect();
     cosines.sort_by(f64::total_cmp);
-    println!("cosine to the exact embedding: least {:.5}, median {:.5}", cosines[0], cosines[cosines.len() / 2]);
+    println!(
+        "cosine to the exact embedding: least {:.5}, median {:.5}",
+        cosines[0],
+        cosines[cosines.len() / 2]
+    );
     assert!(cosines[0] > 0.97 && cosines[cosines.len() / 2] > 0.995);
 }

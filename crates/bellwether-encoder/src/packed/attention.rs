@@ -116,7 +116,7 @@ fn one_head<S: Simd>(
         let scores = memory.scores.take(queries * tokens);
         let rows = Rows {
             values: &qkv[first * stride + head * width..],
-            rows: queries,
+            count: queries,
             stride,
         };
         let panels = Panels {
@@ -144,7 +144,7 @@ fn one_head<S: Simd>(
         }
         let rows = Rows {
             values: scores,
-            rows: queries,
+            count: queries,
             stride: tokens,
         };
         let panels = Panels {

@@ -1,4 +1,4 @@
-//! BERT and its relatives: Devlin et al. (2018); `DistilBERT` and `RoBERTa` differ in names, positions and token types alone.
+//! BERT and its relatives: Devlin et al. (2018); DistilBERT and RoBERTa differ in names, positions and token types alone.
 
 use super::attention::{Heads, attend};
 use super::linear::{Finish, Linear};

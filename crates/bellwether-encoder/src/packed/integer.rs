@@ -84,7 +84,10 @@ fn paired(lower: i32, upper: i32) -> i32 {
 fn stepped(value: f32, inverse: f32) -> i32 {
     /// Adding it leaves the nearest whole number in the lowest bits; ties go to even.
     const SHIFT: f32 = 12_582_912.0;
-    #[expect(clippy::cast_possible_wrap, reason = "the difference is meant, of either sign")]
+    #[expect(
+        clippy::cast_possible_wrap,
+        reason = "the difference is meant, of either sign"
+    )]
     let step = (value * inverse + SHIFT).to_bits().wrapping_sub(SHIFT.to_bits()) as i32;
     step
 }
@@ -170,7 +173,12 @@ impl Integers {
         let width = VECTORS * S::I32_LANES;
         let mut tile = [0_i32; TILE_ROWS * MAX_PANEL];
         let mut products = [0.0_f32; MAX_PANEL];
-        for (panel, values) in self.panels.as_slice().chunks_exact(width * self.pairs).enumerate() {
+        for (panel, values) in self
+            .panels
+            .as_slice()
+            .chunks_exact(width * self.pairs)
+            .enumerate()
+        {
             let column = panel * width;
             let columns = width.min(self.outputs - column);
             let scales = &self.scales[column..column + width];
@@ -270,7 +278,9 @@ mod tests {
     #[test]
     fn products_are_those_of_the_rounded_factors_on_every_processor() {
         let (inputs, outputs, rows) = (33, 50, 13);
-        let noise = |at: usize| ((at * 7919 % 1009) as f32 / 504.5 - 1.0) * if at % 7 == 0 { 3.0 } else { 1.0 };
+        let noise = |at: usize| {
+            ((at * 7919 % 1009) as f32 / 504.5 - 1.0) * if at.is_multiple_of(7) { 3.0 } else { 1.0 }
+        };
         let weights: Vec<f32> = (0..inputs * outputs).map(noise).collect();
         let x: Vec<f32> = (0..inputs * rows).map(|at| noise(at + 77)).collect();
         let mut out = vec![vec![0.0; rows * outputs]; 2];
@@ -286,8 +296,13 @@ mod tests {
         assert_eq!(out[0], out[1]);
         for row in 0..rows {
             for output in 0..outputs {
-                let exact: f32 = (0..inputs).map(|i| x[row * inputs + i] * weights[output * inputs + i]).sum();
-                assert!((out[0][row * outputs + output] - exact).abs() < 0.05, "{row} {output}");
+                let exact: f32 = (0..inputs)
+                    .map(|i| x[row * inputs + i] * weights[output * inputs + i])
+                    .sum();
+                assert!(
+                    (out[0][row * outputs + output] - exact).abs() < 0.05,
+                    "{row} {output}"
+                );
             }
         }
     }
@@ -296,7 +311,10 @@ mod tests {
     fn no_sum_can_overflow() {
         for inputs in [8, 384, 1536, 4096, 100_000] {
             let steps = Integers::new(&vec![1.0; inputs], inputs, 16).steps;
-            assert!(i64::from(steps) * i64::from(WEIGHT_STEPS) * inputs as i64 <= i64::from(i32::MAX));
+            assert!(
+                i64::from(steps) * i64::from(WEIGHT_STEPS) * i64::try_from(inputs).expect("small")
+                    <= i64::from(i32::MAX)
+            );
             assert!(steps > 0);
         }
     }

@@ -122,8 +122,11 @@ impl Linear {
 /// Places weights for products in floats.
 fn floats(weights: &[f32], inputs: usize, outputs: usize, lanes: usize) -> Placed {
     // Three vectors a tile, unless two leave fewer columns empty.
-    let vectors =
-        if outputs.next_multiple_of(3 * lanes) > outputs.next_multiple_of(2 * lanes) { 2 } else { 3 };
+    let vectors = if outputs.next_multiple_of(3 * lanes) > outputs.next_multiple_of(2 * lanes) {
+        2
+    } else {
+        3
+    };
     let width = vectors * lanes;
     let mut panels = Aligned::zeroed(panel_len(inputs, outputs, vectors, lanes));
     let placed = panels.as_mut_slice();
@@ -162,7 +165,7 @@ impl WithSimd for Apply<'_> {
         } = self;
         let rows = Rows {
             values: x,
-            rows,
+            count: rows,
             stride: linear.inputs,
         };
         let panels = Panels {
@@ -180,4 +183,3 @@ impl WithSimd for Apply<'_> {
         );
     }
 }
-

@@ -3,6 +3,11 @@
 //! What a text gives depends on nothing but its tokens, to the last bit: rows are independent in every step (see [`product`]
 //! and [`functions`]), and attention runs within a text. So texts can be packed as it suits the caches and the threads.
 
+#![expect(
+    clippy::inline_always,
+    reason = "what is not inlined into a function for the processor's vectors is compiled without them"
+)]
+
 mod aligned;
 mod attention;
 mod bert;

@@ -36,7 +36,7 @@ struct Layer {
     window: Option<usize>,
 }
 
-/// Angles by which pairs of components turn from one token to the next: Su et al., "`RoFormer`" (2021).
+/// Angles by which pairs of components turn from one token to the next: Su et al., "RoFormer" (2021).
 #[derive(Debug)]
 struct Rotation {
     frequencies: Vec<f32>,

@@ -27,7 +27,7 @@ pub(crate) struct Panels<'a> {
 #[derive(Clone, Copy)]
 pub(crate) struct Rows<'a> {
     pub(crate) values: &'a [f32],
-    pub(crate) rows: usize,
+    pub(crate) count: usize,
     pub(crate) stride: usize,
 }
 
@@ -65,12 +65,12 @@ fn by_panel<S: Simd, const V: usize>(
         let column = panel * width;
         let columns = width.min(panels.outputs - column);
         let mut row = 0;
-        while row < rows.rows {
+        while row < rows.count {
             let from = Rows {
                 values: &rows.values[row * rows.stride..],
                 ..rows
             };
-            let done = match rows.rows - row {
+            let done = match rows.count - row {
                 // With 32 registers three vectors for each of eight rows stay in them, with 16 for each of four.
                 left if left >= 8 && S::REGISTER_COUNT >= 32 => {
                     tile_of::<S, 8, V>(simd, from, panels.inputs, values, &mut tile)
