@@ -117,7 +117,10 @@ fn each_library_of_the_edge_has_one_home() {
         own(&dependencies, "bellwether-worksets"),
         ["bellwether-monitor", "bellwether-stats"]
     );
-    assert_eq!(users(&dependencies, "candle"), ["bellwether-encoder"]);
+    // Models and their tokens, and where models come from.
+    for library in ["candle", "tokenizers", "hf-hub"] {
+        assert_eq!(users(&dependencies, library), ["bellwether-encoder"], "{library}");
+    }
     for library in ["apache-avro", "protox"] {
         assert_eq!(
             users(&dependencies, library),

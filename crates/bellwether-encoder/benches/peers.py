@@ -14,14 +14,14 @@ import argparse, os, random, statistics, subprocess, sys, tempfile, time
 from pathlib import Path
 
 BATCHES = (8, 16, 32, 64, 128)
-OPENINGS = ["", "", "", "hi, ", "hello, ", "please, ", "sorry, ", "good morning, ", "quick question: ", "once more: "]
+OPENINGS = ["", "", "", "", "", "", "", "", "hi, ", "hello, ", "please, ", "sorry, ", "good morning, ", "quick question: ", "once more: "]
 SUBJECTS = ["my order", "the parcel", "my card", "the refund", "my account", "the app", "our booking", "the invoice", "the voucher",
             "my password", "the kettle i bought", "the charger", "my flight to lisbon", "the second delivery", "the payment from monday",
             "the subscription", "my new phone", "the courier", "the hotel room", "the gift card"]
 STATES = ["has not arrived", "was declined", "does not work", "is still missing", "was charged twice", "came without the box",
           "is locked", "shows the wrong name", "was cancelled without a word", "cannot be opened", "is late again", "broke on the first day",
           "is not what i asked for", "went to the old address", "keeps asking for a code", "expired yesterday"]
-ENDINGS = ["", "", "", "?", ", can you help", ", what now", " and nobody answers", ", who do i talk to about this", " since the update",
+ENDINGS = ["", "", "", "", "", "?", "?", ", can you help", ", what now", " and nobody answers", ", who do i talk to about this", " since the update",
            ", this is the third time", ", thanks", " and i need it by friday", ", please send it again to my new address in the old town"]
 
 
@@ -30,7 +30,7 @@ def texts(count, seed=1):
     draw, seen = random.Random(seed), {}
     while len(seen) < count:
         text = draw.choice(OPENINGS) + draw.choice(SUBJECTS) + " " + draw.choice(STATES) + draw.choice(ENDINGS)
-        if draw.random() < 0.35:
+        if draw.random() < 0.2:
             text += f", number {draw.randrange(10_000)}"
         seen[text] = None
     return list(seen)
@@ -178,6 +178,7 @@ def main():
                 chosen[f"{name}, best batch ({best})"] = worker(kind, graph, threads, best)
         for name, speed in measure(chosen, threads, len(lines), arguments.rounds).items():
             table.setdefault(name, {})[threads] = speed
+    print()
     print("| | " + " | ".join(f"{t} thread{'s' * (t > 1)}" for t in arguments.threads) + " |")
     print("| --- |" + " ---: |" * len(arguments.threads))
     for name, speeds in table.items():

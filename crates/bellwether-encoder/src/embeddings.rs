@@ -73,7 +73,11 @@ impl WordStates {
             .iter()
             .enumerate()
             .filter(|&(token, _)| special[token] == 0)
-            .map(|(token, &(start, _))| (token, start))
+            .filter_map(|(token, &(start, end))| {
+                // Some tokenizers count the blank before a word to its first token, or make a token of it.
+                let own = text.get(start..end)?.trim_start();
+                (!own.is_empty()).then(|| (token, end - own.len()))
+            })
             .peekable();
         let mut values = Vec::new();
         for word in text.split_whitespace() {

@@ -142,6 +142,27 @@ fn weights_are_rounded_to_the_precision_and_so_are_the_vectors() {
 }
 
 #[test]
+fn each_word_has_the_state_of_its_first_token_in_each_kind_of_tokenizer() {
+    for name in FAMILIES {
+        let family = Family::load(name);
+        let text = " where  is my parcel ";
+        let states = &family.encoder.encode_words(&[text]).unwrap()[0];
+        assert_eq!(states.len(), 4, "{name}");
+        // No row of zeros, which stands for a word without a token, and no token's row twice.
+        for word in 0..4 {
+            assert!(
+                states.word(word).iter().any(|&v| v.abs() > 0.01),
+                "{name}: word {word}"
+            );
+            assert!(
+                (0..word).all(|other| states.word(other) != states.word(word)),
+                "{name}: word {word}"
+            );
+        }
+    }
+}
+
+#[test]
 fn truncated_texts_are_counted() {
     for name in FAMILIES {
         let family = Family::load(name);

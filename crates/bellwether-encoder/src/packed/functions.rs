@@ -9,7 +9,7 @@ use crate::architecture::Activation;
 const LANES: usize = 16;
 
 /// Numerator and denominator, in powers of x², of erf(x / √2) / x for |x| up to [`ERF_LIMIT`]. A rational fit of degrees five
-/// and five with nearly equal ripples; in single precision the error of erf is below 4e-7. `docs/ENCODER.md` says how it was fitted.
+/// and five with nearly equal ripples; in single precision the error of erf is below 4e-7. `tests/golden/erf.py` is the fit.
 const ERF_OVER: [f32; 6] = [
     0.797_884_5,
     0.065_468_565,
