@@ -133,6 +133,7 @@ impl Scorer {
                 batch,
                 decoded,
                 write_row: &|row, out| evidence.write_row(row, out),
+                write_encoder_event: &|event, out| evidence.write_encoder_event(event, out),
             };
             cutter.messages()
         });
