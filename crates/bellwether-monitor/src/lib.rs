@@ -52,7 +52,7 @@ pub use costs::{CostStatus, Costs, RemedyCost};
 pub use drift::{ClassDrift, DriftDirection, DriftReport, DriftSplit, DriftTest};
 pub use encoder::{
     Aspect, Canary, CheckSource, Difference, EncoderCounts, EncoderFault, EncoderIdentity, EncoderReference,
-    EncoderStatus, OtherEncoderStatus, Variant,
+    EncoderStatus, OtherEncoderStatus, Variant, differences, direction_distance,
 };
 pub use engine::Engine;
 pub use evidence::{Evidence, EvidenceError};

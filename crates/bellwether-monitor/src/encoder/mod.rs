@@ -12,6 +12,8 @@ mod reference;
 mod watch;
 
 pub use difference::{Aspect, Difference};
+pub use note::differences;
+pub use reading::direction_distance;
 pub use reference::{Canary, EncoderIdentity, EncoderReference, Variant};
 pub use watch::{CheckSource, EncoderCounts, EncoderFault, EncoderStatus, OtherEncoderStatus};
 

@@ -1,6 +1,8 @@
 //! What an event says about the encoder, once it is held to the reference.
 
+use super::difference::{self, Difference};
 use super::reading::Reading;
+use super::reference::EncoderReference;
 use super::watch::CheckSource;
 use crate::reference::Reference;
 use bellwether_events::{EncoderEvent, EncoderEventKind, ObservationBatch, SpotCheck};
@@ -50,6 +52,37 @@ pub(crate) fn spot_note(
         timestamp_ms: observations.timestamps_ms()[check.row],
         kind: NoteKind::Spot(reading),
     })
+}
+
+/// In what checked rows and canaries of a batch differ from what is known of the encoder, where most of them do: a text may
+/// have been altered before it was logged. Nothing where they agree.
+#[must_use]
+pub fn differences(
+    known: &EncoderReference,
+    observations: &ObservationBatch,
+    checks: &[SpotCheck],
+) -> Vec<Difference> {
+    let rows = checks.iter().filter_map(|check| {
+        let text = observations.text(check.row)?;
+        Reading::of_row(check, observations.embedding(check.row), text)
+    });
+    let canaries = observations
+        .encoder_events()
+        .iter()
+        .filter_map(|event| match &event.kind {
+            EncoderEventKind::Canary { name, embedding, .. } if !embedding.is_empty() => {
+                let canary = known.canaries.iter().find(|canary| canary.name == *name)?;
+                Some(Reading::of_canary(canary, embedding))
+            }
+            _ => None,
+        });
+    for readings in [rows.collect::<Vec<_>>(), canaries.collect()] {
+        let differing = readings.iter().filter(|reading| !reading.agrees()).count();
+        if 2 * differing > readings.len() {
+            return difference::differences(readings.iter());
+        }
+    }
+    Vec::new()
 }
 
 impl Note {

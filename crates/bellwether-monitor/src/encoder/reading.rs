@@ -73,6 +73,13 @@ impl Distance {
     }
 }
 
+/// How far the directions of two vectors of one width lie apart: the length of the difference of their unit vectors, from 0
+/// to 2. `√(2 − 2 cos)` of the angle between them.
+#[must_use]
+pub fn direction_distance(a: &[f32], b: &[f32]) -> f32 {
+    Distance::between(a, b).direction
+}
+
 impl Reading {
     /// Of what production made of a canary.
     pub(crate) fn of_canary(canary: &Canary, embedding: &[f32]) -> Self {
