@@ -28,6 +28,7 @@ pub struct Encoder {
 #[derive(Debug, Clone, PartialEq)]
 pub struct Embeddings {
     dim: usize,
+    truncated: usize,
     values: Vec<f32>,
 }
 
@@ -55,6 +56,12 @@ impl Embeddings {
     #[must_use]
     pub fn dim(&self) -> usize {
         self.dim
+    }
+
+    /// How many of the texts were longer than the encoder takes, and were cut.
+    #[must_use]
+    pub fn truncated(&self) -> usize {
+        self.truncated
     }
 
     /// The embedding of text `row`, `[dim]`.
@@ -214,8 +221,12 @@ impl Encoder {
                 values[text * self.dim..(text + 1) * self.dim].copy_from_slice(row);
             }
         }
+        let cut = encodings
+            .iter()
+            .filter(|encoding| !encoding.get_overflowing().is_empty());
         Ok(Embeddings {
             dim: self.dim,
+            truncated: cut.count(),
             values,
         })
     }

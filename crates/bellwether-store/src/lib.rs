@@ -18,6 +18,7 @@
 //! ```
 
 mod columnar;
+mod embed;
 mod error;
 mod format;
 mod json_lines;
@@ -28,6 +29,7 @@ mod source;
 mod state;
 mod work_set;
 
+pub use embed::{EmbedError, EmbedOptions, EmbedTally, Embedding, Precision};
 pub use error::Error;
 pub use format::Format;
 pub use observations::{ObservationReader, embedding_width, read_labels, read_reference_input};

@@ -29,7 +29,7 @@ impl Source {
         let (file, format) = open(path)?;
         match format {
             Format::Json => Ok(Self::Json(JsonLines::new(path, file)?)),
-            format => Ok(Self::Columns(Batches::new(path, file, format, columns)?)),
+            format => Ok(Self::Columns(Batches::new(path, file, format, Some(columns))?)),
         }
     }
 

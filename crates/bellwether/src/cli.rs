@@ -2,11 +2,13 @@
 
 mod alert;
 mod dead_letters;
+mod encode;
 mod replay;
 mod work_set;
 
 pub(crate) use alert::{AlertCommand, TestArgs};
 pub(crate) use dead_letters::{DeadLettersCommand, ExplainArgs, ListArgs, ResubmitArgs, Selection};
+pub(crate) use encode::EncodeArgs;
 pub(crate) use replay::ReplayArgs;
 pub(crate) use work_set::WorkSetArgs;
 
@@ -62,6 +64,11 @@ pub(crate) enum Command {
         after_help = "Example:\n  bellwether calibrate --reference model.ref --observations quiet.parquet --labels labels.parquet --report power.json --picture power.svg"
     )]
     Calibrate(CalibrateArgs),
+    /// Add the shared encoder's embeddings to a file of texts; an interrupted run goes on where it stopped
+    #[command(
+        after_help = "Example:\n  bellwether encode --model all-MiniLM-L6-v2 events.parquet --output encoded.parquet"
+    )]
+    Encode(EncodeArgs),
     /// Say what to label and train after an alarm: a choice within a budget, from recorded events or from a set that is there
     #[command(
         after_help = "Example:\n  bellwether work-set --budget 200 --from sets/20260319T083000000Z.task.banking.continual_update.r1.parquet --to banking.parquet\n  bellwether work-set --budget 200 --reference model.ref --observations events.parquet --labels labels.parquet --task banking --to banking.parquet"

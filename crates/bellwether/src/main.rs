@@ -13,6 +13,7 @@ mod history;
 mod letters;
 mod patience;
 mod pipeline;
+mod progress;
 mod references;
 mod report;
 mod scale;
@@ -63,6 +64,7 @@ fn run(cli: Cli) -> Result<(), Failure> {
         }
         Command::Replay(args) => block_on(commands::replay::replay(args)),
         Command::Calibrate(args) => commands::calibrate::calibrate(&args),
+        Command::Encode(args) => block_on(commands::encode::encode(args)),
         Command::WorkSet(args) => block_on(commands::work_set::work_set(args)),
         Command::Check(args) => commands::check::check(&args),
         Command::Alert(AlertCommand::Test(args)) => commands::alert::test(&args),

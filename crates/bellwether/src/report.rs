@@ -2,7 +2,7 @@
 
 use crate::cli::Output;
 use bellwether_monitor::{ModelStatus, TimelineLine, Verdict};
-use indicatif::{ProgressBar, ProgressStyle};
+use indicatif::ProgressBar;
 use std::io::{IsTerminal, Write};
 
 /// Prints a failure.
@@ -19,16 +19,6 @@ pub(crate) fn note(text: &str) {
 /// Prints a result.
 pub(crate) fn result(text: &str) {
     let _closed = writeln!(std::io::stdout().lock(), "{text}");
-}
-
-/// A progress bar over `total`, drawn on a terminal only.
-pub(crate) fn progress(total: u64, unit: &str) -> ProgressBar {
-    let template = format!("{{bar:30}} {{percent:>3}} % {{pos}} of {{len}} {unit}, {{eta}} left {{msg}}");
-    let bar = ProgressBar::new(total);
-    match ProgressStyle::with_template(&template) {
-        Ok(style) => bar.with_style(style),
-        Err(_) => bar,
-    }
 }
 
 /// Tells changes of state as they happen.

@@ -6,7 +6,7 @@ mod tables;
 use super::read_config;
 use crate::cli::{CalibrateArgs, Output};
 use crate::failure::Failure;
-use crate::report;
+use crate::{progress, report};
 use bellwether_calibrate::{
     Error, Pool, PowerPlan, PowerStudy, QuietPlan, QuietStudy, ReferenceInput, power_runs, power_study,
     quiet_study,
@@ -34,12 +34,7 @@ struct Calibration {
 }
 
 pub(crate) fn calibrate(args: &CalibrateArgs) -> Result<(), Failure> {
-    if let Some(threads) = args.threads {
-        rayon::ThreadPoolBuilder::new()
-            .num_threads(threads)
-            .build_global()
-            .map_err(|error| Failure::usage("cannot start the threads").because(&error))?;
-    }
+    super::use_threads(args.threads)?;
     let mut config = match &args.config {
         Some(path) => read_config(path)?.monitor,
         None => MonitorConfig::default(),
@@ -87,7 +82,7 @@ fn measure(args: &CalibrateArgs, config: &MonitorConfig, material: Material) -> 
         events: args.events,
         seed: args.seed,
     };
-    let bar = report::progress(args.streams as u64, "quiet streams");
+    let bar = progress::bar(args.streams as u64, "quiet streams");
     let quiet = quiet_study(&pool, &reference, config, plan, || bar.inc(1));
     bar.finish_and_clear();
     let power = if args.runs > 0 {
@@ -118,7 +113,7 @@ fn measure_power(
         within: args.within,
         seed: args.seed,
     };
-    let bar = report::progress(power_runs(pool.schema(), args.runs) as u64, "runs with a change");
+    let bar = progress::bar(power_runs(pool.schema(), args.runs) as u64, "runs with a change");
     let power =
         power_study(pool, reference, input, config, plan, || bar.inc(1)).map_err(|error| failure(&error));
     bar.finish_and_clear();

@@ -8,9 +8,9 @@ use crate::config::{Config, WINDOW_MS, WorkSetsConfig};
 use crate::failure::Failure;
 use crate::history::Windows;
 use crate::pipeline::{Pipeline, Refused, Release, Turn};
-use crate::report;
 use crate::sinks::{Sinks, TimelineFile};
 use crate::work_sets::{WorkSetFolder, WorkSets};
+use crate::{progress, report};
 use bellwether_api::TopicKind;
 use bellwether_events::{LabelRow, Reject};
 use bellwether_monitor::Engine;
@@ -24,12 +24,7 @@ use std::vec::IntoIter;
 const NAMED_REJECTS: usize = 10;
 
 pub(crate) async fn replay(args: ReplayArgs) -> Result<(), Failure> {
-    if let Some(threads) = args.threads {
-        rayon::ThreadPoolBuilder::new()
-            .num_threads(threads)
-            .build_global()
-            .map_err(|error| Failure::usage("cannot start the scoring threads").because(&error))?;
-    }
+    super::use_threads(args.threads)?;
     let config = args.config.as_deref().map(read_config).transpose()?;
     if args.from_kafka {
         let settings = settings(config, args.work_sets.as_deref());
@@ -74,7 +69,7 @@ pub(super) async fn play(
     if let Some(path) = labelled {
         name_rejects(path, &label_rejects);
     }
-    let bar = report::progress(reader.total_rows() as u64, "observations");
+    let bar = progress::bar(reader.total_rows() as u64, "observations");
 
     let mut labels = LabelsInTime::new(labels);
     let mut first_rejects = label_rejects

@@ -10,9 +10,9 @@ use crate::config::Config;
 use crate::consumer::AHEAD_LIMIT_MS;
 use crate::failure::Failure;
 use crate::pipeline::{Pipeline, Refused, Release, Turn};
-use crate::report;
 use crate::sinks::{Sinks, TimelineFile};
 use crate::wire::{Decoded, WireDecoder};
+use crate::{progress, report};
 use bellwether_ingest::{
     Batch, NextOffset, PartitionEvent, PartitionTracker, RangeReader, StoredRecord, TopicPartition, Topics,
     Watermark,
@@ -43,7 +43,7 @@ pub(super) async fn replay(args: ReplayArgs, config: Config) -> Result<(), Failu
     let windows = history(&args, Some(&config))?;
     let mut pipeline = Pipeline::new(Engine::new(reference, config.monitor.clone()), sinks, windows);
     pipeline.keep_texts(config.texts.keeper());
-    let bar = report::progress(reader.total(), "records");
+    let bar = progress::bar(reader.total(), "records");
 
     // A partition at its end holds nothing back from that moment on.
     let mut tracker = PartitionTracker::new(Duration::ZERO);
