@@ -83,6 +83,22 @@ pub(crate) enum Command {
     /// List, explain and send again the records that were refused
     #[command(subcommand)]
     DeadLetters(DeadLettersCommand),
+    /// Write the completions of a shell to standard output
+    #[command(
+        after_help = "Example:\n  bellwether completions bash > ~/.local/share/bash-completion/completions/bellwether"
+    )]
+    Completions {
+        /// The shell
+        #[arg(value_enum)]
+        shell: clap_complete::Shell,
+    },
+    /// Write the manual pages, one a command, into a directory
+    #[command(after_help = "Example:\n  bellwether man ~/.local/share/man/man1")]
+    Man {
+        /// The directory; it is made where it is not there
+        #[arg(value_name = "DIR")]
+        directory: PathBuf,
+    },
 }
 
 #[derive(Debug, Args)]
@@ -166,6 +182,9 @@ pub(crate) struct BuildArgs {
     /// Version of the encoder that made the embeddings
     #[arg(long, value_name = "VERSION")]
     pub(crate) encoder_version: Option<String>,
+    /// How the result is printed
+    #[arg(long, value_enum, value_name = "FORMAT", default_value_t = Output::Text)]
+    pub(crate) output_format: Output,
 }
 
 #[derive(Debug, Args)]

@@ -147,11 +147,7 @@ fn read_parquet(path: &std::path::Path) -> RecordBatch {
     let builder = ParquetRecordBatchReaderBuilder::try_new(File::open(path).unwrap()).unwrap();
     let schema = builder.schema().clone();
     let batches: Vec<RecordBatch> = builder.build().unwrap().map(Result::unwrap).collect();
-    arrow::compute::concat_batches(
-        &Arc::new(Schema::new(schema.fields().clone())),
-        &batches,
-    )
-    .unwrap()
+    arrow::compute::concat_batches(&Arc::new(Schema::new(schema.fields().clone())), &batches).unwrap()
 }
 
 /// Kills a run once it has written some vectors; false when it was done before.

@@ -10,6 +10,7 @@ pub(crate) mod encode;
 pub(crate) mod reference;
 pub(crate) mod replay;
 pub(crate) mod run;
+pub(crate) mod shell;
 pub(crate) mod work_set;
 
 use crate::config::{Config, ListenConfig, Problem, TokenSource};

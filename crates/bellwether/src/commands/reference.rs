@@ -2,7 +2,7 @@
 
 use crate::cli::{BuildArgs, Output};
 use crate::failure::Failure;
-use crate::report;
+use crate::{progress, report};
 use bellwether_events::ModelSchema;
 use bellwether_monitor::{ReferenceManifest, ReferenceRows, rfc3339};
 use serde_json::json;
@@ -21,22 +21,34 @@ pub(crate) fn build(args: &BuildArgs) -> Result<(), Failure> {
     if rejects.len() > NAMED_REJECTS {
         report::note(&format!("left out: {} more rows", rejects.len() - NAMED_REJECTS));
     }
-    let (manifest, rows) =
-        bellwether_monitor::build(&schema, &observations, &labels, args.encoder_version.clone()).map_err(
-            |error| {
-                Failure::at_work(format!(
-                    "cannot build a reference from {}",
-                    args.observations.display()
-                ))
-                .because(&error)
-                .fix("give every task of the tasks file enough labelled observations, or leave the task out")
-            },
-        )?;
+    let sign = progress::spinner("building the reference");
+    let built = bellwether_monitor::build(&schema, &observations, &labels, args.encoder_version.clone())
+        .map_err(|error| {
+            Failure::at_work(format!(
+                "cannot build a reference from {}",
+                args.observations.display()
+            ))
+            .because(&error)
+            .fix("give every task of the tasks file enough labelled observations, or leave the task out")
+        });
+    sign.finish_and_clear();
+    let (manifest, rows) = built?;
     bellwether_store::write_reference(&args.output, &manifest, &rows).map_err(|error| {
         Failure::at_work(format!("cannot write the reference {}", args.output.display()))
             .because(&error)
             .fix("choose a file in a directory that exists and can be written")
     })?;
+    if args.output_format == Output::Json {
+        let built = json!({
+            "output": args.output,
+            "id": manifest.id,
+            "observations": rows.len(),
+            "tasks": manifest.tasks.len(),
+            "left_out": rejects.len(),
+        });
+        report::result(&built.to_string());
+        return Ok(());
+    }
     report::result(&format!(
         "{}: reference {} of {} observations over {} tasks, {} left out",
         args.output.display(),
@@ -121,7 +133,7 @@ fn inspect_text(manifest: &ReferenceManifest, rows: &ReferenceRows) {
     report::result(&format!("observations     {}", rows.len()));
     report::result("");
     let width = manifest.tasks.keys().map(String::len).max().unwrap_or(4).max(4);
-    report::result(&format!(
+    report::header(&format!(
         "{:<width$}  {:<19} {:>6} {:>6}  {:<15} nearest to itself",
         "task", "kind", "labels", "rows", "quality"
     ));
