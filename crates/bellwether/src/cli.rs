@@ -179,6 +179,9 @@ pub(crate) struct BuildArgs {
     /// Width of the embeddings; taken from the file without, which base64 in JSON does not tell
     #[arg(long, value_name = "N", value_parser = clap::value_parser!(u32).range(1..=65_536))]
     pub(crate) embedding_width: Option<u32>,
+    /// Where the columns are in the file, by [payloads] of this configuration; under the contract's names without
+    #[arg(long, value_name = "FILE")]
+    pub(crate) config: Option<PathBuf>,
     /// Version of the encoder that made the embeddings
     #[arg(long, value_name = "VERSION")]
     pub(crate) encoder_version: Option<String>,

@@ -9,6 +9,7 @@ mod config;
 mod consumer;
 mod failure;
 mod feed;
+mod file_columns;
 mod history;
 mod letters;
 mod patience;

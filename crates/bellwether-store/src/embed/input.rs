@@ -1,11 +1,11 @@
 //! The texts of a file, chunk by chunk, and which rows have an embedding already.
 
 use super::EmbedError;
-use super::json::Object;
 use crate::columnar::Batches;
 use crate::error::Error;
 use crate::format::{Format, open};
 use crate::json_lines::JsonLines;
+use crate::object::Object;
 use crate::source::CHUNK_ROWS;
 use arrow::array::{Array, ArrayRef, AsArray, RecordBatch};
 use arrow::compute::cast;

@@ -5,7 +5,6 @@
 
 mod error;
 mod input;
-mod json;
 mod log;
 mod output;
 #[cfg(test)]

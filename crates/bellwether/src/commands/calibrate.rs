@@ -6,6 +6,7 @@ mod tables;
 use super::read_config;
 use crate::cli::{CalibrateArgs, Output};
 use crate::failure::Failure;
+use crate::file_columns::FileColumns;
 use crate::{progress, report};
 use bellwether_calibrate::{
     Error, Pool, PowerPlan, PowerStudy, QuietPlan, QuietStudy, ReferenceInput, power_runs, power_study,
@@ -35,10 +36,10 @@ struct Calibration {
 
 pub(crate) fn calibrate(args: &CalibrateArgs) -> Result<(), Failure> {
     super::use_threads(args.threads)?;
-    let mut config = match &args.config {
-        Some(path) => read_config(path)?.monitor,
-        None => MonitorConfig::default(),
-    };
+    let settings = args.config.as_deref().map(read_config).transpose()?;
+    let settings = settings.unwrap_or_default();
+    let columns = FileColumns::of(&settings.payloads);
+    let mut config = settings.monitor;
     // Resampled streams keep the owner's messages and not the hours at which each kind of them came.
     config.seasons = Seasons::Off;
     // Files that cannot be written are told of before the work, not after it.
@@ -46,9 +47,9 @@ pub(crate) fn calibrate(args: &CalibrateArgs) -> Result<(), Failure> {
         write(path, "")?;
     }
     let material = if args.split {
-        input::split(args, &config)?
+        input::split(args, &config, &columns)?
     } else {
-        input::recorded(args, &config)?
+        input::recorded(args, &config, &columns)?
     };
     let calibration = measure(args, &config, material)?;
 

@@ -1,10 +1,13 @@
 //! `bellwether reference build | inspect`.
 
+use super::read_config;
 use crate::cli::{BuildArgs, Output};
 use crate::failure::Failure;
+use crate::file_columns::FileColumns;
 use crate::{progress, report};
 use bellwether_events::ModelSchema;
 use bellwether_monitor::{ReferenceManifest, ReferenceRows, rfc3339};
+use bellwether_store::ColumnMap;
 use serde_json::json;
 use std::path::Path;
 
@@ -12,9 +15,23 @@ use std::path::Path;
 const NAMED_REJECTS: usize = 10;
 
 pub(crate) fn build(args: &BuildArgs) -> Result<(), Failure> {
-    let schema = read_tasks(&args.tasks, &args.observations, args.embedding_width)?;
-    let (observations, labels, rejects) =
-        bellwether_store::read_reference_input(&args.observations, &schema)?;
+    let columns = match &args.config {
+        Some(path) => FileColumns::of(&read_config(path)?.payloads).reference,
+        None => None,
+    };
+    let columns = columns.as_ref();
+    let schema = read_tasks(&args.tasks, &args.observations, args.embedding_width, columns)?;
+    let bar = progress::bar(0, "observations");
+    let (observations, labels, rejects) = bellwether_store::read_reference_input_mapped(
+        &args.observations,
+        &schema,
+        columns,
+        |done, total| {
+            bar.set_length(total as u64);
+            bar.set_position(done as u64);
+        },
+    )?;
+    bar.finish_and_clear();
     for reject in rejects.iter().take(NAMED_REJECTS) {
         report::note(&format!("left out: {}: {reject}", args.observations.display()));
     }
@@ -65,6 +82,7 @@ pub(crate) fn read_tasks(
     tasks: &Path,
     observations: &Path,
     width: Option<u32>,
+    columns: Option<&ColumnMap>,
 ) -> Result<ModelSchema, Failure> {
     let text = std::fs::read_to_string(tasks).map_err(|error| {
         Failure::at_work(format!("cannot read {}", tasks.display()))
@@ -73,7 +91,7 @@ pub(crate) fn read_tasks(
     })?;
     let width = match width {
         Some(width) => width as usize,
-        None => embedding_width(observations)?,
+        None => embedding_width(observations, columns)?,
     };
     ModelSchema::from_json(&text, width).map_err(|error| {
         Failure::usage(format!("cannot use {}", tasks.display()))
@@ -82,8 +100,8 @@ pub(crate) fn read_tasks(
     })
 }
 
-fn embedding_width(observations: &Path) -> Result<usize, Failure> {
-    bellwether_store::embedding_width(observations).map_err(|error| match error {
+fn embedding_width(observations: &Path, columns: Option<&ColumnMap>) -> Result<usize, Failure> {
+    bellwether_store::embedding_width_mapped(observations, columns).map_err(|error| match error {
         bellwether_store::Error::NoEmbedding { .. } => Failure::usage(error.to_string())
             .because(&Base64TellsNoWidth)
             .fix("say how many numbers an embedding has with --embedding-width"),

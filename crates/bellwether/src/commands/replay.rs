@@ -6,6 +6,7 @@ use super::{load_reference, read_config};
 use crate::cli::{Output, ReplayArgs};
 use crate::config::{Config, WINDOW_MS, WorkSetsConfig};
 use crate::failure::Failure;
+use crate::file_columns::FileColumns;
 use crate::history::Windows;
 use crate::pipeline::{Pipeline, Refused, Release, Turn};
 use crate::sinks::{Sinks, TimelineFile};
@@ -49,7 +50,8 @@ pub(crate) async fn replay(args: ReplayArgs) -> Result<(), Failure> {
     };
     let mut pipeline = Pipeline::new(Engine::new(reference, config), sinks, windows);
     pipeline.keep_texts(settings.texts.keeper());
-    let windows = play(&mut pipeline, observed, args.labels.as_deref()).await?;
+    let columns = FileColumns::of(&settings.payloads);
+    let windows = play(&mut pipeline, observed, args.labels.as_deref(), &columns).await?;
     summarise(&pipeline, &args, windows);
     Ok(())
 }
@@ -60,10 +62,15 @@ pub(super) async fn play(
     pipeline: &mut Pipeline,
     observed: &Path,
     labelled: Option<&Path>,
+    columns: &FileColumns,
 ) -> Result<Option<usize>, Failure> {
-    let reader = ObservationReader::open(observed, pipeline.engine().schema())?;
+    let reader = ObservationReader::open_mapped(
+        observed,
+        pipeline.engine().schema(),
+        columns.observations.as_ref(),
+    )?;
     let (labels, label_rejects) = match labelled {
-        Some(path) => bellwether_store::read_labels(path)?,
+        Some(path) => bellwether_store::read_labels_mapped(path, columns.labels.as_ref())?,
         None => (Vec::new(), Vec::new()),
     };
     if let Some(path) = labelled {

@@ -8,11 +8,11 @@ use std::fmt;
 
 /// Names and values in their order, the values as their text.
 #[derive(Debug)]
-pub(super) struct Object<'a>(Vec<(Cow<'a, str>, &'a RawValue)>);
+pub(crate) struct Object<'a>(Vec<(Cow<'a, str>, &'a RawValue)>);
 
 impl<'a> Object<'a> {
     /// The value of a field that is there and not null; of several, the last.
-    pub(super) fn get(&self, name: &str) -> Option<&'a RawValue> {
+    pub(crate) fn get(&self, name: &str) -> Option<&'a RawValue> {
         let found = self.0.iter().rev().find(|(field, _)| field == name);
         found
             .map(|(_, value)| *value)
@@ -20,7 +20,7 @@ impl<'a> Object<'a> {
     }
 
     /// Writes the object on a line with `value` as its field `name`: in its place, or at the end.
-    pub(super) fn write_with(&self, name: &str, value: &str, out: &mut String) {
+    pub(crate) fn write_with(&self, name: &str, value: &str, out: &mut String) {
         out.push('{');
         let mut written = false;
         for (field, old) in &self.0 {
@@ -39,6 +39,15 @@ impl<'a> Object<'a> {
         }
         out.push_str("}\n");
     }
+}
+
+/// Writes an object; values are JSON already.
+pub(crate) fn write<'a>(fields: impl Iterator<Item = (Cow<'a, str>, Cow<'a, str>)>, out: &mut String) {
+    out.push('{');
+    for (name, value) in fields {
+        push_field(&name, &value, out);
+    }
+    out.push('}');
 }
 
 fn push_field(name: &str, value: &str, out: &mut String) {
