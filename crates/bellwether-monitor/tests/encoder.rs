@@ -1,5 +1,6 @@
 //! Another encoder is known as such: by texts whose embedding is known, and by what events state of it.
 
+#[expect(dead_code, reason = "this file uses a part of it")]
 mod synthetic;
 
 use bellwether_events::{JsonDecoder, ObservationBatch, OtherEncoders, Reject};

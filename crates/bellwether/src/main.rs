@@ -10,10 +10,12 @@ mod consumer;
 mod encoder;
 mod failure;
 mod feed;
+mod file_columns;
 mod history;
 mod letters;
 mod patience;
 mod pipeline;
+mod progress;
 mod references;
 mod report;
 mod scale;
@@ -67,7 +69,10 @@ fn run(cli: Cli) -> Result<(), Failure> {
         }
         Command::Replay(args) => block_on(commands::replay::replay(args)),
         Command::Calibrate(args) => commands::calibrate::calibrate(&args),
+        Command::Encode(args) => block_on(commands::encode::encode(args)),
         Command::WorkSet(args) => block_on(commands::work_set::work_set(args)),
+        Command::Completions { shell } => commands::shell::completions(shell),
+        Command::Man { directory } => commands::shell::man(&directory),
         Command::Check(args) => commands::check::check(&args),
         Command::Alert(AlertCommand::Test(args)) => commands::alert::test(&args),
         Command::DeadLetters(DeadLettersCommand::List(args)) => commands::dead_letters::list(&args),

@@ -7,9 +7,11 @@ pub(crate) mod check;
 pub(crate) mod compare;
 pub(crate) mod dead_letters;
 pub(crate) mod demo;
+pub(crate) mod encode;
 pub(crate) mod reference;
 pub(crate) mod replay;
 pub(crate) mod run;
+pub(crate) mod shell;
 pub(crate) mod work_set;
 
 use crate::config::{Config, ListenConfig, Problem, TokenSource};
@@ -26,6 +28,16 @@ use tokio::task::JoinHandle;
 /// Reads a configuration or reports all its problems.
 fn read_config(path: &Path) -> Result<Config, Failure> {
     Config::read(path).map_err(|problems| config_failure(path, &problems))
+}
+
+/// Bounds the threads of heavy work; all cores without a number.
+fn use_threads(threads: Option<usize>) -> Result<(), Failure> {
+    let Some(threads) = threads else {
+        return Ok(());
+    };
+    let pool = rayon::ThreadPoolBuilder::new().num_threads(threads);
+    pool.build_global()
+        .map_err(|error| Failure::usage("cannot start the threads").because(&error))
 }
 
 fn config_failure(path: &Path, problems: &[Problem]) -> Failure {

@@ -1,12 +1,15 @@
 //! `bellwether reference build | inspect`.
 
+use super::read_config;
 use crate::cli::{BuildArgs, Output};
 use crate::encoder::{self, CanaryText, encoder_reference, own_canaries, read_canaries, recorded_canaries};
 use crate::failure::Failure;
-use crate::report;
+use crate::file_columns::FileColumns;
+use crate::{progress, report};
 use bellwether_encoder::{Encoder, EncoderOptions};
 use bellwether_events::{EncoderTerms, ModelSchema, ObservationBatch};
 use bellwether_monitor::{EncoderReference, ReferenceManifest, ReferenceRows, rfc3339};
+use bellwether_store::ColumnMap;
 use serde_json::json;
 use std::path::{Path, PathBuf};
 
@@ -14,12 +17,26 @@ use std::path::{Path, PathBuf};
 const NAMED_REJECTS: usize = 10;
 
 pub(crate) fn build(args: &BuildArgs) -> Result<(), Failure> {
+    let columns = match &args.config {
+        Some(path) => FileColumns::of(&read_config(path)?.payloads).reference,
+        None => None,
+    };
+    let columns = columns.as_ref();
     let options = EncoderOptions::default();
     let load = |directory: &PathBuf| encoder::load(directory, &options);
     let encoder = args.encoder.as_ref().map(load).transpose()?;
-    let schema = schema(args, encoder.as_ref())?;
-    let (mut observations, labels, rejects) =
-        bellwether_store::read_reference_input(&args.observations, &schema)?;
+    let schema = schema(args, encoder.as_ref(), columns)?;
+    let bar = progress::bar(0, "observations");
+    let (mut observations, labels, rejects) = bellwether_store::read_reference_input_mapped(
+        &args.observations,
+        &schema,
+        columns,
+        |done, total| {
+            bar.set_length(total as u64);
+            bar.set_position(done as u64);
+        },
+    )?;
+    bar.finish_and_clear();
     let known = match &encoder {
         Some(encoder) => Some(embed(encoder, args, &mut observations)?),
         None => recorded(args, &observations)?,
@@ -30,17 +47,18 @@ pub(crate) fn build(args: &BuildArgs) -> Result<(), Failure> {
     if rejects.len() > NAMED_REJECTS {
         report::note(&format!("left out: {} more rows", rejects.len() - NAMED_REJECTS));
     }
-    let (manifest, rows) =
-        bellwether_monitor::build(&schema, &observations, &labels, args.encoder_version.clone()).map_err(
-            |error| {
-                Failure::at_work(format!(
-                    "cannot build a reference from {}",
-                    args.observations.display()
-                ))
-                .because(&error)
-                .fix("give every task of the tasks file enough labelled observations, or leave the task out")
-            },
-        )?;
+    let sign = progress::spinner("building the reference");
+    let built = bellwether_monitor::build(&schema, &observations, &labels, args.encoder_version.clone())
+        .map_err(|error| {
+            Failure::at_work(format!(
+                "cannot build a reference from {}",
+                args.observations.display()
+            ))
+            .because(&error)
+            .fix("give every task of the tasks file enough labelled observations, or leave the task out")
+        });
+    sign.finish_and_clear();
+    let (manifest, rows) = built?;
     let manifest = match known {
         Some(known) => manifest.with_encoder(known),
         None => manifest,
@@ -50,6 +68,17 @@ pub(crate) fn build(args: &BuildArgs) -> Result<(), Failure> {
             .because(&error)
             .fix("choose a file in a directory that exists and can be written")
     })?;
+    if args.output_format == Output::Json {
+        let built = json!({
+            "output": args.output,
+            "id": manifest.id,
+            "observations": rows.len(),
+            "tasks": manifest.tasks.len(),
+            "left_out": rejects.len(),
+        });
+        report::result(&built.to_string());
+        return Ok(());
+    }
     report::result(&format!(
         "{}: reference {} of {} observations over {} tasks, {} left out",
         args.output.display(),
@@ -62,9 +91,13 @@ pub(crate) fn build(args: &BuildArgs) -> Result<(), Failure> {
 }
 
 /// The model's tasks, with the width of the encoder's embeddings where it is at hand.
-fn schema(args: &BuildArgs, encoder: Option<&Encoder>) -> Result<ModelSchema, Failure> {
+fn schema(
+    args: &BuildArgs,
+    encoder: Option<&Encoder>,
+    columns: Option<&ColumnMap>,
+) -> Result<ModelSchema, Failure> {
     let width = encoder.and_then(|encoder| u32::try_from(encoder.dim()).ok());
-    let schema = read_tasks(&args.tasks, &args.observations, args.embedding_width.or(width))?;
+    let schema = read_tasks(&args.tasks, &args.observations, args.embedding_width.or(width), columns)?;
     Ok(schema.with_encoder(EncoderTerms {
         embeds_text: encoder.is_some(),
         ..EncoderTerms::default()
@@ -125,6 +158,7 @@ pub(crate) fn read_tasks(
     tasks: &Path,
     observations: &Path,
     width: Option<u32>,
+    columns: Option<&ColumnMap>,
 ) -> Result<ModelSchema, Failure> {
     let text = std::fs::read_to_string(tasks).map_err(|error| {
         Failure::at_work(format!("cannot read {}", tasks.display()))
@@ -133,7 +167,7 @@ pub(crate) fn read_tasks(
     })?;
     let width = match width {
         Some(width) => width as usize,
-        None => embedding_width(observations)?,
+        None => embedding_width(observations, columns)?,
     };
     ModelSchema::from_json(&text, width).map_err(|error| {
         Failure::usage(format!("cannot use {}", tasks.display()))
@@ -142,8 +176,8 @@ pub(crate) fn read_tasks(
     })
 }
 
-fn embedding_width(observations: &Path) -> Result<usize, Failure> {
-    bellwether_store::embedding_width(observations).map_err(|error| match error {
+fn embedding_width(observations: &Path, columns: Option<&ColumnMap>) -> Result<usize, Failure> {
+    bellwether_store::embedding_width_mapped(observations, columns).map_err(|error| match error {
         bellwether_store::Error::NoEmbedding { .. } => Failure::usage(error.to_string())
             .because(&Base64TellsNoWidth)
             .fix("say how many numbers an embedding has with --embedding-width"),
@@ -207,7 +241,7 @@ fn inspect_text(manifest: &ReferenceManifest, rows: &ReferenceRows) {
     report::result(&format!("observations     {}", rows.len()));
     report::result("");
     let width = manifest.tasks.keys().map(String::len).max().unwrap_or(4).max(4);
-    report::result(&format!(
+    report::header(&format!(
         "{:<width$}  {:<19} {:>6} {:>6}  {:<15} nearest to itself",
         "task", "kind", "labels", "rows", "quality"
     ));

@@ -7,11 +7,12 @@ use crate::cli::{Output, ReplayArgs};
 use crate::config::{Config, EncoderConfig, WINDOW_MS, WorkSetsConfig};
 use crate::encoder::{Embedder, expect};
 use crate::failure::Failure;
+use crate::file_columns::FileColumns;
 use crate::history::Windows;
 use crate::pipeline::{Pipeline, Refused, Release, Turn};
-use crate::report;
 use crate::sinks::{Sinks, TimelineFile};
 use crate::work_sets::{WorkSetFolder, WorkSets};
+use crate::{progress, report};
 use bellwether_api::TopicKind;
 use bellwether_events::{LabelRow, OtherEncoders, Reject};
 use bellwether_monitor::{Engine, MonitorConfig, Reference, Switch, rfc3339};
@@ -26,12 +27,7 @@ use std::vec::IntoIter;
 const NAMED_REJECTS: usize = 10;
 
 pub(crate) async fn replay(args: ReplayArgs) -> Result<(), Failure> {
-    if let Some(threads) = args.threads {
-        rayon::ThreadPoolBuilder::new()
-            .num_threads(threads)
-            .build_global()
-            .map_err(|error| Failure::usage("cannot start the scoring threads").because(&error))?;
-    }
+    super::use_threads(args.threads)?;
     let config = args.config.as_deref().map(read_config).transpose()?;
     if args.from_kafka {
         let settings = settings(config, args.work_sets.as_deref());
@@ -60,8 +56,9 @@ pub(crate) async fn replay(args: ReplayArgs) -> Result<(), Failure> {
     let mut pipeline = Pipeline::new(engine, sinks, windows);
     pipeline.keep_texts(settings.texts.keeper());
     pipeline.embed_with(embedder);
+    let columns = FileColumns::of(&settings.payloads);
     let windows = loop {
-        match play(&mut pipeline, observed, args.labels.as_deref()).await? {
+        match play(&mut pipeline, observed, args.labels.as_deref(), &columns).await? {
             Played::All(windows) => break windows,
             Played::To(switch) => references.go_over(&mut pipeline, &switch, &settings)?,
         }
@@ -159,16 +156,21 @@ pub(super) async fn play(
     pipeline: &mut Pipeline,
     observed: &Path,
     labelled: Option<&Path>,
+    columns: &FileColumns,
 ) -> Result<Played, Failure> {
-    let reader = ObservationReader::open(observed, pipeline.engine().schema())?;
+    let reader = ObservationReader::open_mapped(
+        observed,
+        pipeline.engine().schema(),
+        columns.observations.as_ref(),
+    )?;
     let (labels, label_rejects) = match labelled {
-        Some(path) => bellwether_store::read_labels(path)?,
+        Some(path) => bellwether_store::read_labels_mapped(path, columns.labels.as_ref())?,
         None => (Vec::new(), Vec::new()),
     };
     if let Some(path) = labelled {
         name_rejects(path, &label_rejects);
     }
-    let bar = report::progress(reader.total_rows() as u64, "observations");
+    let bar = progress::bar(reader.total_rows() as u64, "observations");
 
     let mut labels = LabelsInTime::new(labels);
     let mut first_rejects = label_rejects

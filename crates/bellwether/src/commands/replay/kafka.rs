@@ -11,10 +11,10 @@ use crate::consumer::AHEAD_LIMIT_MS;
 use crate::encoder::expect;
 use crate::failure::Failure;
 use crate::pipeline::{Pipeline, Refused, Release, Turn};
-use crate::report;
 use crate::sinks::{Sinks, TimelineFile};
 use crate::wire::{Decoded, WireDecoder};
 use bellwether_events::OtherEncoders;
+use crate::{progress, report};
 use bellwether_ingest::{
     Batch, NextOffset, PartitionEvent, PartitionTracker, RangeReader, StoredRecord, TopicPartition, Topics,
     Watermark,
@@ -56,7 +56,7 @@ pub(super) async fn replay(args: ReplayArgs, config: Config) -> Result<(), Failu
     let mut pipeline = Pipeline::new(Engine::new(reference, config.monitor.clone()), sinks, windows);
     pipeline.keep_texts(config.texts.keeper());
     pipeline.embed_with(embedder);
-    let bar = report::progress(reader.total(), "records");
+    let bar = progress::bar(reader.total(), "records");
 
     // A partition at its end holds nothing back from that moment on.
     let mut tracker = PartitionTracker::new(Duration::ZERO);
