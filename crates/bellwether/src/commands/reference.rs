@@ -97,7 +97,12 @@ fn schema(
     columns: Option<&ColumnMap>,
 ) -> Result<ModelSchema, Failure> {
     let width = encoder.and_then(|encoder| u32::try_from(encoder.dim()).ok());
-    let schema = read_tasks(&args.tasks, &args.observations, args.embedding_width.or(width), columns)?;
+    let schema = read_tasks(
+        &args.tasks,
+        &args.observations,
+        args.embedding_width.or(width),
+        columns,
+    )?;
     Ok(schema.with_encoder(EncoderTerms {
         embeds_text: encoder.is_some(),
         ..EncoderTerms::default()

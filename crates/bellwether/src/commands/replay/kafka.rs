@@ -13,8 +13,8 @@ use crate::failure::Failure;
 use crate::pipeline::{Pipeline, Refused, Release, Turn};
 use crate::sinks::{Sinks, TimelineFile};
 use crate::wire::{Decoded, WireDecoder};
-use bellwether_events::OtherEncoders;
 use crate::{progress, report};
+use bellwether_events::OtherEncoders;
 use bellwether_ingest::{
     Batch, NextOffset, PartitionEvent, PartitionTracker, RangeReader, StoredRecord, TopicPartition, Topics,
     Watermark,
