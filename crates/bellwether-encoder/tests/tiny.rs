@@ -189,6 +189,7 @@ fn text_beyond_the_models_positions_is_cut() {
         ])
         .unwrap();
     assert_close(out.row(0), out.row(1));
+    assert_eq!(out.truncated(), 1, "six tokens fit");
 }
 
 #[test]

@@ -6,6 +6,7 @@ use crate::config::{ListenConfig, Payloads};
 use crate::consumer::KafkaSource;
 use crate::failure::Failure;
 use crate::pipeline::Pipeline;
+use crate::progress;
 use crate::report::{self, LineReporter};
 use crate::sinks::{Sinks, TimelineFile};
 use crate::stop::Stop;
@@ -49,7 +50,7 @@ pub(crate) async fn demo(args: DemoArgs) -> Result<(), Failure> {
         (end_ms - start_ms) as f64 / 1000.0 / args.speed
     ));
 
-    let bar = report::progress(events.len() as u64, "observations");
+    let bar = progress::bar(events.len() as u64, "observations");
     let sinks = Sinks {
         timeline: args.timeline.as_deref().map(TimelineFile::create).transpose()?,
         verdicts: None,

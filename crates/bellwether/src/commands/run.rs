@@ -4,6 +4,7 @@ use super::{Server, load_reference, read_config};
 use crate::cli::ConfigArgs;
 use crate::config::{Config, OtlpSettings};
 use crate::consumer::KafkaSource;
+use crate::encoder::{Embedder, expect};
 use crate::failure::Failure;
 use crate::feed::TopicFeed;
 use crate::history::{self, History};
@@ -17,6 +18,7 @@ use crate::stop::Stop;
 use crate::work_sets::ShownWorkSets;
 use bellwether_alerts::Alerts;
 use bellwether_api::{ApiConfig, ApiState, OtlpConfig, PipelineMetrics, export_otlp};
+use bellwether_events::OtherEncoders;
 use bellwether_monitor::{Engine, Reference};
 use std::convert::Infallible;
 use std::path::Path;
@@ -91,8 +93,14 @@ impl Drop for Exporter {
     }
 }
 
+/// What observations are held to: references, and the encoder that they are of.
+struct References {
+    source: ReferenceSource,
+    embedder: Option<Arc<Embedder>>,
+}
+
 /// Where the reference comes from.
-enum References {
+enum ReferenceSource {
     /// The configuration names it.
     One(Arc<Reference>),
     /// It is one of those that are registered, and another one may be chosen at any time.
@@ -101,27 +109,40 @@ enum References {
 
 impl References {
     fn of(config: &Config, path: &Path) -> Result<Self, Failure> {
+        let embedder = Embedder::open(config.encoder.as_ref())?;
+        let source = Self::source(config, path, embedder.as_ref())?;
+        Ok(Self { source, embedder })
+    }
+
+    fn source(
+        config: &Config,
+        path: &Path,
+        embedder: Option<&Arc<Embedder>>,
+    ) -> Result<ReferenceSource, Failure> {
         if let Some(settings) = &config.references {
-            return Ok(Self::Kept(Arc::new(ReferenceKeeper::open(settings, config)?)));
+            let keeper = ReferenceKeeper::open(settings, config, embedder.cloned())?;
+            return Ok(ReferenceSource::Kept(Arc::new(keeper)));
         }
         let Some(reference) = &config.reference else {
             return Err(Failure::usage(format!("{} names no reference", path.display()))
                 .fix("build one with `bellwether reference build` and write `reference = \"…\"`"));
         };
-        Ok(Self::One(Arc::new(load_reference(reference, &config.monitor)?)))
+        let mut loaded = load_reference(reference, &config.monitor)?;
+        expect(&mut loaded, embedder, OtherEncoders::default())?;
+        Ok(ReferenceSource::One(Arc::new(loaded)))
     }
 
     fn plug_into(&self, api: &ApiState) {
-        if let Self::Kept(keeper) = self {
+        if let ReferenceSource::Kept(keeper) = &self.source {
             api.plug_references(keeper.clone());
         }
     }
 
     /// The one that is chosen now, and every other one later.
     fn chosen(&self) -> watch::Receiver<Chosen> {
-        match self {
-            Self::Kept(keeper) => keeper.chosen(),
-            Self::One(reference) => {
+        match &self.source {
+            ReferenceSource::Kept(keeper) => keeper.chosen(),
+            ReferenceSource::One(reference) => {
                 let chosen = Chosen {
                     id: String::new(),
                     reference: reference.clone(),
@@ -131,8 +152,15 @@ impl References {
         }
     }
 
+    /// The stream has gone over to another encoder: its reference is chosen.
+    fn go_over(&self, version: &str) {
+        if let ReferenceSource::Kept(keeper) = &self.source {
+            keeper.go_over(version);
+        }
+    }
+
     fn in_force(&self, chosen: &Chosen) {
-        if let Self::Kept(keeper) = self {
+        if let ReferenceSource::Kept(keeper) = &self.source {
             keeper.in_force(&chosen.id);
         }
     }
@@ -167,6 +195,7 @@ impl<'a> Work<'a> {
                 terminal,
                 stop,
                 history,
+                embedder: references.embedder.clone(),
             })));
         }
         // What cannot be written is said before the server listens.
@@ -260,6 +289,9 @@ impl Alone<'_> {
                     next_attempt = Instant::now() + HAND_OVER_AGAIN;
                 }
                 source.turn(&mut pipeline).await?;
+                if let Some(switch) = pipeline.switch() {
+                    self.references.go_over(&switch.version);
+                }
             }
             report::note(&format!(
                 "going on with another reference; this one judged {} observations",
@@ -290,6 +322,7 @@ impl Alone<'_> {
         let windows = history::begin(self.history, api, &bookmark, &engine).await;
         let mut pipeline = Pipeline::new(engine, sinks, windows);
         pipeline.keep_texts(config.texts.keeper());
+        pipeline.embed_with(self.references.embedder.clone());
         let (kafka, payloads) = (&config.kafka, &config.payloads);
         let feed = TopicFeed::start(kafka, payloads, &bookmark).await?;
         let mut source = KafkaSource::resume(kafka, feed, checkpoints, &bookmark).await?;
