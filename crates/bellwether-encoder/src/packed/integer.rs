@@ -294,6 +294,16 @@ mod tests {
             out[1][row * outputs + column..][..products.len()].copy_from_slice(products);
         });
         assert_eq!(out[0], out[1]);
+        #[cfg(target_arch = "x86_64")]
+        if let Some(simd) = pulp::x86::V3::try_new() {
+            let eight = Integers::new(&weights, inputs, 8);
+            simd.vectorize(|| {
+                eight.on(simd, &x, rows, &mut memory, &mut |row, column, products| {
+                    out[1][row * outputs + column..][..products.len()].copy_from_slice(products);
+                });
+            });
+            assert_eq!(out[0], out[1]);
+        }
         for row in 0..rows {
             for output in 0..outputs {
                 let exact: f32 = (0..inputs)
