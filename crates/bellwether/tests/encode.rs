@@ -159,7 +159,7 @@ fn kill_in_the_middle(site: &Site, arguments: &[&str], vectors: &str) -> bool {
         assert!(Instant::now() < deadline, "nothing was encoded");
         if fs::metadata(&log).is_ok_and(|log| log.len() > 20_000) {
             running.crash();
-            running.wait(PATIENCE);
+            assert!(!running.wait(PATIENCE).success());
             return log.exists();
         }
         if !running.is_running() {
