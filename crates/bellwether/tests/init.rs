@@ -117,16 +117,13 @@ fn a_file_with_names_of_its_own_becomes_a_reference_and_is_replayed() {
         "# in 1200 of 1200 rows; 8 numbers",
         "\"lang\" = \"lang\"   # 2 different",
         "event_id = \"request_id\"",
-        "label = \"gold\"",
+        "label = 'gold | [\"ground truth\"]'",
         "DECIDE",
     ] {
         assert!(written.contains(line), "{line}: {written}");
     }
     assert_eq!(problems(&directory), ["reference"], "nothing else is missing");
 
-    // The labels of the past are in a column of their own name.
-    let written = written.replace("label = \"gold\"", "label = \"gold | [\\\"ground truth\\\"]\"");
-    fs::write(directory.path().join("bellwether.toml"), written).unwrap();
     let next = told["next"][0].as_str().unwrap();
     assert_eq!(
         next,

@@ -19,7 +19,7 @@ pub(crate) struct EncodeArgs {
     /// Where to write the rows with their embeddings, in the format of the input
     #[arg(short, long, value_name = "FILE")]
     pub(crate) output: PathBuf,
-    /// Column of the texts
+    /// Column of the texts; of a field within another, `outer.inner`
     #[arg(long, value_name = "NAME", default_value = "text")]
     pub(crate) text_column: String,
     /// Store embeddings in single precision, not in half

@@ -142,12 +142,12 @@ fn next_of_file(args: &InitArgs, file: &Path, format: Format, roles: &Roles, tas
     let mut observations = file.to_owned();
     if roles.embedding.is_none()
         && let Some(text) = &roles.text
-        && let [column] = text.path.as_slice()
+        && (text.path.len() == 1 || text.path.iter().all(|name| !name.contains('.')))
     {
         observations = PathBuf::from(format!("encoded.{}", format.extension()));
         next.push(format!(
             "bellwether encode --model ENCODER --text-column {} {} --output {}",
-            quoted(column),
+            quoted(&text.path.join(".")),
             quoted(&file.display().to_string()),
             observations.display()
         ));

@@ -153,7 +153,7 @@ pub(super) struct Column {
     text_maps: usize,
     words: usize,
     times: Option<Times>,
-    is_repeated: bool,
+    pub(super) is_repeated: bool,
 }
 
 impl Column {

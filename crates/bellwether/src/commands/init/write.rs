@@ -209,6 +209,7 @@ fn required(text: &mut Text, name: &str, column: Option<&Column>, rows: usize, w
             let more = match column.distinct {
                 _ if name == "timestamp" => String::new(),
                 1 => "one value".to_owned(),
+                _ if !column.is_repeated => "each different".to_owned(),
                 distinct => format!("{distinct} different"),
             };
             text.key(name, &column.place(), &seen(column, rows, &more));
@@ -277,15 +278,17 @@ fn labels(text: &mut Text, looked: &Looked) {
     required(text, "timestamp", roles.timestamp.as_ref(), *rows, |text| {
         text.decide("timestamp of a label: no column says when it became known");
     });
-    required(
-        text,
-        "label",
-        roles.truth.as_ref().or(looked.roles.truth.as_ref()),
-        *rows,
-        |text| {
-            text.decide("label: no column holds the truth");
-        },
-    );
+    // What a reference is built from may have the truth in a column of its own.
+    match (&roles.truth, &looked.roles.truth) {
+        (Some(label), Some(beside)) => {
+            let places = format!("{} | {}", label.place(), beside.place());
+            text.key("label", &places, "of labels, and of observations that carry it");
+        }
+        (Some(column), None) | (None, Some(column)) => {
+            text.key("label", &column.place(), &seen(column, *rows, ""));
+        }
+        (None, None) => text.decide("label: no column holds the truth"),
+    }
 }
 
 fn tasks_seen(text: &mut Text, looked: &Looked, tasks: &BTreeMap<String, SeenTask>) {
