@@ -160,6 +160,13 @@ pub(crate) enum ReferenceCommand {
         #[arg(long, value_enum, default_value_t = Output::Text)]
         output: Output,
     },
+    /// Print the canary texts of a reference as events, to be sent through the production path; our own without a reference
+    #[command(after_help = "Example:\n  bellwether reference canaries model.ref > canaries.jsonl")]
+    Canaries {
+        /// The reference
+        #[arg(value_name = "REF")]
+        reference: Option<PathBuf>,
+    },
     /// Show what a reference holds
     #[command(after_help = "Example:\n  bellwether reference inspect model.ref")]
     Inspect {
@@ -186,6 +193,13 @@ pub(crate) struct BuildArgs {
     /// Width of the embeddings; taken from the file without, which base64 in JSON does not tell
     #[arg(long, value_name = "N", value_parser = clap::value_parser!(u32).range(1..=65_536))]
     pub(crate) embedding_width: Option<u32>,
+    /// The model directory of the encoder: embeds texts that come without a vector, checks those that come with one, and
+    /// gives the reference canary texts by which another encoder is known
+    #[arg(long, value_name = "DIR")]
+    pub(crate) encoder: Option<PathBuf>,
+    /// Texts for the canaries, one `{"canary": "<name>", "text": "<text>"}` a line; our own without
+    #[arg(long, value_name = "FILE")]
+    pub(crate) canaries: Option<PathBuf>,
     /// Where the columns are in the file, by [payloads] of this configuration; under the contract's names without
     #[arg(long, value_name = "FILE")]
     pub(crate) config: Option<PathBuf>,

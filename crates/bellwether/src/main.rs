@@ -7,6 +7,7 @@ mod cli;
 mod commands;
 mod config;
 mod consumer;
+mod encoder;
 mod failure;
 mod feed;
 mod file_columns;
@@ -60,6 +61,9 @@ fn run(cli: Cli) -> Result<(), Failure> {
             config,
             output,
         }) => commands::compare::run(&old, &new, config.as_deref(), output),
+        Command::Reference(ReferenceCommand::Canaries { reference }) => {
+            commands::canaries::canaries(reference.as_deref())
+        }
         Command::Reference(ReferenceCommand::Inspect { reference, output }) => {
             commands::reference::inspect(&reference, output)
         }

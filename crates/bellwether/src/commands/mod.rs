@@ -2,6 +2,7 @@
 
 pub(crate) mod alert;
 pub(crate) mod calibrate;
+pub(crate) mod canaries;
 pub(crate) mod check;
 pub(crate) mod compare;
 pub(crate) mod dead_letters;
@@ -18,7 +19,7 @@ use crate::config::{Config, ListenConfig, Problem, TokenSource};
 use crate::failure::Failure;
 use crate::report;
 use bellwether_api::{Access, ApiState, CertificateFiles, Encryption, Token};
-use bellwether_monitor::{MonitorConfig, Reference, ReferenceManifest};
+use bellwether_monitor::{MonitorConfig, Reference, ReferenceManifest, ReferenceRows};
 use std::net::SocketAddr;
 use std::path::Path;
 use tokio::net::TcpListener;
@@ -57,13 +58,18 @@ pub(crate) fn weighted_task_without_reference<'a>(
     weighted.find(|task| !manifest.tasks.contains_key(*task))
 }
 
-/// Loads a reference and makes it ready.
-pub(crate) fn load_reference(path: &Path, config: &MonitorConfig) -> Result<Reference, Failure> {
-    let (manifest, rows) = bellwether_store::read_reference(path).map_err(|error| {
+/// What a reference file holds.
+fn read_reference(path: &Path) -> Result<(ReferenceManifest, ReferenceRows), Failure> {
+    bellwether_store::read_reference(path).map_err(|error| {
         Failure::at_work(format!("cannot load the reference {}", path.display()))
             .because(&error)
-            .fix("build one with `bellwether reference build`, and name it in `reference`")
-    })?;
+            .fix("build one with `bellwether reference build`, and name it")
+    })
+}
+
+/// Loads a reference and makes it ready.
+pub(crate) fn load_reference(path: &Path, config: &MonitorConfig) -> Result<Reference, Failure> {
+    let (manifest, rows) = read_reference(path)?;
     if let Some(task) = weighted_task_without_reference(config, &manifest) {
         let tasks: Vec<&str> = manifest.tasks.keys().map(String::as_str).collect();
         return Err(Failure::usage(format!(
