@@ -337,6 +337,35 @@ fn parquet_keeps_its_columns_and_resumes_to_the_same_bytes() {
 }
 
 #[test]
+fn the_monitors_own_encoder_is_that_of_its_configuration() {
+    let site = Site::new();
+    fs::write(site.path("in.jsonl"), json_rows(200)).unwrap();
+    let encoder = "[encoder]\ndirectory = \"model\"\npooling = \"cls\"\nmax_tokens = 6\n";
+    fs::write(site.path("bellwether.toml"), encoder).unwrap();
+    let arguments = |output| ["encode", "in.jsonl", "-o", output, "--output-format", "json"];
+    let own = site.good(&[&arguments("own.jsonl")[..], &["--config", "bellwether.toml"]].concat());
+    let said = ["--model", "model", "--pooling", "cls", "--max-tokens", "6"];
+    let said = site.good(&[&arguments("said.jsonl")[..], &said].concat());
+    let [own, said] = [own, said].map(|text| serde_json::from_str::<Value>(&text).unwrap());
+    assert_eq!(own["encoder"], said["encoder"]);
+    assert!(
+        own["truncated"].as_u64().unwrap() > 4,
+        "six tokens hold four words: {own}"
+    );
+    let file = |name: &str| fs::read(site.path(name)).unwrap();
+    assert!(file("own.jsonl") == file("said.jsonl"));
+    site.encode("in.jsonl", "mean.jsonl", &[]);
+    assert!(file("own.jsonl") != file("mean.jsonl"));
+    fs::write(site.path("bellwether.toml"), "").unwrap();
+    let finished = site.run(&[&arguments("x.jsonl")[..], &["--config", "bellwether.toml"]].concat());
+    assert_eq!(finished.code(), Some(2));
+    assert!(
+        finished.stderr.contains("bellwether.toml has no [encoder]"),
+        "{finished:?}"
+    );
+}
+
+#[test]
 fn an_encoded_file_makes_a_reference_and_is_replayed() {
     let site = Site::new();
     fs::write(site.path("in.jsonl"), json_rows(1500)).unwrap();
@@ -411,7 +440,9 @@ fn what_cannot_be_encoded_is_named_with_a_remedy() {
     );
     let refusal = encode(&["absent.parquet", "-o", "out.parquet"]);
     assert!(refusal.contains("cannot open absent.parquet"), "{refusal}");
-    let refusal = site.refusal(&["encode", "--encoder", "nowhere", "in.jsonl", "-o", "out.jsonl"]);
+    let nowhere = site.run(&["encode", "--encoder", "nowhere", "in.jsonl", "-o", "out.jsonl"]);
+    assert_eq!(nowhere.code(), Some(2));
+    let refusal = nowhere.stderr;
     assert!(
         refusal.contains("cannot load the encoder in nowhere"),
         "{refusal}"

@@ -196,7 +196,7 @@ fn observations(text: &mut Text, looked: &Looked, rows: usize) {
     match (&roles.text, &roles.embedding) {
         (None, None) => text.decide("embedding: no column holds vectors, and none holds texts to encode"),
         (Some(_), None) => {
-            text.line("# embedding: none was found; `bellwether encode` makes it from the texts")
+            text.line("# embedding: none was found; `bellwether encode` makes it from the texts of a file, [encoder] from those of a topic")
         }
         _ => {}
     }
