@@ -149,6 +149,7 @@ pub(super) struct Column {
     pub(super) width: Option<usize>,
     texts: usize,
     numbers: usize,
+    lists: usize,
     maps: usize,
     text_maps: usize,
     words: usize,
@@ -157,14 +158,20 @@ pub(super) struct Column {
 }
 
 impl Column {
-    fn of(sample: &Sample, at: usize) -> Self {
-        let cells: Vec<&Cell> = sample
-            .rows
-            .iter()
-            .filter_map(|row| row.iter().find(|(place, _)| *place == at).map(|(_, cell)| cell))
-            .collect();
+    /// All columns of a sample.
+    fn all(sample: &Sample) -> Vec<Self> {
+        let mut cells: Vec<Vec<&Cell>> = vec![Vec::new(); sample.columns.len()];
+        for (place, cell) in sample.rows.iter().flatten() {
+            cells[*place].push(cell);
+        }
+        let all = cells.iter().enumerate();
+        all.map(|(at, cells)| Self::of(at, &sample.columns[at], cells))
+            .collect()
+    }
+
+    fn of(at: usize, path: &[String], cells: &[&Cell]) -> Self {
         let mut values = BTreeSet::new();
-        for cell in &cells {
+        for cell in cells {
             if values.len() < MOST_DISTINCT
                 && let Some(value) = text_of(cell)
             {
@@ -186,16 +193,17 @@ impl Column {
         });
         Self {
             at,
-            path: sample.columns[at].clone(),
+            path: path.to_vec(),
             present: cells.len(),
             distinct: values.len(),
             width: widths.first().copied().filter(|_| widths.len() == 1),
             texts,
             numbers: count(|cell| matches!(cell, Cell::Int(_) | Cell::Float(_))),
+            lists: count(|cell| matches!(cell, Cell::Numbers(_))),
             maps: count(|cell| matches!(cell, Cell::NumberMap(_))),
             text_maps: count(|cell| matches!(cell, Cell::TextMap)),
             words: words.sum(),
-            times: times(&cells),
+            times: times(cells),
             is_repeated: values.len() < cells.len().min(MOST_DISTINCT),
         }
     }
@@ -292,11 +300,7 @@ pub(super) struct Roles {
 
 impl Roles {
     pub(super) fn of(sample: &Sample) -> Self {
-        let mut free = Free(
-            (0..sample.columns.len())
-                .map(|at| Column::of(sample, at))
-                .collect(),
-        );
+        let mut free = Free(Column::all(sample));
         let mut roles = Self {
             embedding: free.named(&EMBEDDING, |column| {
                 column.width.is_some() || column.is(column.texts)
@@ -316,7 +320,7 @@ impl Roles {
             .timestamp
             .or_else(|| free.best(|column| column.times.map(|_| usize::MAX - column.at)));
         roles.probabilities = free.named(&PROBABILITIES, |column| {
-            column.is(column.maps) || column.is(sample_numbers(sample, column.at))
+            column.is(column.maps) || column.is(column.lists)
         });
         roles.text = free.named(&TEXT, |column| column.is(column.texts));
         // An identifier is different in every row; a name that ends in `id` decides between several.
@@ -353,11 +357,7 @@ impl Roles {
 
     /// The columns of a file or topic of labels.
     pub(super) fn of_labels(sample: &Sample) -> Self {
-        let mut free = Free(
-            (0..sample.columns.len())
-                .map(|at| Column::of(sample, at))
-                .collect(),
-        );
+        let mut free = Free(Column::all(sample));
         let timestamp = free.named(&TIMESTAMP, |column| column.times.is_some());
         let timestamp =
             timestamp.or_else(|| free.best(|column| column.times.map(|_| usize::MAX - column.at)));
@@ -375,13 +375,6 @@ impl Roles {
     pub(super) fn times(&self) -> Option<Times> {
         self.timestamp.as_ref().and_then(|column| column.times)
     }
-}
-
-fn sample_numbers(sample: &Sample, at: usize) -> usize {
-    let cells = sample.rows.iter().flatten();
-    cells
-        .filter(|(place, cell)| *place == at && matches!(cell, Cell::Numbers(_)))
-        .count()
 }
 
 /// The columns that have no part yet.
