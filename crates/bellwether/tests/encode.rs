@@ -174,7 +174,8 @@ fn json_lines_killed_and_resumed_are_what_they_would_have_been() {
     let site = Site::new();
     const ROWS: usize = 60_000;
     fs::write(site.path("in.jsonl"), json_rows(ROWS)).unwrap();
-    let summary = site.encode("in.jsonl", "whole.jsonl", &[]);
+    let unit = ["--normalise", "true"];
+    let summary = site.encode("in.jsonl", "whole.jsonl", &unit);
     let without = ROWS / 50;
     assert_eq!(summary["rows"], ROWS);
     assert_eq!(summary["encoded"], ROWS - without);
@@ -183,7 +184,16 @@ fn json_lines_killed_and_resumed_are_what_they_would_have_been() {
     assert_eq!(summary["resumed_rows"], 0);
     assert!(summary["texts_per_second"].as_f64().unwrap() > 0.0);
 
-    let arguments = ["encode", "--encoder", "model", "in.jsonl", "-o", "out.jsonl"];
+    let arguments = [
+        "encode",
+        "--encoder",
+        "model",
+        "in.jsonl",
+        "-o",
+        "out.jsonl",
+        "--normalise",
+        "true",
+    ];
     assert!(
         kill_in_the_middle(&site, &arguments, "out.jsonl.partial/vectors"),
         "it was to be killed before its end"
@@ -192,7 +202,7 @@ fn json_lines_killed_and_resumed_are_what_they_would_have_been() {
         !site.path("out.jsonl").exists(),
         "nothing half done is in its place"
     );
-    let resumed = site.encode("in.jsonl", "out.jsonl", &[]);
+    let resumed = site.encode("in.jsonl", "out.jsonl", &unit);
     assert!(resumed["resumed_rows"].as_u64().unwrap() >= 1024, "{resumed}");
     assert_eq!(resumed["encoded"], summary["encoded"]);
     assert_eq!(resumed["truncated"], summary["truncated"]);
