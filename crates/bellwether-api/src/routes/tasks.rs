@@ -4,7 +4,8 @@ use super::{App, Routes, status};
 use crate::problem::Problem;
 use crate::series::Series;
 use crate::wire::{
-    DriftReportView, LineView, QualityReportView, SeriesView, TaskDetailView, TaskView, TasksView,
+    DriftReportView, LineView, MapView, QualityReportView, SeriesView, SparklineView, SparklinesView,
+    TaskDetailView, TaskView, TasksView,
 };
 use axum::Json;
 use axum::extract::rejection::PathRejection;
@@ -14,11 +15,16 @@ use axum::response::{IntoResponse, Response};
 use bellwether_monitor::{ModelStatus, TaskStatus};
 use utoipa_axum::routes;
 
+/// Points of a course that is drawn as small as a word.
+const SPARKLINE_POINTS: usize = 48;
+
 pub(super) fn routes() -> Routes {
     Routes::default()
         .read(routes!(tasks))
         .read(routes!(task))
         .read(routes!(series))
+        .read(routes!(map))
+        .read(routes!(sparklines))
 }
 
 /// All tasks.
@@ -79,6 +85,41 @@ async fn series(
     let held = app.state.lock().series.get(&task.task).cloned();
     let series = held.unwrap_or_else(|| Series::new(app.state.config().series_points));
     Ok(Json(SeriesView::new(&task.task, &series)).into_response())
+}
+
+/// The inputs of one task as points of a plane: the window of its drift report, and a sample of its reference.
+#[utoipa::path(get, path = "/api/v1/tasks/{task}/map", tag = "tasks",
+    params(("task" = String, Path, description = "Its name in the reference")),
+    responses(
+        (status = 200, description = "The map; without points while there are too few observations", body = MapView),
+        (status = 404, description = "`unknown_task`: the reference has no such task"),
+        (status = 503, description = "`not_ready` or `not_judge`: there is no status here"),
+    )
+)]
+async fn map(State(app): State<App>, name: Result<Path<String>, PathRejection>) -> Result<Response, Problem> {
+    let status = status(&app.state)?;
+    let task = find_task(&status, name)?;
+    Ok(Json(MapView::new(task)).into_response())
+}
+
+/// The course of every task, in at most 48 points each.
+#[utoipa::path(get, path = "/api/v1/sparklines", tag = "tasks", responses(
+    (status = 200, description = "The courses", body = SparklinesView),
+    (status = 503, description = "`not_ready` or `not_judge`: there is no status here"),
+))]
+async fn sparklines(State(app): State<App>) -> Result<Response, Problem> {
+    let status = status(&app.state)?;
+    let shared = app.state.lock();
+    let view = SparklinesView {
+        tasks: status
+            .tasks
+            .iter()
+            .map(|task| SparklineView::new(&task.task, shared.series.get(&task.task), SPARKLINE_POINTS))
+            .collect(),
+    };
+    // Writing the JSON holds no lock.
+    drop(shared);
+    Ok(Json(view).into_response())
 }
 
 pub(super) fn find_task(
