@@ -17,6 +17,7 @@ mod past;
 mod pipeline;
 mod references;
 mod silences;
+mod sparklines;
 mod tasks;
 mod timeline;
 mod work_sets;
@@ -97,6 +98,7 @@ pub(crate) fn all() -> Routes {
         .with(model::routes())
         .with(pipeline::routes())
         .with(tasks::routes())
+        .with(sparklines::routes())
         .with(timeline::routes())
         .with(work_sets::routes())
         .with(incidents::routes())

@@ -4,8 +4,7 @@ use super::{App, Routes, status};
 use crate::problem::Problem;
 use crate::series::Series;
 use crate::wire::{
-    DriftReportView, LineView, MapView, QualityReportView, SeriesView, SparklineView, SparklinesView,
-    TaskDetailView, TaskView, TasksView,
+    DriftReportView, LineView, MapView, QualityReportView, SeriesView, TaskDetailView, TaskView, TasksView,
 };
 use axum::Json;
 use axum::extract::rejection::PathRejection;
@@ -15,16 +14,12 @@ use axum::response::{IntoResponse, Response};
 use bellwether_monitor::{ModelStatus, TaskStatus};
 use utoipa_axum::routes;
 
-/// Points of a course that is drawn as small as a word.
-const SPARKLINE_POINTS: usize = 48;
-
 pub(super) fn routes() -> Routes {
     Routes::default()
         .read(routes!(tasks))
         .read(routes!(task))
         .read(routes!(series))
         .read(routes!(map))
-        .read(routes!(sparklines))
 }
 
 /// All tasks.
@@ -100,26 +95,6 @@ async fn map(State(app): State<App>, name: Result<Path<String>, PathRejection>) 
     let status = status(&app.state)?;
     let task = find_task(&status, name)?;
     Ok(Json(MapView::new(task)).into_response())
-}
-
-/// The course of every task, in at most 48 points each.
-#[utoipa::path(get, path = "/api/v1/sparklines", tag = "tasks", responses(
-    (status = 200, description = "The courses", body = SparklinesView),
-    (status = 503, description = "`not_ready` or `not_judge`: there is no status here"),
-))]
-async fn sparklines(State(app): State<App>) -> Result<Response, Problem> {
-    let status = status(&app.state)?;
-    let shared = app.state.lock();
-    let view = SparklinesView {
-        tasks: status
-            .tasks
-            .iter()
-            .map(|task| SparklineView::new(&task.task, shared.series.get(&task.task), SPARKLINE_POINTS))
-            .collect(),
-    };
-    // Writing the JSON holds no lock.
-    drop(shared);
-    Ok(Json(view).into_response())
 }
 
 pub(super) fn find_task(

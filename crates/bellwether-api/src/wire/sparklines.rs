@@ -24,9 +24,10 @@ pub(crate) struct SparklineView<'a> {
 }
 
 impl<'a> SparklineView<'a> {
-    /// Of at most `most` points, evenly, the first and the newest among them.
-    pub(crate) fn new(task: &'a str, series: Option<&Series>, most: usize) -> Self {
+    /// Of at most `most` points since `from_ms`, evenly, the first and the newest among them.
+    pub(crate) fn new(task: &'a str, series: Option<&Series>, from_ms: i64, most: usize) -> Self {
         let all = series.map(Series::points).unwrap_or_default();
+        let all = &all[all.partition_point(|point| point.timestamp_ms < from_ms)..];
         let points: Vec<&Point> = evenly(all.len(), most).map(|at| &all[at]).collect();
         let column = |f: fn(&Point) -> f64| points.iter().map(|p| rounded(f(p))).collect();
         Self {
