@@ -123,19 +123,25 @@ function draw() {
   document.title = `${alarms > 0 ? `(${alarms}) ` : ""}${title} · Bellwether`;
 }
 
-let scheduled = false;
+let waiting = 0;
+let framed = false;
 let drawnAt = -Infinity;
-/** Draws with the next frame; what comes from the server waits for its turn. */
+/** Draws with the next frame; what comes from the server waits for its turn, what a person chose does not. */
 function schedule(now = false) {
-  if (now) drawnAt = -Infinity;
-  if (scheduled) return;
-  scheduled = true;
-  const wait = Math.max(0, drawnAt + PACE_MS - performance.now());
-  setTimeout(() => requestAnimationFrame(() => {
-    scheduled = false;
-    drawnAt = performance.now();
-    draw();
-  }), wait);
+  if (framed || (waiting !== 0 && !now)) return;
+  clearTimeout(waiting);
+  const atNextFrame = () => {
+    waiting = 0;
+    framed = true;
+    requestAnimationFrame(() => {
+      framed = false;
+      drawnAt = performance.now();
+      draw();
+    });
+  };
+  const wait = now ? 0 : drawnAt + PACE_MS - performance.now();
+  if (wait <= 0) atNextFrame();
+  else waiting = setTimeout(atNextFrame, wait);
 }
 
 // Addresses of earlier versions, and none, lead to the same views.

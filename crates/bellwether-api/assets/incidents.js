@@ -166,7 +166,8 @@ export function incidentsView() {
     if (answer) {
       open = answer.all.filter((i) => i.status === "firing");
       ended = answer.all.filter((i) => i.status !== "firing");
-      silences = answer.silences;
+      // Silences that are over stay listed for a while.
+      silences = answer.silences.filter((s) => ms(s.ends) > Date.now());
     }
     redraw();
   });

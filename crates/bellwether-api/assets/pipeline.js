@@ -82,11 +82,12 @@ export function pipelineView() {
   /** @type {any[]} */
   const answers = [];
   let error = null;
+  let redraw = () => {};
   const load = repeatedly(() => get("/api/v1/pipeline"), EVERY_MS, (answer, failure) => {
     error = failure;
-    if (!answer) return;
-    answers.push(answer);
+    if (answer) answers.push(answer);
     if (answers.length > ANSWERS) answers.shift();
+    redraw();
   });
 
   function draw(now, status) {
@@ -155,6 +156,7 @@ export function pipelineView() {
   return {
     element,
     update(store) {
+      redraw = () => store.dispatchEvent(new Event("change"));
       load();
       const now = answers.at(-1);
       content.hidden = !now;

@@ -1,7 +1,7 @@
 // One task: what stands, since when and why, and all that speaks for and against it.
 
 import { lineChart } from "./chart.js";
-import { h, setText } from "./dom.js";
+import { arrange, h, setText } from "./dom.js";
 import { driftPanel } from "./drift.js";
 import { evidencePanel } from "./evidence.js";
 import { feed } from "./feed.js";
@@ -14,7 +14,7 @@ import { Course } from "./past.js";
 import { qualityPanel } from "./quality.js";
 import { link } from "./route.js";
 import { costPanel, signalTable, slicePanel, versionPanel } from "./signals.js";
-import { emptyState } from "./states.js";
+import { wholeState } from "./states.js";
 
 function stats() {
   const names = ["Quality", "In the reference", "Estimated, no labels", "Macro F1", "Novel", "Traffic", "Label coverage", "Label delay", "Observations", "Labels"];
@@ -115,17 +115,15 @@ export function taskView(name) {
     h("div", { class: "split" }, map.element, novel.element),
     moved.element, report.element,
     h("div", { class: "below" }, h("div", { class: "stack" }, version.element, signals.element, slices.element, costs.element, changes.element), evidence.element));
-  const missing = emptyState(`There is no task “${name}”`, "The reference in force does not know it. The address may be of another model.", h("a", { class: "button", href: "#/" }, "See all tasks"));
-  missing.hidden = true;
-  const element = h("div", null, missing, content);
+  const missing = wholeState(`There is no task “${name}”`, "The reference in force does not know it. The address may be of another model.", h("a", { class: "button", href: "#/" }, "See all tasks"));
+  const element = h("div", null, content);
 
   return {
     element,
     update(store) {
       redraw = () => store.dispatchEvent(new Event("change"));
       const task = store.status.tasks.find((t) => t.task === name);
-      missing.hidden = task !== undefined;
-      content.hidden = task === undefined;
+      arrange(element, [task ? content : missing]);
       if (!task) return name;
       all.href = link("fleet");
       setBadge(state, task.verdict);
