@@ -5,6 +5,7 @@ import { createHash } from "node:crypto";
 import { readFile, stat } from "node:fs/promises";
 import { join } from "node:path";
 import { after, before, test } from "node:test";
+import { serveFixture } from "./fixture.mjs";
 import { ROOT, axe, launch, open, overflow, playDemo, settled } from "./support.mjs";
 
 const VIEWS = { fleet: "#/", task: "#/tasks/account_access", encoder: "#/encoder", incidents: "#/incidents", pipeline: "#/pipeline" };
@@ -126,6 +127,29 @@ test("filters, pages and ranges are in the address, which restores the view", as
   await look("#/task/payments", {}, async (page) => assert.equal(await page.locator("h1").textContent(), "payments", "addresses of before still lead there"));
   await look("#/tasks/nobody", {}, async (page) => { await page.getByText("There is no task “nobody”").waitFor(); });
   await look("#/tasks/payments?range=90d", {}, async (page) => { await page.getByText("No history is kept").waitFor(); });
+});
+
+test("five hundred tasks come in pages, and a task's past from the history", async () => {
+  const fixture = await serveFixture({ tasks: 500, days: 90 });
+  const { page, close } = await open(browser, fixture.url, "#/");
+  await page.waitForSelector(".rows tbody tr .sparkline path");
+  assert.equal(await page.locator(".rows tbody tr").count(), 50);
+  const first = await page.locator(".rows tbody th a").first().textContent();
+  await page.getByRole("button", { name: "Next" }).click();
+  await page.getByText("51 to 100 of 500").waitFor();
+  assert.match(page.url(), /page=2/);
+  assert.notEqual(await page.locator(".rows tbody th a").first().textContent(), first);
+  await page.getByRole("searchbox").fill("_499");
+  await page.waitForFunction(() => document.querySelectorAll(".rows tbody tr").length === 1);
+  await page.goto(`${fixture.url}/#/tasks/${fixture.names[3]}?range=90d`);
+  await page.waitForFunction(() => document.querySelectorAll(".plot canvas").length === 4 && document.querySelector(".past")?.hidden);
+  const summary = await page.locator(".chart .sr").first().textContent();
+  const [from, to] = [...summary.matchAll(/\d{4}-\d\d-\d\d/g)].map(([day]) => Date.parse(day));
+  assert.ok(to - from >= 89 * 86_400_000, summary);
+  const verdicts = await page.locator(".lane:not(.model) .segment").evaluateAll((all) => all.map((s) => s.dataset.verdict));
+  assert.ok(verdicts.includes("watch"), `what the history says is in the lane: ${verdicts}`);
+  await close();
+  await fixture.stop();
 });
 
 test("hovering reads charts, bands and points", async () => {

@@ -5,6 +5,8 @@ import { s, setAttribute } from "./dom.js";
 
 const WIDTH = 1000;
 const HEIGHT = 100;
+/** Steps in which a range moves on: about a pixel each. */
+const STEPS = 160;
 
 const finite = (value) => value !== null && value !== undefined && Number.isFinite(value);
 
@@ -63,11 +65,17 @@ function extent(columns, always, air = 0.06) {
  */
 export function sparkline() {
   const svg = s("svg", { class: "sparkline", viewBox: `0 0 ${WIDTH} ${HEIGHT}`, preserveAspectRatio: "none", role: "img" });
+  let drawn = "";
   return {
     element: svg,
     /** @param {{ts: number[], lines: {ys: any[], kind: string}[], band?: any, reference?: number | null, always?: number[], range?: [number, number], label: string}} data */
     update({ ts, lines, band, reference = null, always = [], range, label }) {
       setAttribute(svg, "aria-label", label);
+      // Nothing is drawn anew that would look the same: there may be a hundred of these, several times a second.
+      const [start, end] = range ?? [ts[0], ts.at(-1)];
+      const key = [ts.length, ts[0], ts.at(-1), Math.round((STEPS * end) / (end - start || 1)), Math.round((STEPS * start) / (end - start || 1)), reference, ...lines.map((line) => line.ys.at(-1))].join();
+      if (key === drawn) return;
+      drawn = key;
       if (ts.length < 2) { svg.replaceChildren(); return; }
       const columns = [...lines.map((line) => line.ys), ...(band ? [band.low, band.high] : [])];
       const scale = scales(range ?? [ts[0], ts.at(-1)], extent(columns, finite(reference) ? [...always, reference] : always));

@@ -34,6 +34,9 @@ export class Store extends EventTarget {
   #loadedCourses = -Infinity;
   #loadingCourses = false;
   #raw = null;
+  /** @type {Map<string | null, any[]>} */
+  #byTask = new Map();
+  #sortedOf = null;
 
   connect() {
     const source = new EventSource("/api/v1/events");
@@ -81,7 +84,11 @@ export class Store extends EventTarget {
 
   /** @param {string | null} task */
   linesOf(task) {
-    return this.lines.filter((line) => line.task === task);
+    if (this.#sortedOf !== this.lines) {
+      this.#sortedOf = this.lines;
+      this.#byTask = Map.groupBy(this.lines, (line) => line.task);
+    }
+    return this.#byTask.get(task) ?? [];
   }
 
   /**
