@@ -2,7 +2,7 @@
 
 import { arrange, h, setAttribute, setText } from "./dom.js";
 import { feed } from "./feed.js";
-import { ALARMS, VERDICTS, badge, count, duration, fixed, mark, metricName, ms, percent, quality, sentence, setBadge, shortTime, word } from "./format.js";
+import { ALARMS, VERDICTS, badge, duration, fixed, mark, metricName, ms, percent, quality, rate, sentence, setBadge, shortTime, word } from "./format.js";
 import { lanes } from "./lanes.js";
 import { current, link, setParams } from "./route.js";
 import { sparkline } from "./sparkline.js";
@@ -52,7 +52,7 @@ function row(name) {
   const good = sparkline();
   const goodValue = h("b");
   const goodReference = h("small");
-  const rate = h("span");
+  const flow = h("span");
   const coverage = h("span");
   const cell = (at, ...content) => h("td", { role: "cell", class: `cell ${HEADS[at][1]}` }, h("span", { class: "label", "aria-hidden": "true" }, HEADS[at][0]), ...content);
   const element = h("tr", { role: "row", class: "row" },
@@ -60,7 +60,7 @@ function row(name) {
     h("th", { role: "rowheader", scope: "row", class: "cell said" }, title, why),
     cell(2, drift.element, h("span", { class: "reading" }, driftValue, driftMix)),
     cell(3, good.element, h("span", { class: "reading" }, goodValue, goodReference)),
-    cell(4, rate, h("small", null, "per hour")),
+    cell(4, flow, h("small", null, "per hour")),
     cell(5, coverage, h("small", null, "of window")));
 
   return {
@@ -87,7 +87,7 @@ function row(name) {
       });
       setText(goodValue, quality(metric, value?.value));
       setText(goodReference, `ref. ${quality(metric, reference, 0)}`);
-      setText(rate, count(traffic(course)));
+      setText(flow, rate(traffic(course)));
       setText(coverage, judged ? percent(task.label_coverage, 0) : "–");
     },
   };

@@ -68,6 +68,8 @@ export function sentence(summary, task) {
   const rest = summary.slice(task.length + 2);
   return rest.charAt(0).toUpperCase() + rest.slice(1);
 }
+/** Events per hour; few of them with a digit. */
+export const rate = (value) => (exists(value) && value < 10 ? fixed(value, 1) : count(value));
 /** Quality in its metric's unit: shares as per cent, errors as numbers. */
 export const quality = (metric, value, digits = 1) =>
   metric === "mae" ? fixed(value, digits + 1) : percent(value, digits);

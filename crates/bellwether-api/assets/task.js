@@ -6,7 +6,7 @@ import { driftPanel } from "./drift.js";
 import { evidencePanel } from "./evidence.js";
 import { feed } from "./feed.js";
 import { traffic } from "./fleet.js";
-import { badge, count, duration, fixed, metricName, ms, percent, quality, sentence, setBadge, shortTime, word } from "./format.js";
+import { badge, count, duration, fixed, metricName, ms, percent, quality, rate, sentence, setBadge, shortTime, word } from "./format.js";
 import { lanes } from "./lanes.js";
 import { mapPanel } from "./map.js";
 import { novelPanel } from "./novel.js";
@@ -27,14 +27,14 @@ function stats() {
       const show = (value) => quality(metric, value);
       const interval = (e) => (e ? `${show(e.low)} to ${show(e.high)}, n ${count(e.size)}` : "");
       setText(entries[0].firstChild, metricName(metric));
-      const rate = traffic(columns);
+      const flow = traffic(columns);
       [
         [show(current?.value), interval(current)],
         [show(reference), ""],
         [percent(task.estimated?.value), task.estimated ? `${percent(task.estimated.low)} to ${percent(task.estimated.high)}` : ""],
         [percent(macroF1), ""],
         [percent(task.novelty.far_ratio), "of window"],
-        [count(rate), rate === null ? "" : "per hour"],
+        [rate(flow), flow === null ? "" : "per hour"],
         [percent(task.label_coverage, 0), ""],
         [task.label_delay_seconds === null ? "–" : duration(task.label_delay_seconds * 1000), ""],
         [count(task.observations), ""],
