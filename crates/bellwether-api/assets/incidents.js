@@ -90,7 +90,7 @@ function card(key, changed) {
       const since = ms(next.since);
       const ended = firing ? "" : next.ended === "part_of" ? `; became part of ${next.part_of}` : `; over since ${shortTime(ms(next.changed))}`;
       setText(when, `since ${shortTime(since)} UTC${firing && now ? `, ${duration(now - since)}` : ""}${ended}; change ${next.revision} at ${shortTime(ms(next.changed))}, confidence ${fixed(next.confidence, 2)}`);
-      setText(summary, sentence(next.summary, next.task));
+      setText(summary, sentence(next.summary, next.task ?? next.tasks[0]));
       if (tasks.dataset.of !== next.tasks.join("\n")) {
         tasks.dataset.of = next.tasks.join("\n");
         tasks.replaceChildren(...next.tasks.flatMap((task, at) => [at > 0 ? ", " : "", h("a", { href: link("task", task) }, task)]));

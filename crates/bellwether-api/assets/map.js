@@ -11,6 +11,9 @@ const HEIGHT = 420;
 const MARGIN = 14;
 /** A pointer this near to a point, in pixels of the screen, reads it. */
 const REACH = 18;
+/** Points of a group from which its number is written, and numbers that are written. */
+const LEAST_OF_GROUP = 3;
+const LABELS = 9;
 /** Novel points in the table that stands in for the picture. */
 const TABLE_ROWS = 40;
 
@@ -100,7 +103,8 @@ export function mapPanel(name, groups) {
       const sum = sums.get(point.group) ?? { x: 0, y: 0, n: 0 };
       sums.set(point.group, { x: sum.x + point.px, y: sum.y + point.py, n: sum.n + 1 });
     }
-    labels.replaceChildren(...[...sums].map(([group, { x, y, n }]) => s("g", { transform: `translate(${(x / n).toFixed(1)} ${(y / n).toFixed(1)})` },
+    const told = [...sums].filter(([, { n }]) => n >= LEAST_OF_GROUP).sort(([, a], [, b]) => b.n - a.n).slice(0, LABELS);
+    labels.replaceChildren(...told.map(([group, { x, y, n }]) => s("g", { transform: `translate(${(x / n).toFixed(1)} ${(y / n).toFixed(1)})` },
       s("circle", { r: 10 }), s("text", { "text-anchor": "middle", dy: 4 }, String(group)))));
   }
 

@@ -53,17 +53,16 @@ export function novelPanel(name, changed) {
   const load = repeatedly(async () => {
     const { work_sets: sets } = await get("/api/v1/work-sets");
     const found = sets.find((set) => set.task === name || (set.task === null && set.tasks.some((t) => t.task === name)));
-    if (!found) return { found: null, rows: [] };
+    if (!found) return { found: null };
     const key = `${found.id}`;
-    return key === shown ? null : { found, rows: (await get(`/api/v1/work-sets/${encodeURIComponent(found.id)}`)).first };
+    return key === shown ? null : { found, ...(await get(`/api/v1/work-sets/${encodeURIComponent(found.id)}`)) };
   }, EVERY_MS, (answer) => {
     if (!answer) return;
-    const { found, rows } = answer;
+    const { found } = answer;
     if (!found) { shown = ""; groups = new Map(); none(); changed(); return; }
     shown = found.id;
-    const own = rows.filter((row) => row.task === name);
-    groups = new Map(own.filter((row) => row.group !== null).map((row) => [row.event_id, row.group]));
-    for (const group of found.groups) for (const id of group.examples) groups.set(id, group.group);
+    const own = answer.first.filter((row) => row.task === name);
+    groups = new Map(answer.members.map((member) => [member.event_id, member.group]));
     setText(lead, `${word(found.verdict)}, as of ${shortTime(ms(found.taken))} UTC; ${count(found.rows)} observations in the work set`);
     const cards = found.groups.map(groupCard);
     const rest = cards.slice(GROUPS);

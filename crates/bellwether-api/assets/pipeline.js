@@ -75,8 +75,8 @@ export function pipelineView() {
   const historyNone = h("p", { class: "nothing" }, "No history is kept: configure [history] to look further back than memory reaches.");
   const historyPanel = panel("History", "windows of event time", historyNone, history.element);
   const content = h("div", { class: "detail", hidden: true }, summary.element, flow.element,
-    h("div", { class: "halves" }, lagPanel.element, rejectsPanel.element, deliveriesPanel.element,
-      h("div", { class: "stack" }, checkpointsPanel.element, historyPanel.element)),
+    h("div", { class: "halves" }, h("div", { class: "stack" }, lagPanel.element, deliveriesPanel.element),
+      h("div", { class: "stack" }, rejectsPanel.element, checkpointsPanel.element, historyPanel.element)),
     panel("Joins and order", "what waits, came late or came twice", joins.element).element);
   const element = h("div", { class: "detail" }, h("div", { class: "headline" }, title, lead), failed, content);
   /** @type {any[]} */
