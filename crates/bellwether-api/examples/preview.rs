@@ -150,6 +150,7 @@ impl Preview {
             .filter(|t| t.signals.iter().any(|s| s.active))
             .count();
         ModelStatus {
+            encoder: bellwether_monitor::EncoderStatus::default(),
             event_time_ms,
             reference: "preview: invented data".into(),
             shared_encoder: self.shared,

@@ -3,6 +3,7 @@
 mod alerts;
 mod decision;
 mod drift;
+mod encoder;
 mod model;
 mod past;
 mod pipeline;
@@ -25,6 +26,7 @@ use std::sync::Arc;
 /// The sections of the catalogue in the order of the exposition.
 pub(crate) static FAMILIES: &[(&str, &[Family])] = &[
     ("Model", model::FAMILIES),
+    ("Encoder", encoder::FAMILIES),
     ("Tasks", task::FAMILIES),
     ("Quality reports", quality::FAMILIES),
     ("Drift reports", drift::FAMILIES),

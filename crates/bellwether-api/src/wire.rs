@@ -4,6 +4,7 @@
 
 mod decision;
 mod drift;
+mod encoder;
 mod incidents;
 mod map;
 mod pipeline;
@@ -22,6 +23,7 @@ pub(crate) use sparklines::{SparklineView, SparklinesView};
 pub(crate) use work_sets::{WorkSetDetailView, WorkSetView, WorkSetsView};
 
 use decision::{CostView, ForgettingView, TaskForgettingView};
+use encoder::EncoderView;
 
 use crate::history::NumberedLine;
 use crate::pipeline::{PipelineMetrics, TopicKind};
@@ -74,6 +76,7 @@ pub(crate) struct ModelView<'a> {
     common_shift_cosine: f64,
     moved_task_ratio: f64,
     summary: &'a str,
+    encoder: EncoderView<'a>,
     forgetting: Option<ForgettingView<'a>>,
     verdicts: BTreeMap<&'static str, usize>,
     counts: CountsView,
@@ -93,6 +96,7 @@ impl<'a> ModelView<'a> {
             common_shift_cosine: status.common_shift_cosine,
             moved_task_ratio: status.moved_task_ratio,
             summary: &status.summary,
+            encoder: EncoderView::new(&status.encoder),
             forgetting: status.forgetting.as_ref().map(ForgettingView::new),
             verdicts: Verdict::ALL.into_iter().map(|v| (v.as_str(), count(v))).collect(),
             counts: CountsView::new(&status.counts),

@@ -21,6 +21,10 @@ pub(crate) fn dashboard() -> Dashboard {
                 panels: common(),
             },
             Row {
+                title: "Texts whose embedding is known",
+                panels: known_texts(),
+            },
+            Row {
                 title: "Common against own",
                 panels: against_own(),
             },
@@ -39,6 +43,78 @@ fn model(name: &'static str) -> Query {
 /// How long ago an event time was, by event time.
 fn event_age(name: &'static str) -> Query {
     model(name).before(&model("bellwether_event_timestamp_seconds"))
+}
+
+/// Canaries, spot checks, and observations of other encoders: no statistics.
+fn known_texts() -> Vec<Panel> {
+    vec![
+        Panel::lines(
+            "Encoder differs in",
+            Unit::None,
+            "1 while canary texts, or checked observations, come back otherwise than the reference's encoder embeds them, by what differs.",
+        )
+        .size(12, 7)
+        .ask(
+            &MODEL.gauge("bellwether_encoder_fault").value().max_by("aspect"),
+            "{{aspect}}",
+        ),
+        Panel::lines(
+            "Checked vectors",
+            Unit::PerSecond,
+            "Canaries that came back through the production path, and observations that were embedded again, a second.",
+        )
+        .size(12, 7)
+        .ask(
+            &MODEL
+                .counter("bellwether_encoder_checks_total")
+                .rate()
+                .sum_by("source, result"),
+            "{{source}}: {{result}}",
+        ),
+        Panel::stat(
+            "Another encoder arrives",
+            Unit::None,
+            "Whether observations state another encoder version than the reference's, or have another width: they are not judged.",
+        )
+        .size(6, 4)
+        .ask(&model("bellwether_other_encoder"), "other")
+        .mapped(verdict::flag("no", "another encoder", verdict::SHARED)),
+        Panel::stat(
+            "Not judged for it",
+            Unit::Count,
+            "Observations of another encoder in the time that is looked at.",
+        )
+        .size(6, 4)
+        .decimals(0)
+        .ask(
+            &MODEL
+                .counter("bellwether_other_encoder_events_total")
+                .increase_in_range()
+                .sum(),
+            "events",
+        ),
+        Panel::stat(
+            "Unknown canaries",
+            Unit::Count,
+            "Canaries that the reference does not have, in the time that is looked at: sent from another reference's list.",
+        )
+        .size(6, 4)
+        .decimals(0)
+        .ask(
+            &MODEL
+                .counter("bellwether_unknown_canaries_total")
+                .increase_in_range()
+                .sum(),
+            "canaries",
+        ),
+        Panel::stat(
+            "Last canary",
+            Unit::Seconds,
+            "How long ago, in event time, a canary came back. Empty where none is sent.",
+        )
+        .size(6, 4)
+        .ask(&event_age("bellwether_last_canary_timestamp_seconds"), "since"),
+    ]
 }
 
 fn common() -> Vec<Panel> {

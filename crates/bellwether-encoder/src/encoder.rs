@@ -1,222 +1,213 @@
-//! Texts to vectors: tokenise, batch by length, run BERT, pool, normalise.
+//! Texts to vectors: tokenise, pack, run the model, pool, normalise.
 
+use crate::embeddings::{Embeddings, WordStates};
 use crate::error::Error;
-use crate::files::{ModelFiles, Pooling};
-use candle_core::{DType, Device, Tensor};
-use candle_nn::VarBuilder;
-use candle_transformers::models::bert::BertModel;
+use crate::files::ModelFiles;
+use crate::identity::{EncoderIdentity, sha256};
+use crate::options::{EncoderOptions, Pooling, Precision};
+use crate::packed::{Memory, PackedModel};
+use crate::pooling::pool;
+use crate::tokenise::{TextTokenizer, non_empty};
+use crate::weights::Weights;
 use rayon::prelude::*;
+use std::collections::HashMap;
 use std::fmt;
-use std::path::Path;
-use tokenizers::{Encoding, Tokenizer, TruncationParams};
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+use tokenizers::Encoding;
 
-/// Padded tokens in one forward pass. Larger passes were not faster on a CPU and fall out of its caches.
-const BATCH_TOKENS: usize = 1024;
+/// Tokens of one forward pass. Fewer fetch the weights from memory too often, more leave the processor's caches;
+/// `docs/ENCODER.md` has the measurement.
+const PACK_TOKENS: usize = 256;
+/// Fewest tokens of a pass when a small call is shared between threads.
+const LEAST_PACK_TOKENS: usize = 32;
 
 /// A loaded encoder. Cheap to share by reference between threads; encoding takes `&self`.
+#[derive(Clone)]
 pub struct Encoder {
-    model: BertModel,
-    tokenizer: Tokenizer,
-    pooling: Pooling,
-    dim: usize,
-    pad_token: u32,
-    max_tokens: usize,
-    fingerprint: String,
+    shared: Arc<Shared>,
+    model: Arc<PackedModel>,
+    tokenizer: Arc<TextTokenizer>,
+    identity: EncoderIdentity,
 }
 
-/// Sentence embeddings of unit length, `[len, dim]`, row-major `f32`.
-#[derive(Debug, Clone, PartialEq)]
-pub struct Embeddings {
-    dim: usize,
-    values: Vec<f32>,
-}
-
-/// Hidden states of one text, aligned to its whitespace-separated words: `[words, dim]`, row-major `f32`.
-#[derive(Debug, Clone, PartialEq)]
-pub struct WordStates {
-    dim: usize,
-    values: Vec<f32>,
-}
-
-impl Embeddings {
-    /// Number of texts.
-    #[must_use]
-    pub fn len(&self) -> usize {
-        self.values.len() / self.dim
-    }
-
-    /// True when no text was encoded.
-    #[must_use]
-    pub fn is_empty(&self) -> bool {
-        self.values.is_empty()
-    }
-
-    /// Width of an embedding.
-    #[must_use]
-    pub fn dim(&self) -> usize {
-        self.dim
-    }
-
-    /// The embedding of text `row`, `[dim]`.
-    ///
-    /// # Panics
-    /// When `row` is not below [`len`](Self::len).
-    #[must_use]
-    pub fn row(&self, row: usize) -> &[f32] {
-        &self.values[row * self.dim..(row + 1) * self.dim]
-    }
-
-    /// All embeddings, `[len, dim]`, row-major.
-    #[must_use]
-    pub fn as_slice(&self) -> &[f32] {
-        &self.values
-    }
-
-    /// All embeddings, `[len, dim]`, row-major, without a copy.
-    #[must_use]
-    pub fn into_vec(self) -> Vec<f32> {
-        self.values
-    }
-}
-
-impl WordStates {
-    /// Number of words of the text.
-    #[must_use]
-    pub fn len(&self) -> usize {
-        self.values.len() / self.dim
-    }
-
-    /// True for a text without words.
-    #[must_use]
-    pub fn is_empty(&self) -> bool {
-        self.values.is_empty()
-    }
-
-    /// Width of a state.
-    #[must_use]
-    pub fn dim(&self) -> usize {
-        self.dim
-    }
-
-    /// The state of word `word`, `[dim]`.
-    ///
-    /// # Panics
-    /// When `word` is not below [`len`](Self::len).
-    #[must_use]
-    pub fn word(&self, word: usize) -> &[f32] {
-        &self.values[word * self.dim..(word + 1) * self.dim]
-    }
+/// What all variants of an encoder have in common.
+struct Shared {
+    dir: PathBuf,
+    files: ModelFiles,
+    weights_sha256: String,
 }
 
 impl fmt::Debug for Encoder {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("Encoder")
-            .field("dim", &self.dim)
-            .field("max_tokens", &self.max_tokens)
-            .field("pooling", &self.pooling)
-            .field("fingerprint", &self.fingerprint)
+            .field("dir", &self.shared.dir)
+            .field("identity", &self.identity)
             .finish_non_exhaustive()
     }
 }
 
 impl Encoder {
-    /// Reads a model directory: `config.json`, `tokenizer.json` and `model.safetensors`; `modules.json`, the pooling
-    /// module's `config.json` and `sentence_bert_config.json` where present. Without a pooling configuration the mean is taken.
-    ///
-    /// Takes about the size of the weights in memory twice while loading, once afterwards.
+    /// Reads a model directory as sentence-transformers would: [`with_options`](Self::with_options) with the default.
     ///
     /// # Errors
-    /// [`Error`] when a file is missing or unreadable, the model is not of the BERT family, or it pools in a way that is
-    /// not implemented.
+    /// As [`with_options`](Self::with_options).
     pub fn load(dir: impl AsRef<Path>) -> Result<Self, Error> {
-        let files = ModelFiles::read(dir.as_ref())?;
-        let (path, bytes) = files.tokenizer;
-        let mut tokenizer = Tokenizer::from_bytes(&bytes).map_err(|source| Error::Tokenizer {
-            path: path.clone(),
-            source,
-        })?;
-        let max_tokens = files.max_tokens;
-        // A tokenizer may pad to a fixed length: batches are padded here, to their own longest text.
-        tokenizer.with_padding(None);
-        let empty = tokenizer.encode("", true).map_err(|source| Error::Tokenizer {
-            path: path.clone(),
-            source,
-        })?;
-        let special = empty.len();
-        if max_tokens <= special {
-            return Err(Error::TooFewPositions { max_tokens, special });
-        }
-        tokenizer
-            .with_truncation(Some(TruncationParams {
-                max_length: max_tokens,
-                ..TruncationParams::default()
-            }))
-            .map_err(|source| Error::Tokenizer { path, source })?;
+        Self::with_options(dir, &EncoderOptions::default())
+    }
 
-        let (path, bytes) = files.weights;
-        let model = VarBuilder::from_buffered_safetensors(bytes, DType::F32, &Device::Cpu)
-            .and_then(|weights| BertModel::load(weights, &files.bert))
-            .map_err(|source| Error::Weights {
-                path,
-                source: Box::new(source),
-            })?;
-        Ok(Self {
+    /// Reads a model directory: `config.json`, `tokenizer.json` and `model.safetensors`; `modules.json`, the pooling
+    /// module's `config.json`, `sentence_bert_config.json` and `tokenizer_config.json` where present.
+    ///
+    /// Families are BERT, DistilBERT, RoBERTa, XLM-R and ModernBERT. Weights may be of 32 or 16 bits. A directory without
+    /// `modules.json` is pooled by the mean and not normalised.
+    ///
+    /// Takes about the size of the weights in memory three times while loading, once afterwards.
+    ///
+    /// # Errors
+    /// [`Error`] when a file is missing or unreadable, or the model is of another family or pools in another way than is
+    /// implemented.
+    pub fn with_options(dir: impl AsRef<Path>, options: &EncoderOptions) -> Result<Self, Error> {
+        let dir = dir.as_ref();
+        let (files, bytes) = ModelFiles::read(dir)?;
+        let weights_sha256 = sha256(&bytes);
+        let model = packed(&files, &bytes, options)?;
+        drop(bytes);
+        let tokenizer = tokenizer(&files, options)?;
+        Ok(Self::assembled(
+            Arc::new(Shared {
+                dir: dir.to_path_buf(),
+                files,
+                weights_sha256,
+            }),
+            Arc::new(model),
+            Arc::new(tokenizer),
+            options,
+        ))
+    }
+
+    /// The same model with other options, which replace all of the present ones.
+    ///
+    /// Weights stay shared with this encoder unless precision or arithmetic differ: then they are read again.
+    ///
+    /// # Errors
+    /// As [`with_options`](Self::with_options), and [`Error::Changed`] when the weights on disk are no longer the same.
+    pub fn variant(&self, options: &EncoderOptions) -> Result<Self, Error> {
+        let precision = options.precision.unwrap_or(Precision::Float32);
+        let same = (precision, options.arithmetic) == (self.identity.precision, self.identity.arithmetic);
+        let model = if same {
+            Arc::clone(&self.model)
+        } else {
+            let (path, bytes) = self.shared.files.read_weights()?;
+            if sha256(&bytes) != self.shared.weights_sha256 {
+                return Err(Error::Changed { path });
+            }
+            Arc::new(packed(&self.shared.files, &bytes, options)?)
+        };
+        let tokenizer = Arc::new(tokenizer(&self.shared.files, options)?);
+        Ok(Self::assembled(
+            Arc::clone(&self.shared),
             model,
             tokenizer,
-            pooling: files.pooling,
-            dim: files.bert.hidden_size,
-            pad_token: u32::try_from(files.bert.pad_token_id).unwrap_or(0),
-            max_tokens,
-            fingerprint: files.fingerprint,
-        })
+            options,
+        ))
+    }
+
+    fn assembled(
+        shared: Arc<Shared>,
+        model: Arc<PackedModel>,
+        tokenizer: Arc<TextTokenizer>,
+        options: &EncoderOptions,
+    ) -> Self {
+        let files = &shared.files;
+        let identity = EncoderIdentity {
+            model_type: files.architecture.model_type.clone(),
+            dim: files.architecture.hidden,
+            pooling: options.pooling.unwrap_or(files.pooling),
+            normalised: options.normalise.unwrap_or(files.normalise),
+            precision: options.precision.unwrap_or(Precision::Float32),
+            arithmetic: options.arithmetic,
+            max_tokens: tokenizer.max_tokens(),
+            lower_case: tokenizer.lower_case(),
+            weights_sha256: shared.weights_sha256.clone(),
+            tokenizer_sha256: sha256(&files.tokenizer.1),
+            config_sha256: sha256(&files.config),
+            fingerprint: String::new(),
+        }
+        .sealed();
+        Self {
+            shared,
+            model,
+            tokenizer,
+            identity,
+        }
     }
 
     /// Width of an embedding.
     #[must_use]
     pub fn dim(&self) -> usize {
-        self.dim
+        self.identity.dim
     }
 
-    /// Longest input in tokens, special ones included: 128 or less where the model takes less. Longer texts are cut.
+    /// How token states become one vector.
+    #[must_use]
+    pub fn pooling(&self) -> Pooling {
+        self.identity.pooling
+    }
+
+    /// Longest input in tokens, special ones included. Longer texts are cut.
     #[must_use]
     pub fn max_tokens(&self) -> usize {
-        self.max_tokens
+        self.identity.max_tokens
     }
 
-    /// SHA-256 of configuration, tokenizer and weights, 64 hexadecimal digits: two encoders with the same one are the same.
+    /// What makes this encoder the one it is.
+    #[must_use]
+    pub fn identity(&self) -> &EncoderIdentity {
+        &self.identity
+    }
+
+    /// SHA-256 over files and settings, 64 hexadecimal digits: two encoders with the same one are the same.
     #[must_use]
     pub fn fingerprint(&self) -> &str {
-        &self.fingerprint
+        &self.identity.fingerprint
     }
 
-    /// Sentence embeddings of `texts`, in their order: pooled over the tokens of the attention mask, scaled to unit length.
+    /// Sentence embeddings of `texts`, in their order, pooled and normalised as the model or the options say.
     ///
-    /// Deterministic on one machine for the same list of texts, whatever the number of threads. Uses rayon's pool.
+    /// The embedding of a text depends on the text alone, to the last bit: not on the other texts of the call, their order or
+    /// the number of threads. Texts with the same tokens are computed once a call. Uses rayon's pool.
     ///
     /// # Errors
-    /// [`Error::Tokenise`], [`Error::Forward`], or [`Error::NonFinite`] with the index of the text.
+    /// [`Error::Tokenise`], [`Error::TokenBeyondTable`], or [`Error::NonFinite`] with the index of the text.
     pub fn encode(&self, texts: &[&str]) -> Result<Embeddings, Error> {
-        let encodings = self.tokenise(texts)?;
-        let batches = batches(&encodings);
-        let pooled: Vec<Vec<f32>> = batches
-            .par_iter()
-            .map(|batch| {
-                let (states, width) = self.forward(batch, &encodings)?;
-                Ok(self.pool(&states, width, batch, &encodings))
-            })
-            .collect::<Result<_, Error>>()?;
-        let mut values = vec![0.0; texts.len() * self.dim];
-        for (batch, rows) in batches.iter().zip(&pooled) {
-            for (&text, row) in batch.iter().zip(rows.chunks_exact(self.dim)) {
-                if row.iter().any(|v| !v.is_finite()) {
-                    return Err(Error::NonFinite { row: text });
-                }
-                values[text * self.dim..(text + 1) * self.dim].copy_from_slice(row);
+        let dim = self.dim();
+        let tokens = self.tokenizer.tokenise(texts, self.filler())?;
+        let (distinct, of_text) = distinct(&tokens.ids);
+        let identity = &self.identity;
+        let rows = self.each_pack(&distinct, |pack, states| {
+            let mut rows = Vec::with_capacity(pack.len() * dim);
+            let mut states = states;
+            for ids in pack {
+                let (own, rest) = states.split_at(ids.len() * dim);
+                states = rest;
+                pool(own, dim, identity.pooling, identity.normalised, &mut rows);
             }
+            identity.precision.round(&mut rows);
+            rows
+        })?;
+        let rows: Vec<&[f32]> = rows.iter().flat_map(|rows| rows.chunks_exact(dim)).collect();
+        let mut values = Vec::with_capacity(texts.len() * dim);
+        for (text, &row) in of_text.iter().enumerate() {
+            if rows[row].iter().any(|v| !v.is_finite()) {
+                return Err(Error::NonFinite { row: text });
+            }
+            values.extend_from_slice(rows[row]);
         }
         Ok(Embeddings {
-            dim: self.dim,
+            dim,
             values,
+            truncated: tokens.truncated,
         })
     }
 
@@ -226,135 +217,155 @@ impl Encoder {
     /// of zeros, so that rows always agree with the words. States are not normalised.
     ///
     /// # Errors
-    /// [`Error::Tokenise`], [`Error::Forward`], or [`Error::NonFinite`] with the index of the text.
+    /// As [`encode`](Self::encode).
     pub fn encode_words(&self, texts: &[&str]) -> Result<Vec<WordStates>, Error> {
-        let encodings = self.tokenise(texts)?;
-        let batches = batches(&encodings);
-        let computed: Vec<Vec<WordStates>> = batches
-            .par_iter()
-            .map(|batch| {
-                let (states, width) = self.forward(batch, &encodings)?;
-                let rows = batch.iter().zip(states.chunks_exact(width * self.dim));
-                Ok(rows
-                    .map(|(&text, states)| self.words(texts[text], &encodings[text], states))
-                    .collect())
-            })
-            .collect::<Result<_, Error>>()?;
-        let mut out = vec![
-            WordStates {
-                dim: self.dim,
-                values: Vec::new()
-            };
-            texts.len()
-        ];
-        for (&text, states) in batches.iter().flatten().zip(computed.into_iter().flatten()) {
-            if states.values.iter().any(|v| !v.is_finite()) {
-                return Err(Error::NonFinite { row: text });
+        let dim = self.dim();
+        let encodings = self.tokenizer.with_offsets(texts)?;
+        let ids: Vec<Vec<u32>> = encodings
+            .iter()
+            .map(|encoding| non_empty(encoding.get_ids().to_vec(), self.filler()))
+            .collect();
+        let all: Vec<&[u32]> = ids.iter().map(Vec::as_slice).collect();
+        let states: Vec<Vec<f32>> = self.each_pack(&all, |_, states| {
+            let mut states = states.to_vec();
+            self.identity.precision.round(&mut states);
+            states
+        })?;
+        let mut out = Vec::with_capacity(texts.len());
+        let mut pack = states.iter();
+        let mut left: &[f32] = &[];
+        for (row, (text, encoding)) in texts.iter().zip(&encodings).enumerate() {
+            if left.is_empty() {
+                left = pack.next().map_or(&[], Vec::as_slice);
             }
-            out[text] = states;
+            let (own, rest) = left.split_at(ids[row].len() * dim);
+            left = rest;
+            if own.iter().any(|v| !v.is_finite()) {
+                return Err(Error::NonFinite { row });
+            }
+            out.push(words(text, encoding, own, dim));
         }
         Ok(out)
     }
 
-    fn tokenise(&self, texts: &[&str]) -> Result<Vec<Encoding>, Error> {
-        self.tokenizer
-            .encode_batch(texts.to_vec(), true)
-            .map_err(Error::Tokenise)
+    /// Stands for the token of a text that has none.
+    fn filler(&self) -> u32 {
+        self.shared.files.architecture.pad_token
     }
 
-    /// Last hidden states of one batch, `[batch, width, dim]`, row-major, and the width.
-    fn forward(&self, batch: &[usize], encodings: &[Encoding]) -> Result<(Vec<f32>, usize), Error> {
-        // A tokenizer without special tokens gives nothing for an empty text; the model needs one position.
-        let width = batch
-            .iter()
-            .map(|&i| encodings[i].len())
-            .max()
-            .unwrap_or(0)
-            .max(1);
-        let mut ids = vec![self.pad_token; batch.len() * width];
-        let mut mask = vec![0_u32; batch.len() * width];
-        for (row, &i) in batch.iter().enumerate() {
-            let tokens = encodings[i].get_ids();
-            ids[row * width..row * width + tokens.len()].copy_from_slice(tokens);
-            mask[row * width..row * width + tokens.len()].fill(1);
-        }
-        let shape = (batch.len(), width);
-        let ids = Tensor::from_vec(ids, shape, &Device::Cpu)?;
-        let mask = Tensor::from_vec(mask, shape, &Device::Cpu)?;
-        let states = self.model.forward(&ids, &ids.zeros_like()?, Some(&mask))?;
-        Ok((states.flatten_all()?.to_vec1::<f32>()?, width))
-    }
-
-    fn pool(&self, states: &[f32], width: usize, batch: &[usize], encodings: &[Encoding]) -> Vec<f32> {
-        let mut out = Vec::with_capacity(batch.len() * self.dim);
-        for (states, &i) in states.chunks_exact(width * self.dim).zip(batch) {
-            let tokens = match self.pooling {
-                Pooling::Mean => encodings[i].len(),
-                Pooling::First => encodings[i].len().min(1),
-            };
-            let mut sum = vec![0.0_f64; self.dim];
-            for state in states.chunks_exact(self.dim).take(tokens) {
-                for (sum, &v) in sum.iter_mut().zip(state) {
-                    *sum += f64::from(v);
-                }
-            }
-            // The mean's divisor cancels in the normalisation.
-            let norm = sum
-                .iter()
-                .map(|v| v * v)
-                .sum::<f64>()
-                .sqrt()
-                .max(f64::MIN_POSITIVE);
-            #[expect(
-                clippy::cast_possible_truncation,
-                reason = "components of a unit vector fit f32"
-            )]
-            out.extend(sum.iter().map(|v| (v / norm) as f32));
-        }
-        out
-    }
-
-    /// Picks the state of each word's first token. `states` is `[width, dim]`.
-    fn words(&self, text: &str, encoding: &Encoding, states: &[f32]) -> WordStates {
-        let special = encoding.get_special_tokens_mask();
-        let mut tokens = encoding
-            .get_offsets()
-            .iter()
-            .enumerate()
-            .filter(|&(token, _)| special[token] == 0)
-            .map(|(token, &(start, _))| (token, start))
-            .peekable();
-        let mut values = Vec::new();
-        for word in text.split_whitespace() {
-            let start = word.as_ptr() as usize - text.as_ptr() as usize;
-            let end = start + word.len();
-            while tokens.next_if(|&(_, at)| at < start).is_some() {}
-            match tokens.next_if(|&(_, at)| at < end) {
-                Some((token, _)) => {
-                    values.extend_from_slice(&states[token * self.dim..(token + 1) * self.dim]);
-                }
-                None => values.resize(values.len() + self.dim, 0.0),
-            }
-        }
-        WordStates {
-            dim: self.dim,
-            values,
-        }
+    /// Runs the model on packs of consecutive texts, and `f` on each pack and its states, `[tokens, dim]`. Results in order.
+    fn each_pack<T: Send>(
+        &self,
+        texts: &[&[u32]],
+        f: impl Fn(&[&[u32]], &[f32]) -> T + Sync,
+    ) -> Result<Vec<T>, Error> {
+        let tokens: usize = texts.iter().map(|text| text.len()).sum();
+        let share = tokens.div_ceil(rayon::current_num_threads());
+        packs(texts, share.clamp(LEAST_PACK_TOKENS, PACK_TOKENS))
+            .par_iter()
+            .map_init(Memory::default, |memory, pack| {
+                let states = self.model.forward(pack, memory)?;
+                Ok(f(pack, states))
+            })
+            .collect()
     }
 }
 
-/// Indices of the texts in batches of similar length, each within the token budget; the order is a function of the texts alone.
-fn batches(encodings: &[Encoding]) -> Vec<Vec<usize>> {
-    let mut order: Vec<usize> = (0..encodings.len()).collect();
-    order.sort_by_key(|&i| encodings[i].len());
-    let mut out: Vec<Vec<usize>> = Vec::new();
-    for i in order {
-        // Lengths ascend, so the newest text is the longest of its batch.
-        let width = encodings[i].len().max(1);
-        match out.last_mut() {
-            Some(batch) if (batch.len() + 1) * width <= BATCH_TOKENS => batch.push(i),
-            _ => out.push(vec![i]),
+fn packed(files: &ModelFiles, bytes: &[u8], options: &EncoderOptions) -> Result<PackedModel, Error> {
+    let precision = options.precision.unwrap_or(Precision::Float32);
+    let weights = Weights::read(&files.weights, bytes, precision)?;
+    PackedModel::new(&files.architecture, &weights)
+}
+
+fn tokenizer(files: &ModelFiles, options: &EncoderOptions) -> Result<TextTokenizer, Error> {
+    let stated = options.max_tokens.unwrap_or(files.max_tokens);
+    let (path, bytes) = &files.tokenizer;
+    TextTokenizer::new(
+        path,
+        bytes,
+        stated.min(files.architecture.positions),
+        options.lower_case,
+        files.lower_case,
+    )
+}
+
+/// The distinct sequences of tokens in the order of their first text, and for each text the number of its sequence.
+fn distinct(ids: &[Vec<u32>]) -> (Vec<&[u32]>, Vec<usize>) {
+    let mut numbers: HashMap<&[u32], usize> = HashMap::with_capacity(ids.len());
+    let mut distinct = Vec::new();
+    let of_text = ids
+        .iter()
+        .map(|ids| {
+            *numbers.entry(ids).or_insert_with(|| {
+                distinct.push(ids.as_slice());
+                distinct.len() - 1
+            })
+        })
+        .collect();
+    (distinct, of_text)
+}
+
+/// Consecutive texts of at most `budget` tokens together, or one longer text.
+fn packs<'a>(texts: &'a [&'a [u32]], budget: usize) -> Vec<&'a [&'a [u32]]> {
+    let mut packs = Vec::new();
+    let (mut first, mut tokens) = (0, 0);
+    for (at, text) in texts.iter().enumerate() {
+        if tokens + text.len() > budget && at > first {
+            packs.push(&texts[first..at]);
+            (first, tokens) = (at, 0);
+        }
+        tokens += text.len();
+    }
+    if first < texts.len() {
+        packs.push(&texts[first..]);
+    }
+    packs
+}
+
+/// Picks the state of each word's first token. `states` is `[tokens, dim]`.
+fn words(text: &str, encoding: &Encoding, states: &[f32], dim: usize) -> WordStates {
+    let special = encoding.get_special_tokens_mask();
+    let mut tokens = encoding
+        .get_offsets()
+        .iter()
+        .enumerate()
+        .filter(|&(token, _)| special[token] == 0)
+        .map(|(token, &(start, _))| (token, start))
+        .peekable();
+    let mut values = Vec::new();
+    for word in text.split_whitespace() {
+        let start = word.as_ptr() as usize - text.as_ptr() as usize;
+        let end = start + word.len();
+        while tokens.next_if(|&(_, at)| at < start).is_some() {}
+        match tokens.next_if(|&(_, at)| at < end) {
+            Some((token, _)) => {
+                values.extend_from_slice(&states[token * dim..(token + 1) * dim]);
+            }
+            None => values.resize(values.len() + dim, 0.0),
         }
     }
-    out
+    WordStates { dim, values }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_pack_holds_consecutive_texts_within_the_budget_or_one_longer() {
+        let lengths = [3, 4, 9, 1, 1, 8];
+        let ids: Vec<Vec<u32>> = lengths.iter().map(|&n| vec![0; n]).collect();
+        let texts: Vec<&[u32]> = ids.iter().map(Vec::as_slice).collect();
+        let sizes: Vec<usize> = packs(&texts, 8).iter().map(|pack| pack.len()).collect();
+        assert_eq!(sizes, [2, 1, 2, 1]);
+        assert!(packs(&[], 8).is_empty());
+    }
+
+    #[test]
+    fn equal_sequences_are_one() {
+        let ids = vec![vec![1, 2], vec![3], vec![1, 2], vec![1]];
+        let (distinct, of_text) = distinct(&ids);
+        assert_eq!(distinct, [&[1, 2][..], &[3], &[1]]);
+        assert_eq!(of_text, [0, 1, 0, 2]);
+    }
 }

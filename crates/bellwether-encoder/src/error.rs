@@ -21,13 +21,23 @@ pub enum Error {
         /// Where it departs.
         source: serde_json::Error,
     },
-    /// The model is not of the BERT family.
-    #[error("{} describes a model of type `{model_type}`; only `bert` is supported", path.display())]
+    /// The model is of none of the families that are implemented.
+    #[error(
+        "{} describes a model of type `{model_type}`; supported are {}", path.display(), crate::architecture::FAMILIES
+    )]
     UnsupportedModel {
         /// The configuration file.
         path: PathBuf,
         /// The type it states, empty when it states none.
         model_type: String,
+    },
+    /// The model is of an implemented family with something in it that is not.
+    #[error("{} asks for {what}, which is not supported", path.display())]
+    UnsupportedConfig {
+        /// The configuration file.
+        path: PathBuf,
+        /// The key and its value.
+        what: String,
     },
     /// `modules.json` lists a module that would change the embedding and is not implemented.
     #[error(
@@ -39,11 +49,13 @@ pub enum Error {
         /// The module's type.
         module: String,
     },
-    /// The pooling configuration asks for something other than the mean of the tokens or the first token.
-    #[error("{} asks for pooling that is neither of mean nor of the first token alone", path.display())]
+    /// The pooling configuration asks for something other than one of mean, first token and maximum.
+    #[error("{} asks for pooling by `{modes}`; supported is one of `mean`, `cls` and `max`", path.display())]
     UnsupportedPooling {
         /// The file.
         path: PathBuf,
+        /// The modes it names.
+        modes: String,
     },
     /// The model takes fewer tokens than its own special tokens need.
     #[error(
@@ -71,9 +83,41 @@ pub enum Error {
         /// Which tensor is missing or misshapen.
         source: Box<candle_core::Error>,
     },
+    /// A weight is missing or has another shape than the configuration says.
+    #[error("{} {}, {name} of shape {expected:?}", path.display(), found_instead(found.as_ref()))]
+    Tensor {
+        /// The weights file.
+        path: PathBuf,
+        /// The weight's name.
+        name: String,
+        /// The shape that `config.json` asks for.
+        expected: Vec<usize>,
+        /// The shape that is there, `None` for no such weight.
+        found: Option<Vec<usize>>,
+    },
+    /// The weights on disk are no longer those that the encoder was loaded from.
+    #[error("{} has changed since the encoder was loaded; load it again", path.display())]
+    Changed {
+        /// The weights file.
+        path: PathBuf,
+    },
+    /// What was asked for is not there on this device.
+    #[error("{what} works on the CPU alone")]
+    CpuOnly {
+        /// The option.
+        what: &'static str,
+    },
     /// A text cannot be tokenised.
     #[error("cannot tokenise the texts")]
     Tokenise(#[source] tokenizers::Error),
+    /// The tokenizer gives a token, or a place for one, that the model's tables do not have.
+    #[error("the tokenizer does not fit the model: number {token} of a table of {rows}")]
+    TokenBeyondTable {
+        /// Number of the token or the position.
+        token: usize,
+        /// Rows of the table.
+        rows: usize,
+    },
     /// The forward pass failed.
     #[error("the forward pass failed")]
     Forward(#[source] Box<candle_core::Error>),
@@ -83,6 +127,13 @@ pub enum Error {
         /// Index of the text.
         row: usize,
     },
+}
+
+fn found_instead(found: Option<&Vec<usize>>) -> String {
+    match found {
+        None => "lacks a weight that config.json describes".to_owned(),
+        Some(shape) => format!("holds a weight of shape {shape:?} where config.json describes another"),
+    }
 }
 
 impl From<candle_core::Error> for Error {

@@ -1,40 +1,24 @@
 //! A model directory as it lies on disk, read and checked before any weight is touched.
 
+use crate::architecture::Architecture;
 use crate::error::Error;
-use candle_transformers::models::bert::Config as BertConfig;
+use crate::options::Pooling;
 use serde::Deserialize;
 use serde::de::DeserializeOwned;
-use sha2::{Digest, Sha256};
-use std::fmt::Write as _;
 use std::path::{Path, PathBuf};
 
-/// Longest input by default, in tokens. The texts of a monitored model are utterances and sentences; what sentence-transformers
-/// models saw in training is cut at 128 too.
-const DEFAULT_MAX_TOKENS: usize = 128;
-
-/// How token states become one vector.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) enum Pooling {
-    /// Mean over the tokens of the attention mask.
-    Mean,
-    /// The first token's state.
-    First,
-}
-
-/// Everything a directory says, still without meaning for candle.
+/// Everything a directory says beside the weights' numbers.
 pub(crate) struct ModelFiles {
-    pub(crate) bert: BertConfig,
+    pub(crate) architecture: Architecture,
     pub(crate) pooling: Pooling,
+    pub(crate) normalise: bool,
+    /// What the directory says of the longest input, within the model's positions.
     pub(crate) max_tokens: usize,
+    /// Whether texts are put in lower case before a tokenizer that does not do so itself.
+    pub(crate) lower_case: bool,
+    pub(crate) config: Vec<u8>,
     pub(crate) tokenizer: (PathBuf, Vec<u8>),
-    pub(crate) weights: (PathBuf, Vec<u8>),
-    pub(crate) fingerprint: String,
-}
-
-#[derive(Deserialize)]
-struct ModelType {
-    #[serde(default)]
-    model_type: String,
+    pub(crate) weights: PathBuf,
 }
 
 #[derive(Deserialize)]
@@ -45,11 +29,19 @@ struct Module {
 }
 
 #[derive(Deserialize)]
+#[serde(untagged)]
+enum Modes {
+    One(String),
+    Many(Vec<String>),
+}
+
+#[derive(Deserialize)]
 #[expect(
     clippy::struct_excessive_bools,
-    reason = "the file format has one flag a mode"
+    reason = "the older file format has one flag a mode"
 )]
 struct PoolingFile {
+    pooling_mode: Option<Modes>,
     #[serde(default)]
     pooling_mode_cls_token: bool,
     #[serde(default)]
@@ -58,72 +50,130 @@ struct PoolingFile {
     pooling_mode_max_tokens: bool,
     #[serde(default)]
     pooling_mode_mean_sqrt_len_tokens: bool,
+    #[serde(default)]
+    pooling_mode_weightedmean_tokens: bool,
+    #[serde(default)]
+    pooling_mode_lasttoken: bool,
 }
 
-#[derive(Deserialize)]
+#[derive(Default, Deserialize)]
 struct SentenceFile {
     max_seq_length: Option<usize>,
+    #[serde(default)]
+    do_lower_case: bool,
+}
+
+#[derive(Default, Deserialize)]
+struct TokenizerFile {
+    /// A float, as some files hold a number far beyond any integer for "no limit".
+    model_max_length: Option<f64>,
+}
+
+/// What `modules.json` lists.
+struct Modules {
+    transformer: PathBuf,
+    pooling: PathBuf,
+    normalise: bool,
 }
 
 impl ModelFiles {
-    pub(crate) fn read(dir: &Path) -> Result<Self, Error> {
+    /// Reads everything; the content of the weights' file comes beside, as it is not kept.
+    pub(crate) fn read(dir: &Path) -> Result<(Self, Vec<u8>), Error> {
+        let modules = modules(dir)?;
+        let dir = &modules.transformer;
         let config_path = dir.join("config.json");
         let config = read(&config_path)?;
-        let ModelType { model_type } = parse(&config_path, &config)?;
-        if model_type != "bert" {
-            return Err(Error::UnsupportedModel {
-                path: config_path,
-                model_type,
-            });
-        }
-        let bert: BertConfig = parse(&config_path, &config)?;
-        let pooling = pooling(dir)?;
-        let sentence = optional::<SentenceFile>(&dir.join("sentence_bert_config.json"))?;
-        let max_tokens = DEFAULT_MAX_TOKENS
-            .min(bert.max_position_embeddings)
-            .min(sentence.and_then(|s| s.max_seq_length).unwrap_or(usize::MAX));
-
+        let architecture = Architecture::parse(&config_path, &config)?;
+        let sentence = optional::<SentenceFile>(&dir.join("sentence_bert_config.json"))?.unwrap_or_default();
+        let limits = optional::<TokenizerFile>(&dir.join("tokenizer_config.json"))?.unwrap_or_default();
+        // What the owner of the model states wins; a tokenizer's own bound holds within the positions of the configuration.
+        let stated = sentence.max_seq_length.unwrap_or_else(|| {
+            let tokenizer = limits.model_max_length.map_or(usize::MAX, tokens);
+            tokenizer.min(architecture.stated_positions)
+        });
         let tokenizer_path = dir.join("tokenizer.json");
         let tokenizer = read(&tokenizer_path)?;
-        let weights_path = dir.join("model.safetensors");
-        let weights = read(&weights_path)?;
-        let fingerprint = fingerprint(&[&config, &tokenizer, &weights]);
-        Ok(Self {
-            bert,
-            pooling,
-            max_tokens,
+        let weights = dir.join("model.safetensors");
+        let content = read(&weights)?;
+        let files = Self {
+            max_tokens: stated.min(architecture.positions),
+            architecture,
+            pooling: pooling(&modules.pooling)?,
+            normalise: modules.normalise,
+            lower_case: sentence.do_lower_case,
+            config,
             tokenizer: (tokenizer_path, tokenizer),
-            weights: (weights_path, weights),
-            fingerprint,
-        })
+            weights,
+        };
+        Ok((files, content))
+    }
+
+    /// Reads the weights once more.
+    pub(crate) fn read_weights(&self) -> Result<(PathBuf, Vec<u8>), Error> {
+        Ok((self.weights.clone(), read(&self.weights)?))
     }
 }
 
-fn pooling(dir: &Path) -> Result<Pooling, Error> {
-    let modules_path = dir.join("modules.json");
-    let mut path = dir.join("1_Pooling").join("config.json");
-    for module in optional::<Vec<Module>>(&modules_path)?.unwrap_or_default() {
+#[expect(
+    clippy::cast_possible_truncation,
+    clippy::cast_sign_loss,
+    reason = "saturates, which is what is meant by a number beyond all"
+)]
+fn tokens(stated: f64) -> usize {
+    stated as usize
+}
+
+fn modules(dir: &Path) -> Result<Modules, Error> {
+    let path = dir.join("modules.json");
+    let mut found = Modules {
+        transformer: dir.to_path_buf(),
+        pooling: dir.join("1_Pooling").join("config.json"),
+        normalise: false,
+    };
+    for module in optional::<Vec<Module>>(&path)?.unwrap_or_default() {
         match module.kind.rsplit('.').next().unwrap_or_default() {
-            "Transformer" | "Normalize" => {}
-            "Pooling" => path = dir.join(&module.path).join("config.json"),
+            "Transformer" => found.transformer = dir.join(&module.path),
+            "Normalize" => found.normalise = true,
+            "Pooling" => found.pooling = dir.join(&module.path).join("config.json"),
             _ => {
                 return Err(Error::UnsupportedModule {
-                    path: modules_path,
+                    path,
                     module: module.kind,
                 });
             }
         }
     }
-    let Some(file) = optional::<PoolingFile>(&path)? else {
+    Ok(found)
+}
+
+fn pooling(path: &Path) -> Result<Pooling, Error> {
+    let Some(file) = optional::<PoolingFile>(path)? else {
         return Ok(Pooling::Mean);
     };
-    if file.pooling_mode_max_tokens || file.pooling_mode_mean_sqrt_len_tokens {
-        return Err(Error::UnsupportedPooling { path });
-    }
-    match (file.pooling_mode_mean_tokens, file.pooling_mode_cls_token) {
-        (true, false) => Ok(Pooling::Mean),
-        (false, true) => Ok(Pooling::First),
-        _ => Err(Error::UnsupportedPooling { path }),
+    let modes = match file.pooling_mode {
+        Some(Modes::One(mode)) => vec![mode],
+        Some(Modes::Many(modes)) => modes,
+        None => [
+            (file.pooling_mode_cls_token, "cls"),
+            (file.pooling_mode_mean_tokens, "mean"),
+            (file.pooling_mode_max_tokens, "max"),
+            (file.pooling_mode_mean_sqrt_len_tokens, "mean_sqrt_len_tokens"),
+            (file.pooling_mode_weightedmean_tokens, "weightedmean"),
+            (file.pooling_mode_lasttoken, "lasttoken"),
+        ]
+        .into_iter()
+        .filter(|(on, _)| *on)
+        .map(|(_, mode)| mode.to_owned())
+        .collect(),
+    };
+    match modes.iter().map(String::as_str).collect::<Vec<_>>()[..] {
+        ["mean"] => Ok(Pooling::Mean),
+        ["cls"] => Ok(Pooling::Cls),
+        ["max"] => Ok(Pooling::Max),
+        _ => Err(Error::UnsupportedPooling {
+            path: path.to_path_buf(),
+            modes: modes.join(", "),
+        }),
     }
 }
 
@@ -134,37 +184,19 @@ fn read(path: &Path) -> Result<Vec<u8>, Error> {
     })
 }
 
-fn parse<T: DeserializeOwned>(path: &Path, bytes: &[u8]) -> Result<T, Error> {
-    serde_json::from_slice(bytes).map_err(|source| Error::Config {
-        path: path.to_path_buf(),
-        source,
-    })
-}
-
 /// A file that not every directory has: `None` when it is absent.
 fn optional<T: DeserializeOwned>(path: &Path) -> Result<Option<T>, Error> {
     match std::fs::read(path) {
-        Ok(bytes) => parse(path, &bytes).map(Some),
+        Ok(bytes) => serde_json::from_slice(&bytes)
+            .map(Some)
+            .map_err(|source| Error::Config {
+                path: path.to_path_buf(),
+                source,
+            }),
         Err(error) if error.kind() == std::io::ErrorKind::NotFound => Ok(None),
         Err(source) => Err(Error::Read {
             path: path.to_path_buf(),
             source,
         }),
     }
-}
-
-/// SHA-256 over the files, each preceded by its length so that no two sets of files read alike.
-fn fingerprint(files: &[&[u8]]) -> String {
-    let mut hash = Sha256::new();
-    for file in files {
-        hash.update((file.len() as u64).to_le_bytes());
-        hash.update(file);
-    }
-    hash.finalize()
-        .iter()
-        .fold(String::with_capacity(64), |mut hex, byte| {
-            // Writing to a string cannot fail.
-            let _ = write!(hex, "{byte:02x}");
-            hex
-        })
 }

@@ -16,9 +16,20 @@
 //! # }
 //! ```
 
+mod architecture;
+mod embeddings;
 mod encoder;
 mod error;
 mod files;
+mod identity;
+mod options;
+mod packed;
+mod pooling;
+mod tokenise;
+mod weights;
 
-pub use encoder::{Embeddings, Encoder, WordStates};
+pub use embeddings::{Embeddings, WordStates};
+pub use encoder::Encoder;
 pub use error::Error;
+pub use identity::EncoderIdentity;
+pub use options::{Arithmetic, Device, EncoderOptions, Pooling, Precision};

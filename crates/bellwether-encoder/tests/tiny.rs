@@ -5,7 +5,7 @@
     reason = "helpers of tests fail the test they are called from"
 )]
 
-use bellwether_encoder::{Encoder, Error};
+use bellwether_encoder::{Encoder, EncoderOptions, Error, Pooling, Precision};
 use candle_core::{Device, Tensor};
 use serde_json::json;
 use std::collections::HashMap;
@@ -127,7 +127,12 @@ fn assert_close(a: &[f32], b: &[f32]) {
 
 #[test]
 fn embeddings_have_unit_length_and_the_models_width() {
-    let out = encoder(32).encode(&["where is my parcel?", "lost", ""]).unwrap();
+    let options = EncoderOptions {
+        normalise: Some(true),
+        ..EncoderOptions::default()
+    };
+    let encoder = encoder(32).variant(&options).unwrap();
+    let out = encoder.encode(&["where is my parcel?", "lost", ""]).unwrap();
     assert_eq!((out.len(), out.dim(), out.as_slice().len()), (3, DIM, 3 * DIM));
     for row in 0..out.len() {
         let norm: f32 = out.row(row).iter().map(|v| v * v).sum();
@@ -184,6 +189,7 @@ fn text_beyond_the_models_positions_is_cut() {
         ])
         .unwrap();
     assert_close(out.row(0), out.row(1));
+    assert_eq!(out.truncated(), 1, "six tokens fit");
 }
 
 #[test]
@@ -222,25 +228,146 @@ fn the_fingerprint_changes_with_the_model() {
 }
 
 #[test]
-fn pooling_of_the_first_token_is_honoured() {
+fn pooling_files_old_and_new_are_honoured() {
     let dir = model(32);
-    let mean = Encoder::load(dir.path())
-        .unwrap()
-        .encode(&["my lost parcel"])
-        .unwrap();
     fs::create_dir(dir.path().join("1_Pooling")).unwrap();
     let pooling = dir.path().join("1_Pooling/config.json");
-    write_json(
-        &pooling,
-        &json!({"pooling_mode_cls_token": true, "pooling_mode_mean_tokens": false}),
-    );
-    let first = Encoder::load(dir.path())
-        .unwrap()
-        .encode(&["my lost parcel"])
-        .unwrap();
-    assert_ne!(mean, first);
-    write_json(&pooling, &json!({"pooling_mode_max_tokens": true}));
-    assert!(matches!(Encoder::load(dir.path()), Err(Error::UnsupportedPooling { path }) if path == pooling));
+    for (file, expected) in [
+        (
+            json!({"pooling_mode_cls_token": true, "pooling_mode_mean_tokens": false}),
+            Pooling::Cls,
+        ),
+        (json!({"pooling_mode_max_tokens": true}), Pooling::Max),
+        (
+            json!({"pooling_mode": "mean", "embedding_dimension": 8}),
+            Pooling::Mean,
+        ),
+        (json!({"pooling_mode": ["cls"]}), Pooling::Cls),
+    ] {
+        write_json(&pooling, &file);
+        assert_eq!(Encoder::load(dir.path()).unwrap().pooling(), expected, "{file}");
+    }
+    for (file, named) in [
+        (
+            json!({"pooling_mode_max_tokens": true, "pooling_mode_mean_tokens": true}),
+            "mean, max",
+        ),
+        (json!({"pooling_mode": "lasttoken"}), "lasttoken"),
+        (json!({}), ""),
+    ] {
+        write_json(&pooling, &file);
+        let error = Encoder::load(dir.path()).unwrap_err();
+        assert!(
+            matches!(&error, Error::UnsupportedPooling { path, modes } if path == &pooling && modes == named),
+            "{error}"
+        );
+    }
+}
+
+#[test]
+fn each_pooling_is_what_its_name_says() {
+    let encoder = encoder(32);
+    let text = "my lost parcel";
+    let of = |pooling| {
+        let options = EncoderOptions {
+            pooling: Some(pooling),
+            ..EncoderOptions::default()
+        };
+        encoder
+            .variant(&options)
+            .unwrap()
+            .encode(&[text])
+            .unwrap()
+            .into_vec()
+    };
+    let (mean, max, cls) = (of(Pooling::Mean), of(Pooling::Max), of(Pooling::Cls));
+    assert!(mean.iter().zip(&max).all(|(mean, max)| mean < max));
+    assert!(cls.iter().zip(&max).all(|(cls, max)| cls <= max));
+    assert_ne!(mean, cls);
+}
+
+#[test]
+fn a_variant_has_its_own_identity_and_goes_back_to_the_first() {
+    let dir = model(32);
+    let encoder = Encoder::load(dir.path()).unwrap();
+    let default = EncoderOptions::default();
+    let text = "Where is my LOST parcel where is my refund";
+    let first = encoder.encode(&[text]).unwrap();
+    let mut seen = vec![encoder.fingerprint().to_owned()];
+    for options in [
+        EncoderOptions {
+            pooling: Some(Pooling::Cls),
+            ..default.clone()
+        },
+        EncoderOptions {
+            normalise: Some(true),
+            ..default.clone()
+        },
+        EncoderOptions {
+            precision: Some(Precision::Float16),
+            ..default.clone()
+        },
+        EncoderOptions {
+            precision: Some(Precision::Bfloat16),
+            ..default.clone()
+        },
+        EncoderOptions {
+            lower_case: Some(false),
+            ..default.clone()
+        },
+        EncoderOptions {
+            max_tokens: Some(6),
+            ..default.clone()
+        },
+    ] {
+        let variant = encoder.variant(&options).unwrap();
+        assert_ne!(
+            variant.encode(&[text]).unwrap().as_slice(),
+            first.as_slice(),
+            "{options:?}"
+        );
+        assert!(
+            !seen.iter().any(|other| other == variant.fingerprint()),
+            "{options:?}"
+        );
+        seen.push(variant.fingerprint().to_owned());
+        let back = variant.variant(&default).unwrap();
+        assert_eq!(back.identity(), encoder.identity());
+        assert_eq!(back.encode(&[text]).unwrap(), first);
+    }
+}
+
+#[test]
+fn what_the_options_repeat_of_the_files_changes_nothing() {
+    let encoder = encoder(32);
+    let repeated = EncoderOptions {
+        pooling: Some(Pooling::Mean),
+        normalise: Some(false),
+        max_tokens: Some(32),
+        precision: Some(Precision::Float32),
+        lower_case: Some(true),
+        ..EncoderOptions::default()
+    };
+    assert_eq!(encoder.variant(&repeated).unwrap().identity(), encoder.identity());
+}
+
+#[test]
+fn weights_that_changed_on_disk_are_not_mixed_with_the_loaded_ones() {
+    let dir = model(32);
+    let encoder = Encoder::load(dir.path()).unwrap();
+    let other = model(31);
+    fs::copy(
+        other.path().join("model.safetensors"),
+        dir.path().join("model.safetensors"),
+    )
+    .unwrap();
+    let half = EncoderOptions {
+        precision: Some(Precision::Float16),
+        ..EncoderOptions::default()
+    };
+    let error = encoder.variant(&half).unwrap_err();
+    assert!(matches!(error, Error::Changed { .. }), "{error}");
+    assert!(encoder.variant(&EncoderOptions::default()).is_ok());
 }
 
 #[test]
@@ -257,13 +384,10 @@ fn what_is_not_supported_is_named() {
     );
 
     let dir = model(32);
-    write_json(
-        &dir.path().join("config.json"),
-        &json!({"model_type": "xlm-roberta"}),
-    );
+    write_json(&dir.path().join("config.json"), &json!({"model_type": "t5"}));
     let error = Encoder::load(dir.path()).unwrap_err();
     assert!(
-        matches!(&error, Error::UnsupportedModel { model_type, .. } if model_type == "xlm-roberta"),
+        matches!(&error, Error::UnsupportedModel { model_type, .. } if model_type == "t5"),
         "{error}"
     );
 

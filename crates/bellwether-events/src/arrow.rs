@@ -9,6 +9,7 @@ mod tests;
 
 use crate::batch::{LabelRow, ObservationBatchBuilder};
 use crate::check::{self, listed};
+use crate::encoder::canary_name;
 use crate::floats::Floats;
 use crate::raw::{RawPrediction, RawProbabilities, RawRow};
 use crate::reject::{Fault, Reject, RejectReason};
@@ -57,7 +58,7 @@ impl From<ColumnError> for Fault {
 }
 
 /// The columns of an observation: what [`decode_observations`] looks at, so that a reader need not load others.
-pub const OBSERVATION_COLUMNS: [&str; 9] = [
+pub const OBSERVATION_COLUMNS: [&str; 10] = [
     "event_id",
     "task",
     "timestamp",
@@ -67,10 +68,11 @@ pub const OBSERVATION_COLUMNS: [&str; 9] = [
     "probabilities",
     "attributes",
     "model_version",
+    "encoder_version",
 ];
 
 /// The columns of a reference row, for [`decode_reference`].
-pub const REFERENCE_COLUMNS: [&str; 10] = [
+pub const REFERENCE_COLUMNS: [&str; 11] = [
     "event_id",
     "task",
     "timestamp",
@@ -80,6 +82,7 @@ pub const REFERENCE_COLUMNS: [&str; 10] = [
     "probabilities",
     "attributes",
     "model_version",
+    "encoder_version",
     "label",
 ];
 
@@ -90,8 +93,9 @@ pub const LABEL_COLUMNS: [&str; 3] = ["event_id", "timestamp", "label"];
 ///
 /// Accepted types: strings as utf8, `large_utf8`, `utf8_view` or a dictionary of these; times as a timestamp of any unit and
 /// zone (UTC without one) or int64 milliseconds; vectors as lists, large lists or fixed-size lists of float16, float32 or
-/// float64. `attributes` as a map or a struct of strings and `model_version` as strings (of another type they are ignored).
-/// `text`, `probabilities`, `attributes` and `model_version` may be absent, other columns are ignored. Copies each embedding
+/// float64. `attributes` as a map or a struct of strings, `model_version` and `encoder_version` as strings (of another type they are
+/// ignored). `text`, `probabilities`, `attributes` and the versions may be absent, and `embedding` where texts are embedded
+/// later; other columns are ignored. Copies each embedding
 /// once, into the builder; allocates nothing per row without attributes.
 ///
 /// # Errors
@@ -102,7 +106,7 @@ pub fn decode_observations(
     builder: &mut ObservationBatchBuilder,
     rejects: &mut Vec<Reject>,
 ) -> Result<(), ColumnError> {
-    let columns = Observations::new(batch)?;
+    let columns = Observations::new(schema, batch)?;
     let mut scratch = Vec::new();
     for row in 0..batch.num_rows() {
         if let Err(fault) = columns.push(schema, row, &mut scratch, builder) {
@@ -124,16 +128,27 @@ pub fn decode_reference(
     labels: &mut Vec<String>,
     rejects: &mut Vec<Reject>,
 ) -> Result<(), ColumnError> {
-    let columns = Observations::new(batch)?;
+    let columns = Observations::new(schema, batch)?;
     let truth = Strings::new("label", require(batch, "label", STRING)?)?;
     let mut scratch = Vec::new();
     for row in 0..batch.num_rows() {
+        let is_canary = columns
+            .event_id
+            .get(row)
+            .is_some_and(|id| canary_name(id).is_some());
+        if is_canary {
+            if let Err(fault) = columns.push(schema, row, &mut scratch, builder) {
+                rejects.push(fault.at(row));
+            }
+            continue;
+        }
         let outcome = check::label(truth.get(row)).and_then(|label| {
             if let Some(task) = columns.task.get(row) {
                 check::reference_label(schema, task, label)?;
             }
+            let before = builder.len();
             columns.push(schema, row, &mut scratch, builder)?;
-            labels.push(label.to_owned());
+            labels.extend((builder.len() > before).then(|| label.to_owned()));
             Ok(())
         });
         if let Err(fault) = outcome {
@@ -252,15 +267,25 @@ struct Observations<'a> {
     task: Strings<'a>,
     timestamp: Times<'a>,
     text: Option<Strings<'a>>,
-    embedding: Vectors<'a>,
+    embedding: Option<Vectors<'a>>,
     prediction: Strings<'a>,
     probabilities: Option<Vectors<'a>>,
     attributes: AttributeColumn<'a>,
     model_version: Option<Strings<'a>>,
+    encoder_version: Option<Strings<'a>>,
 }
 
 impl<'a> Observations<'a> {
-    fn new(batch: &'a RecordBatch) -> Result<Self, ColumnError> {
+    fn new(schema: &ModelSchema, batch: &'a RecordBatch) -> Result<Self, ColumnError> {
+        let embedding = match find(batch, "embedding") {
+            None if schema.encoder().embeds_text => None,
+            _ => Some(Vectors::new(
+                "embedding",
+                require(batch, "embedding", FLOAT_LIST)?,
+            )?),
+        };
+        // Of another type it says nothing, and refuses no data either.
+        let version = |name| find(batch, name).and_then(|column| Strings::new(name, column).ok());
         Ok(Self {
             event_id: Strings::new("event_id", require(batch, "event_id", STRING)?)?,
             task: Strings::new("task", require(batch, "task", STRING)?)?,
@@ -268,15 +293,14 @@ impl<'a> Observations<'a> {
             text: find(batch, "text")
                 .map(|column| Strings::new("text", column))
                 .transpose()?,
-            embedding: Vectors::new("embedding", require(batch, "embedding", FLOAT_LIST)?)?,
+            embedding,
             prediction: Strings::new("prediction", require(batch, "prediction", STRING)?)?,
             probabilities: find(batch, "probabilities")
                 .map(|column| Vectors::new("probabilities", column))
                 .transpose()?,
             attributes: find(batch, "attributes").map_or(AttributeColumn::Absent, AttributeColumn::new),
-            // Of another type it says nothing, and refuses no data either.
-            model_version: find(batch, "model_version")
-                .and_then(|column| Strings::new("model_version", column).ok()),
+            model_version: version("model_version"),
+            encoder_version: version("encoder_version"),
         })
     }
 
@@ -307,9 +331,10 @@ impl<'a> Observations<'a> {
                 values: probabilities,
                 width: None,
             },
-            embedding: self.embedding.get(row),
+            embedding: self.embedding.as_ref().and_then(|column| column.get(row)),
             attributes: &attributes,
             model_version: self.model_version.as_ref().and_then(|column| column.get(row)),
+            encoder_version: self.encoder_version.as_ref().and_then(|column| column.get(row)),
         };
         check::push(schema, &row, builder)
     }

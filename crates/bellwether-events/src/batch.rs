@@ -1,6 +1,7 @@
 //! Validated batches: columns side by side, embeddings as one contiguous slice.
 
 use crate::attributes::{Attribute, Attributes};
+use crate::encoder::{EncoderEvent, SpotCheck};
 use crate::floats::Floats;
 use crate::schema::{ModelSchema, TaskId, TaskKind};
 use crate::versions::Versions;
@@ -59,6 +60,10 @@ pub struct ObservationBatch {
     probability_ends: Vec<usize>,
     attributes: Attributes,
     versions: Versions,
+    /// Rows whose embedding is still zeros.
+    unembedded: Vec<usize>,
+    encoder_events: Vec<EncoderEvent>,
+    spot_checks: Vec<SpotCheck>,
 }
 
 impl ObservationBatch {
@@ -93,6 +98,8 @@ impl ObservationBatch {
             probability_ends: Vec::with_capacity(rows),
             attributes: Attributes::default(),
             versions: Versions::default(),
+            unembedded: Vec::new(),
+            encoder_events: Vec::new(),
         }
     }
 
@@ -142,6 +149,52 @@ impl ObservationBatch {
     #[must_use]
     pub fn embeddings(&self) -> &[f32] {
         &self.embeddings
+    }
+
+    /// Rows that came with a text and without an embedding: theirs is zeros until it is written.
+    #[must_use]
+    pub fn unembedded(&self) -> &[usize] {
+        &self.unembedded
+    }
+
+    /// Writes the embeddings of the [unembedded](Self::unembedded) rows, `[rows, dim]`, row-major, in their order.
+    ///
+    /// # Panics
+    /// When there are more or fewer numbers.
+    pub fn embed(&mut self, embeddings: &[f32]) {
+        assert_eq!(
+            embeddings.len(),
+            self.unembedded.len() * self.dim,
+            "one embedding for each row without"
+        );
+        for (row, embedding) in std::mem::take(&mut self.unembedded)
+            .into_iter()
+            .zip(embeddings.chunks_exact(self.dim))
+        {
+            self.embeddings[row * self.dim..(row + 1) * self.dim].copy_from_slice(embedding);
+        }
+    }
+
+    /// Canaries, and observations of other encoders: beside the rows.
+    #[must_use]
+    pub fn encoder_events(&self) -> &[EncoderEvent] {
+        &self.encoder_events
+    }
+
+    /// The same, to embed canaries that came as text.
+    pub fn encoder_events_mut(&mut self) -> &mut Vec<EncoderEvent> {
+        &mut self.encoder_events
+    }
+
+    /// Holds rows to what a known encoder makes of their texts.
+    pub fn check_rows(&mut self, checks: Vec<SpotCheck>) {
+        self.spot_checks = checks;
+    }
+
+    /// The rows that are held to a known encoder.
+    #[must_use]
+    pub fn spot_checks(&self) -> &[SpotCheck] {
+        &self.spot_checks
     }
 
     /// Takes the embeddings out, `[len, dim]`, for whoever keeps them in another form: there are none afterwards.
@@ -233,6 +286,8 @@ pub struct ObservationBatchBuilder {
     probability_ends: Vec<usize>,
     attributes: Attributes,
     versions: Versions,
+    unembedded: Vec<usize>,
+    encoder_events: Vec<EncoderEvent>,
 }
 
 impl ObservationBatchBuilder {
@@ -271,6 +326,24 @@ impl ObservationBatchBuilder {
         }
         self.push_beside_embedding(row);
         true
+    }
+
+    /// Adds a row whose text is embedded later.
+    pub(crate) fn push_unembedded(&mut self, row: &ObservationRow<'_>) {
+        self.unembedded.push(self.task.len());
+        self.embeddings.resize(self.embeddings.len() + self.dim, 0.0);
+        self.push_beside_embedding(row);
+    }
+
+    /// Adds what is no observation of a task.
+    pub(crate) fn push_encoder_event(&mut self, event: EncoderEvent) {
+        self.encoder_events.push(event);
+    }
+
+    /// Canaries and observations of other encoders so far.
+    #[must_use]
+    pub fn encoder_events(&self) -> &[EncoderEvent] {
+        &self.encoder_events
     }
 
     fn push_beside_embedding(&mut self, row: &ObservationRow<'_>) {
@@ -335,6 +408,9 @@ impl ObservationBatchBuilder {
             probability_ends: self.probability_ends,
             attributes: self.attributes,
             versions: self.versions,
+            unembedded: self.unembedded,
+            encoder_events: self.encoder_events,
+            spot_checks: Vec::new(),
         }
     }
 }

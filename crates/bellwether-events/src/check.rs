@@ -1,6 +1,7 @@
 //! What makes a row usable: one order of checks and one set of sentences for all wire formats.
 
 use crate::batch::{ObservationBatchBuilder, ObservationRow, Prediction};
+use crate::encoder::{EncoderEvent, EncoderEventKind, canary_name};
 use crate::floats::Floats;
 use crate::raw::{RawPrediction, RawProbabilities, RawRow};
 use crate::reject::{Fault, RejectReason};
@@ -18,13 +19,20 @@ const MAX_NAMES: usize = 8;
 /// Characters of a foreign name that are repeated in a sentence.
 const MAX_NAME_CHARS: usize = 64;
 
-/// Checks a row and adds it to the batch; nothing is added when it is refused.
+/// Checks a row and adds it to the batch; no observation is added when it is refused. What says something of the encoder
+/// is noted beside the rows, be it refused or not.
 pub(crate) fn push(
     schema: &ModelSchema,
     row: &RawRow<'_>,
     builder: &mut ObservationBatchBuilder,
 ) -> Result<(), Fault> {
     let event_id = event_id(row.event_id)?;
+    if let Some(name) = canary_name(event_id) {
+        return canary(event_id, name, row, builder);
+    }
+    if let Some(version) = other_version(schema, row.encoder_version) {
+        return of_other_encoder(schema, event_id, version, row, builder);
+    }
     let task_name = row.task.ok_or_else(|| missing("task"))?;
     let task = schema
         .task(task_name)
@@ -32,7 +40,7 @@ pub(crate) fn push(
     let timestamp_ms = timestamp(row.timestamp_ms)?;
     let prediction = prediction(schema, task, row.prediction)?;
     probabilities(schema, task, prediction, row.probabilities)?;
-    let embedding = embedding(schema, row)?;
+    let embedding = embedding(schema, row, builder)?;
     let checked = ObservationRow {
         event_id,
         task,
@@ -44,11 +52,95 @@ pub(crate) fn push(
         attributes: row.attributes,
         model_version: row.model_version,
     };
-    if builder.push_with_embedding(&checked, embedding) {
-        Ok(())
-    } else {
-        Err(non_finite("embedding"))
+    match embedding {
+        None => builder.push_unembedded(&checked),
+        Some(embedding) if builder.push_with_embedding(&checked, embedding) => {}
+        Some(_) => return Err(non_finite("embedding")),
     }
+    Ok(())
+}
+
+/// The version that a row states where it is another than the reference's.
+fn other_version<'a>(schema: &ModelSchema, version: Option<&'a str>) -> Option<&'a str> {
+    let ours = schema.encoder().version.as_deref()?;
+    version.filter(|version| !version.is_empty() && *version != ours)
+}
+
+/// Whether a row is none of the reference's encoder: then what else it holds is not looked at.
+pub(crate) fn is_of_encoder_alone(
+    schema: &ModelSchema,
+    event_id: Option<&str>,
+    version: Option<&str>,
+) -> bool {
+    event_id.is_some_and(|id| canary_name(id).is_some()) || other_version(schema, version).is_some()
+}
+
+fn canary(
+    event_id: &str,
+    name: &str,
+    row: &RawRow<'_>,
+    builder: &mut ObservationBatchBuilder,
+) -> Result<(), Fault> {
+    let timestamp_ms = timestamp(row.timestamp_ms)?;
+    let mut embedding = Vec::new();
+    if let Some(floats) = row.embedding {
+        floats.append_to(&mut embedding);
+    }
+    if embedding.is_empty() && row.text.is_none() {
+        return Err(Fault::new(
+            RejectReason::MissingField,
+            format!(
+                "the canary {} has no `embedding`; send what the encoder makes of its text",
+                quoted(name)
+            ),
+        ));
+    }
+    if embedding.iter().any(|x| !x.is_finite()) {
+        return Err(non_finite("embedding"));
+    }
+    builder.push_encoder_event(EncoderEvent {
+        event_id: event_id.to_owned(),
+        timestamp_ms,
+        kind: EncoderEventKind::Canary {
+            name: name.to_owned(),
+            text: row.text.map(str::to_owned),
+            embedding,
+            by_monitor: false,
+        },
+    });
+    Ok(())
+}
+
+/// Notes an observation of another encoder. It waits where there is a reference for it, and is refused where there is none.
+fn of_other_encoder(
+    schema: &ModelSchema,
+    event_id: &str,
+    version: &str,
+    row: &RawRow<'_>,
+    builder: &mut ObservationBatchBuilder,
+) -> Result<(), Fault> {
+    let waits = schema.encoder().others.contains(version);
+    builder.push_encoder_event(EncoderEvent {
+        event_id: event_id.to_owned(),
+        timestamp_ms: timestamp(row.timestamp_ms)?,
+        kind: EncoderEventKind::Other {
+            version: Some(version.to_owned()),
+            width: row.embedding.map_or(0, Floats::len),
+            waits,
+        },
+    });
+    if waits {
+        return Ok(());
+    }
+    Err(Fault::new(
+        RejectReason::EncoderVersion,
+        format!(
+            "`encoder_version` is {}, the reference is of {}; build and register a reference for the new encoder, and send \
+             the event again",
+            quoted(version),
+            quoted(schema.encoder().version.as_deref().unwrap_or_default()),
+        ),
+    ))
 }
 
 pub(crate) fn event_id(event_id: Option<&str>) -> Result<&str, Fault> {
@@ -265,19 +357,39 @@ fn shape(values: usize, width: Option<usize>) -> String {
     }
 }
 
-fn embedding<'a>(schema: &ModelSchema, row: &RawRow<'a>) -> Result<Floats<'a>, Fault> {
+/// The embedding, or none where the text is embedded later.
+fn embedding<'a>(
+    schema: &ModelSchema,
+    row: &RawRow<'a>,
+    builder: &mut ObservationBatchBuilder,
+) -> Result<Option<Floats<'a>>, Fault> {
     let Some(embedding) = row.embedding.filter(|e| !e.is_empty()) else {
-        return Err(Fault::new(
-            RejectReason::MissingField,
-            if row.text.is_some() {
-                "`embedding` is missing and this version does not embed `text`; send the shared encoder's embedding"
-            } else {
-                "`embedding` is missing or null; send the shared encoder's embedding"
-            },
-        ));
+        return match row.text {
+            Some(_) if schema.encoder().embeds_text => Ok(None),
+            Some(_) => Err(Fault::new(
+                RejectReason::MissingField,
+                "`embedding` is missing and no encoder is configured for `text`; send the shared encoder's embedding, or \
+                 name the encoder",
+            )),
+            None => Err(Fault::new(
+                RejectReason::MissingField,
+                "`embedding` is missing or null; send the shared encoder's embedding",
+            )),
+        };
     };
     if embedding.len() == schema.dim() {
-        return Ok(embedding);
+        return Ok(Some(embedding));
+    }
+    if let (Some(event_id), Some(timestamp_ms)) = (row.event_id, row.timestamp_ms) {
+        builder.push_encoder_event(EncoderEvent {
+            event_id: event_id.to_owned(),
+            timestamp_ms,
+            kind: EncoderEventKind::Other {
+                version: row.encoder_version.map(str::to_owned),
+                width: embedding.len(),
+                waits: false,
+            },
+        });
     }
     Err(embedding_width(
         schema,

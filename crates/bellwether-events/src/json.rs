@@ -10,19 +10,20 @@ mod tests;
 
 use crate::batch::{LabelRow, ObservationBatchBuilder};
 use crate::check::{self, missing};
+use crate::encoder::canary_name;
 use crate::floats::Floats;
 use crate::raw::{self, RawPrediction, RawRow};
 use crate::reject::{Fault, Reject, RejectReason};
 use crate::schema::ModelSchema;
 use record::{Arrays, Record, for_each_record};
+use std::borrow::Cow;
 use std::fmt::Write;
 use value::{Embedding, EmbeddingForm, Scalar};
 
 /// Reads JSON messages. Holds only buffers that are reused from record to record: keep one for each thread.
 ///
 /// A message is one object, an array of objects, or objects one after the other (JSON lines); each object is a record of
-/// its own. Fields beyond the contract's are ignored; `encoder_version` is allowed and not kept. Of `model_version` and
-/// `attributes` the strings and whole numbers are kept; what else they hold refuses no record. Every method returns the
+/// its own. Fields beyond the contract's are ignored. Of `model_version`, `encoder_version` and `attributes` the strings and whole numbers are kept; what else they hold refuses no record. Every method returns the
 /// number of records in the message, refused ones included; the [`Reject`]s carry the record's index within the message.
 ///
 /// ```
@@ -89,12 +90,17 @@ impl JsonDecoder {
         let Self { arrays, identifier } = self;
         arrays.dim = schema.dim();
         for_each_record(message, arrays, rejects, |record, arrays| {
+            let is_canary = matches!(&record.event_id, Scalar::Text(id) if canary_name(id).is_some());
+            if is_canary {
+                return push_observation(schema, record, arrays, identifier, builder);
+            }
             let label = label(&record.label)?;
             if let Scalar::Text(task) = &record.task {
                 check::reference_label(schema, task, &label)?;
             }
+            let before = builder.len();
             push_observation(schema, record, arrays, identifier, builder)?;
-            labels.push(label);
+            labels.extend((builder.len() > before).then_some(label));
             Ok(())
         })
     }
@@ -129,14 +135,11 @@ fn push_observation(
         probabilities,
         ..
     } = arrays;
-    let number;
-    let model_version = match &record.model_version {
-        Scalar::Text(version) => Some(version.as_ref()),
-        Scalar::Integer(version) => {
-            number = version.to_string();
-            Some(number.as_str())
-        }
-        Scalar::Null | Scalar::Float(_) | Scalar::Other(_) => None,
+    let (model_version, encoder_version) = (version(&record.model_version), version(&record.encoder_version));
+    let components = match components(schema, embedding) {
+        // Of another width, or whatever else: of an observation that is not the reference's it does not matter.
+        Err(_) if check::is_of_encoder_alone(schema, event_id, encoder_version.as_deref()) => None,
+        components => components?,
     };
     let row = RawRow {
         event_id,
@@ -145,9 +148,10 @@ fn push_observation(
         text: text("text", &record.text)?,
         prediction: prediction(&record.prediction)?,
         probabilities: probabilities.resolve(schema, task.and_then(|name| schema.task(name)))?,
-        embedding: components(schema, embedding)?,
+        embedding: components,
         attributes: &record.attributes.0,
-        model_version,
+        model_version: model_version.as_deref(),
+        encoder_version: encoder_version.as_deref(),
     };
     check::push(schema, &row, builder)
 }
@@ -181,6 +185,15 @@ fn identifier_text<'a>(value: &'a Scalar<'_>, buffer: &'a mut String) -> Result<
             Ok(Some(buffer))
         }
         other => Err(wrong_type("event_id", "a string or an integer", other)),
+    }
+}
+
+/// A version; of another type it says nothing, and refuses no record.
+fn version<'a>(value: &'a Scalar<'_>) -> Option<Cow<'a, str>> {
+    match value {
+        Scalar::Text(version) => Some(Cow::Borrowed(version)),
+        Scalar::Integer(version) => Some(Cow::Owned(version.to_string())),
+        Scalar::Null | Scalar::Float(_) | Scalar::Other(_) => None,
     }
 }
 

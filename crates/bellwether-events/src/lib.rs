@@ -11,6 +11,7 @@ pub mod arrow;
 mod attributes;
 mod batch;
 mod check;
+mod encoder;
 mod floats;
 mod json;
 pub mod raw;
@@ -21,6 +22,9 @@ mod versions;
 pub use attributes::Attribute;
 pub use batch::{
     LabelBatch, LabelRow, ObservationBatch, ObservationBatchBuilder, ObservationRow, Prediction,
+};
+pub use encoder::{
+    CANARY_PREFIX, EncoderEvent, EncoderEventKind, EncoderTerms, OtherEncoders, SpotCheck, canary_name,
 };
 pub use json::JsonDecoder;
 pub use reject::{Fault, Reject, RejectReason};

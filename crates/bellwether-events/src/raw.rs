@@ -31,6 +31,8 @@ pub struct RawRow<'a> {
     pub attributes: &'a [Attribute<'a>],
     /// Version of the model that predicted.
     pub model_version: Option<&'a str>,
+    /// Version of the encoder that embedded.
+    pub encoder_version: Option<&'a str>,
 }
 
 /// A prediction as written.
@@ -61,6 +63,16 @@ pub fn push(
     builder: &mut ObservationBatchBuilder,
 ) -> Result<(), Fault> {
     check::push(schema, row, builder)
+}
+
+/// Whether a row is a canary, or of another encoder than the reference: then it is noted as such, whatever else it holds.
+#[must_use]
+pub fn is_of_encoder_alone(
+    schema: &ModelSchema,
+    event_id: Option<&str>,
+    encoder_version: Option<&str>,
+) -> bool {
+    check::is_of_encoder_alone(schema, event_id, encoder_version)
 }
 
 /// Checks a label.

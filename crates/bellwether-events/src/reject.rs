@@ -15,6 +15,8 @@ pub enum RejectReason {
     UnknownTask,
     /// The embedding's width is not the reference's.
     EmbeddingWidth,
+    /// The encoder's version is not the reference's, and there is no reference of it.
+    EncoderVersion,
     /// NaN or infinity in the embedding, the probabilities or a predicted number.
     NonFinite,
     /// The predicted class is not in the task's labels.
@@ -29,12 +31,13 @@ pub enum RejectReason {
 
 impl RejectReason {
     /// All reasons, so that each series exists from the start.
-    pub const ALL: [Self; 10] = [
+    pub const ALL: [Self; 11] = [
         Self::Malformed,
         Self::MissingField,
         Self::InvalidField,
         Self::UnknownTask,
         Self::EmbeddingWidth,
+        Self::EncoderVersion,
         Self::NonFinite,
         Self::UnknownPrediction,
         Self::Probabilities,
@@ -51,6 +54,7 @@ impl RejectReason {
             Self::InvalidField => "invalid_field",
             Self::UnknownTask => "unknown_task",
             Self::EmbeddingWidth => "embedding_width",
+            Self::EncoderVersion => "encoder_version",
             Self::NonFinite => "non_finite",
             Self::UnknownPrediction => "unknown_prediction",
             Self::Probabilities => "probabilities",

@@ -1,5 +1,6 @@
 //! What the model consists of: its tasks, their kinds and labels, and the width of the shared embedding.
 
+use crate::encoder::EncoderTerms;
 use serde::{Deserialize, Serialize};
 use std::collections::BTreeMap;
 
@@ -46,6 +47,7 @@ pub struct ModelSchema {
     /// Per task, the labels' indices in the order of their names: what makes a look-up a binary search.
     by_label: Vec<Vec<u32>>,
     dim: usize,
+    encoder: EncoderTerms,
 }
 
 /// Why a task schema cannot be used.
@@ -126,7 +128,20 @@ impl ModelSchema {
             specs,
             by_label,
             dim,
+            encoder: EncoderTerms::default(),
         })
+    }
+
+    /// The same, with what is known of the encoder.
+    #[must_use]
+    pub fn with_encoder(self, encoder: EncoderTerms) -> Self {
+        Self { encoder, ..self }
+    }
+
+    /// What is known of the encoder.
+    #[must_use]
+    pub fn encoder(&self) -> &EncoderTerms {
+        &self.encoder
     }
 
     /// Embedding width, in components.

@@ -129,7 +129,11 @@ impl Engine {
 
     /// Buffers observations that are scored already, against the same reference, until the watermark passes them.
     pub fn push_evidence(&mut self, evidence: Evidence) {
-        let batch = Arc::new(evidence.into_batch());
+        let mut batch = evidence.into_batch();
+        for (_, note) in std::mem::take(&mut batch.notes) {
+            self.sequencer.push(Item::Note(Box::new(note)));
+        }
+        let batch = Arc::new(batch);
         for row in 0..batch.len() {
             self.sequencer.push(Item::Observation {
                 batch: Arc::clone(&batch),
@@ -156,6 +160,9 @@ impl Engine {
             match item {
                 Item::Observation { batch, row } => self.observation(&batch, row, late, &mut lines)?,
                 Item::Label(label) => self.label(&label, &mut lines)?,
+                // Like a late observation, a late note is not for the detectors, which go in order.
+                Item::Note(note) if !late => self.judge.encoder(&note, &mut lines),
+                Item::Note(_) => {}
             }
             self.joins.settle(self.judge.now_ms, &self.judge.config)?;
         }
@@ -271,6 +278,11 @@ impl Engine {
             };
             self.quality[observation.task.index()].label(labelling, self.judge.now_ms);
         }
+    }
+
+    /// As [`Sequencer::with_awaited`].
+    pub(crate) fn with_awaited(&self, watermark_ms: i64) -> Vec<&Item> {
+        self.sequencer.with_awaited(watermark_ms)
     }
 
     /// Oldest time in the buffer that is strictly before `watermark_ms`.

@@ -4,11 +4,13 @@
 //! vector in whole steps of two bytes. Of its text there is what may be kept, by default nothing; its
 //! embedding as it came is not in it.
 
+use crate::encoder::Note;
 use crate::reference::Reference;
-use crate::score::{KeptRow, ScoredBatch};
+use crate::score::{KeptRow, Origin, ScoredBatch};
 use crate::snapshot::{FORMAT_VERSION, SnapshotError, append};
 use crate::texts::KeepText;
 use bellwether_events::ObservationBatch;
+use serde::{Deserialize, Serialize};
 
 /// Observations with what the reference says about each.
 #[derive(Debug)]
@@ -23,6 +25,14 @@ pub enum EvidenceError {
     /// A row is none of the reference's tasks, or of another width.
     #[error("a row of evidence does not fit the reference: {0}")]
     OtherReference(&'static str),
+}
+
+/// What bytes of evidence are.
+#[derive(Serialize, Deserialize)]
+#[serde(bound(deserialize = "'de: 'a"))]
+enum KeptPart<'a> {
+    Row(Box<KeptRow<'a>>),
+    Note(Box<Note>),
 }
 
 impl Evidence {
@@ -47,12 +57,27 @@ impl Evidence {
         self.0.len() == 0
     }
 
-    /// Appends a row's bytes: some 100, two for each of the embedding's dimensions, and four for each probability.
+    /// Appends what an event beside the rows says of the encoder, by its place among them.
+    pub fn write_encoder_event(&self, event: usize, out: &mut Vec<u8>) {
+        self.write_notes(Origin::Event(event), out);
+    }
+
+    fn write_notes(&self, of: Origin, out: &mut Vec<u8>) {
+        for (origin, note) in &self.0.notes {
+            if *origin == of {
+                append(&KeptPart::Note(Box::new(note.clone())), out);
+            }
+        }
+    }
+
+    /// Appends a row's bytes: some 100, two for each of the embedding's dimensions, and four for each probability; and what
+    /// the row says of the encoder.
     ///
     /// # Panics
     /// When there is no such row.
     pub fn write_row(&self, row: usize, out: &mut Vec<u8>) {
-        append(&self.0.kept(row), out);
+        append(&KeptPart::Row(Box::new(self.0.kept(row))), out);
+        self.write_notes(Origin::Row(row), out);
     }
 
     /// The rows that [`write_row`](Self::write_row) has written one behind the other, scored against this reference.
@@ -63,16 +88,29 @@ impl Evidence {
         written: impl IntoIterator<Item = &'a [u8]>,
         reference: &Reference,
     ) -> Result<Self, EvidenceError> {
-        let mut rows: Vec<KeptRow<'a>> = Vec::new();
+        let (mut rows, mut notes) = (Vec::<KeptRow<'a>>::new(), Vec::new());
         for mut bytes in written {
             while !bytes.is_empty() {
-                let (row, rest) = postcard::take_from_bytes(bytes).map_err(|_| EvidenceError::NotRows)?;
-                rows.push(row);
+                let (part, rest) = postcard::take_from_bytes(bytes).map_err(|_| EvidenceError::NotRows)?;
+                match part {
+                    KeptPart::Row(row) => rows.push(*row),
+                    KeptPart::Note(note) if note.fits(reference) => {
+                        notes.push((Origin::Event(notes.len()), *note));
+                    }
+                    KeptPart::Note(_) => {
+                        return Err(EvidenceError::OtherReference(
+                            "a canary is none of the reference's",
+                        ));
+                    }
+                }
                 bytes = rest;
             }
         }
         match ScoredBatch::of_kept(&rows, reference) {
-            Ok(batch) => Ok(Self(batch)),
+            Ok(mut batch) => {
+                batch.notes = notes;
+                Ok(Self(batch))
+            }
             Err(SnapshotError::Inconsistent(why)) => Err(EvidenceError::OtherReference(why)),
             Err(_) => Err(EvidenceError::NotRows),
         }

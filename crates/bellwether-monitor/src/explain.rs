@@ -2,6 +2,7 @@
 
 use crate::costs;
 use crate::diagnosis::NovelGroup;
+use crate::encoder::OtherEncoderStatus;
 use crate::forgetting::Finding as VersionFinding;
 use crate::judge::Judge;
 use crate::quality::estimated_quality;
@@ -61,7 +62,7 @@ fn since(judge: &Judge, at: usize) -> i64 {
 }
 
 /// `E / (E + c)` of the strongest signal that stands, over its threshold `c`: one half at the threshold, towards one
-/// beyond. For novelty times the probability that affinity gives to the kind that was said. For health what the
+/// beyond, and one where the encoder is known to be another. For novelty times the probability that affinity gives to the kind that was said. For health what the
 /// strongest signal leaves. Under a common shift the share of moved tasks times the median cosine, when that is more.
 fn confidence(judge: &Judge, at: usize) -> f64 {
     let odds = |s: &&Signal| logistic(s.log_e_value() - s.threshold());
@@ -74,7 +75,9 @@ fn confidence(judge: &Judge, at: usize) -> f64 {
             .fold(0.0, f64::max)
     };
     let standing = &judge.standing[at];
-    let common = if judge.model.shift.stands {
+    let common = if judge.encoder.fault().is_some() {
+        1.0
+    } else if judge.model.shift.stands {
         judge.model.shift.moved_ratio * judge.model.shift.cosine
     } else {
         0.0
@@ -130,8 +133,13 @@ fn summary(judge: &Judge, at: usize) -> String {
         Verdict::Unknown => waiting(name, state.seen(), judge.config.min_observations),
         Verdict::Healthy => format!("{name} is as in the reference{}.", quality_clause(judge, at)),
         Verdict::Watch if judge.model.shift.stands => {
+            let moves = if judge.model.shift.moved_together {
+                "moves with the other tasks"
+            } else {
+                "is embedded by an encoder that is not the reference's"
+            };
             format!(
-                "{name} moves with the other tasks{}: look at the shared encoder or what feeds it.",
+                "{name} {moves}{}: look at the shared encoder or what feeds it.",
                 quality_clause(judge, at)
             )
         }
@@ -246,7 +254,7 @@ fn retrain_clause(judge: &Judge, at: usize) -> String {
     let signals = &judge.tasks[at].signals;
     let own = &judge.standing[at].own;
     let mut parts = Vec::new();
-    if judge.model.shift.stands {
+    if judge.model.shift.moved_together {
         parts.push("moves with the other tasks".to_owned());
     }
     if signals.loss.is_active() {
@@ -301,6 +309,12 @@ fn percent(ratio: f64) -> String {
 /// One sentence on the model.
 pub(crate) fn model_summary(judge: &Judge) -> String {
     let shift = judge.model.shift;
+    if let Some(fault) = judge.encoder.fault() {
+        return format!("{}: look at the shared encoder or what feeds it.", fault.clause());
+    }
+    if let (Some(other), false) = (judge.encoder.other(), shift.stands) {
+        return other_encoder_summary(judge, other);
+    }
     if shift.stands {
         let harm = if judge.model.verdict == Verdict::Retrain {
             "quality falls"
@@ -329,6 +343,21 @@ pub(crate) fn model_summary(judge: &Judge) -> String {
     }
 }
 
+fn other_encoder_summary(judge: &Judge, other: &OtherEncoderStatus) -> String {
+    let came = match &other.version {
+        Some(version) => format!("of the encoder `{version}`"),
+        None => format!("with embeddings of {} components", other.width),
+    };
+    let manifest = judge.reference.manifest();
+    let ours = match (&manifest.encoder_version, &other.version) {
+        (Some(version), Some(_)) => format!("`{version}`"),
+        _ => format!("{} components", manifest.dim),
+    };
+    format!(
+        "Events {came} arrive, the reference is of {ours}: they are not judged, what was said stands; register a reference for the new encoder."
+    )
+}
+
 pub(crate) fn model_line(judge: &Judge) -> TimelineLine {
     let shift = judge.model.shift;
     let moved: Vec<&str> = judge
@@ -342,7 +371,9 @@ pub(crate) fn model_line(judge: &Judge) -> TimelineLine {
     } else {
         judge.model.changed_ms
     };
-    let confidence = if shift.stands {
+    let confidence = if judge.encoder.fault().is_some() {
+        1.0
+    } else if shift.stands {
         shift.moved_ratio * shift.cosine
     } else {
         1.0 - common_odds(judge)
@@ -355,14 +386,28 @@ pub(crate) fn model_line(judge: &Judge) -> TimelineLine {
         since: rfc3339(since_ms),
         confidence: round(confidence, 4),
         summary: judge.model.summary.clone(),
-        evidence: json!({
+        evidence: model_evidence(judge, &moved),
+    }
+}
+
+fn model_evidence(judge: &Judge, moved: &[&str]) -> Value {
+    let shift = judge.model.shift;
+    let mut evidence = json!({
             "reference": judge.reference.manifest().id,
             "moved_task_ratio": number(shift.moved_ratio),
             "median_cosine": number(shift.cosine),
             "moved_tasks": moved,
             "thresholds": {"moved_task_ratio": judge.config.shared_ratio, "median_cosine": judge.config.shared_cosine},
-        }),
+    });
+    if let Some(fields) = evidence.as_object_mut() {
+        if let Some(fault) = judge.encoder.fault() {
+            fields.insert("encoder_fault".to_owned(), json!(fault));
+        }
+        if let Some(other) = judge.encoder.other() {
+            fields.insert("other_encoder".to_owned(), json!(other));
+        }
     }
+    evidence
 }
 
 /// How near the tasks are to a common shift, in `[0, 1)`.

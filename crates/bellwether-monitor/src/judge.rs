@@ -2,6 +2,7 @@
 
 use crate::config::MonitorConfig;
 use crate::diagnosis::{Diagnosis, diagnose};
+use crate::encoder::{EncoderWatch, Note};
 use crate::explain;
 use crate::forgetting::{Finding, Forgetting, LabelledLoss, Unlabelled, VersionId};
 use crate::outcome::Outcome;
@@ -80,6 +81,7 @@ pub(crate) struct Judge {
     pub(crate) standing: Vec<Standing>,
     pub(crate) model: ModelStanding,
     pub(crate) forgetting: Forgetting,
+    pub(crate) encoder: EncoderWatch,
     pub(crate) now_ms: i64,
     /// Material of work sets that nobody has taken yet.
     pub(crate) work: Vec<WorkMaterial>,
@@ -118,6 +120,7 @@ impl Judge {
         };
         Self {
             forgetting: Forgetting::new(tasks.len(), &config),
+            encoder: EncoderWatch::new(&reference),
             reference,
             config,
             tasks,
@@ -174,6 +177,18 @@ impl Judge {
         self.evaluate(task, lines);
     }
 
+    /// Takes what was learnt of the encoder, in order of time.
+    pub(crate) fn encoder(&mut self, note: &Note, lines: &mut Vec<TimelineLine>) {
+        self.tick(note.timestamp_ms);
+        let changed = self.encoder.take(note.timestamp_ms, &note.kind);
+        if changed {
+            self.judge_model(true, lines);
+            for at in 0..self.tasks.len() {
+                self.judge_task(at, lines);
+            }
+        }
+    }
+
     /// Goes on in event time; once an hour of it, texts that may be kept no longer are forgotten.
     fn tick(&mut self, at_ms: i64) {
         let before_ms = self.now_ms;
@@ -224,7 +239,8 @@ impl Judge {
 
     fn evaluate(&mut self, task: TaskId, lines: &mut Vec<TimelineLine>) {
         self.diagnose(task);
-        self.judge_model(lines);
+        let encoder_changed = self.encoder.tick(self.now_ms);
+        self.judge_model(encoder_changed, lines);
         if self.model.shift.stands {
             for at in 0..self.tasks.len() {
                 self.judge_task(at, lines);
@@ -261,8 +277,12 @@ impl Judge {
     }
 
     /// The common shift, and whether any task sees a new one.
-    fn judge_model(&mut self, lines: &mut Vec<TimelineLine>) {
-        let shift = self.model.shift.update(&self.tasks, &self.config);
+    fn judge_model(&mut self, encoder_changed: bool, lines: &mut Vec<TimelineLine>) {
+        let known_since_ms = self.encoder.fault().map(|fault| fault.since_ms);
+        let shift = self
+            .model
+            .shift
+            .update(&self.tasks, &self.config, known_since_ms.is_some());
         let verdict = if shift.stands {
             if self.harmed_ratio() >= HARMED_RATIO {
                 Verdict::Retrain
@@ -280,9 +300,10 @@ impl Judge {
         } else {
             Verdict::Unknown
         };
-        let changed = shift.stands != self.model.shift.stands || verdict != self.model.verdict;
+        let changed =
+            shift.stands != self.model.shift.stands || verdict != self.model.verdict || encoder_changed;
         if shift.stands && !self.model.shift.stands {
-            self.model.shared_since_ms = self.shift_onset();
+            self.model.shared_since_ms = known_since_ms.unwrap_or_else(|| self.shift_onset());
         } else if !shift.stands && self.model.shift.stands {
             let eclipse = Eclipse {
                 from_ms: self.model.shared_since_ms,
@@ -447,13 +468,17 @@ impl State for Judge {
     fn write(&self, out: &mut Writer) {
         self.tasks.write(out);
         self.forgetting.write(out);
-        out.put(&(&self.standing, &self.model, self.now_ms));
+        out.put(&(&self.standing, &self.model, &self.encoder, self.now_ms));
     }
 
     fn read(&mut self, from: &mut Reader<'_>) -> Result<(), SnapshotError> {
         self.tasks.read(from)?;
         self.forgetting.read(from)?;
-        (self.standing, self.model, self.now_ms) = from.take()?;
+        (self.standing, self.model, self.encoder, self.now_ms) = from.take()?;
+        ensure(
+            self.encoder.fits(&self.reference),
+            "its canaries are not those of the reference",
+        )?;
         for task in &self.tasks {
             let fits = task.fits(self.reference.task(task.task));
             ensure(fits, "a task's observations or labels are not of its classes")?;

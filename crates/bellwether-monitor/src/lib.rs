@@ -14,6 +14,7 @@ mod config;
 mod costs;
 mod diagnosis;
 mod drift;
+mod encoder;
 mod engine;
 mod evidence;
 mod explain;
@@ -37,6 +38,7 @@ mod signal;
 mod slices;
 mod snapshot;
 mod status;
+mod switch;
 mod task;
 mod texts;
 mod timeline;
@@ -48,6 +50,10 @@ mod work;
 pub use config::{MAX_SLICE_ATTRIBUTES, MonitorConfig, Seasons};
 pub use costs::{CostStatus, Costs, RemedyCost};
 pub use drift::{ClassDrift, DriftDirection, DriftMap, DriftReport, DriftSplit, DriftTest, MapPoint};
+pub use encoder::{
+    Aspect, Canary, CheckSource, Difference, EncoderCounts, EncoderFault, EncoderIdentity, EncoderReference,
+    EncoderStatus, OtherEncoderStatus, Variant, differences, direction_distance,
+};
 pub use engine::Engine;
 pub use evidence::{Evidence, EvidenceError};
 pub use forgetting::{ComparedTask, ForgettingConfig, ForgettingStatus, TaskForgetting, compare};
@@ -66,6 +72,7 @@ pub use status::{
     Estimate, Interval, ModelStatus, NoveltyStatus, PipelineCounts, QualityStatus, SignalStatus, SliceStatus,
     TaskStatus,
 };
+pub use switch::Switch;
 pub use texts::{KeepNoText, KeepText};
 pub use timeline::{StoredLine, TimelineLine, rfc3339};
 pub use verdict::Verdict;

@@ -5,6 +5,7 @@ mod kept;
 
 pub(crate) use kept::KeptRow;
 
+use crate::encoder::{Note, spot_note};
 use crate::reference::{Form, Reference};
 use crate::repeats::MessageKey;
 use crate::texts::KeepText;
@@ -25,6 +26,17 @@ pub(crate) struct ScoredBatch {
     /// Of each task.
     vectors: Vec<Vectors>,
     row_bytes: usize,
+    /// What its events say about the encoder.
+    pub(crate) notes: Vec<(Origin, Note)>,
+}
+
+/// What a note was learnt from.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Origin {
+    /// An event beside the rows, by its place.
+    Event(usize),
+    /// A row.
+    Row(usize),
 }
 
 /// The vectors of one task's rows, scaled to unit length.
@@ -79,8 +91,12 @@ impl ScoredBatch {
             }
             vectors.push(of_rows);
         }
+        let notes = notes(&mut observations, &embeddings, reference);
         observations.keep_texts(|text| texts.keep(text));
-        Self::of_parts(observations, scores, vectors)
+        Self {
+            notes,
+            ..Self::of_parts(observations, scores, vectors)
+        }
     }
 
     fn of_parts(observations: ObservationBatch, scores: Vec<Score>, vectors: Vec<Vectors>) -> Self {
@@ -91,6 +107,7 @@ impl ScoredBatch {
             observations,
             scores,
             vectors,
+            notes: Vec::new(),
         }
     }
 
@@ -138,6 +155,23 @@ impl ScoredBatch {
             Prediction::Tags(_) | Prediction::Value(_) => 0,
         }
     }
+}
+
+/// What canaries, checked rows and observations of other encoders say, before the texts are let go of.
+fn notes(
+    observations: &mut ObservationBatch,
+    embeddings: &[f32],
+    reference: &Reference,
+) -> Vec<(Origin, Note)> {
+    let dim = observations.dim();
+    let events = std::mem::take(observations.encoder_events_mut());
+    let spots = observations.spot_checks().iter().filter_map(|check| {
+        let embedding = &embeddings[check.row * dim..(check.row + 1) * dim];
+        Some((Origin::Row(check.row), spot_note(observations, check, embedding)?))
+    });
+    let events = events.iter().enumerate();
+    let events = events.filter_map(|(at, event)| Some((Origin::Event(at), Note::of(event, reference)?)));
+    events.chain(spots).collect()
 }
 
 fn p_text_form(observations: &ObservationBatch, row: usize, reference: &Reference) -> f64 {

@@ -3,8 +3,9 @@
 //! What is buffered is released up to a watermark in the order (time, observations before labels, `event_id`). As long
 //! as nothing arrives later than the watermark, every interleaving of the sources gives the same order.
 
+use crate::encoder::Note;
 use crate::score::{KeptRow, ScoredBatch};
-use crate::snapshot::{Reader, SnapshotError, State, Writer};
+use crate::snapshot::{Reader, SnapshotError, State, Writer, ensure};
 use bellwether_events::LabelRow;
 use serde::{Deserialize, Serialize};
 use std::sync::Arc;
@@ -18,6 +19,8 @@ pub(crate) enum Item {
     },
     /// Apart, so that what is put in order stays small.
     Label(Box<LabelRow>),
+    /// What was learnt of the encoder.
+    Note(Box<Note>),
 }
 
 impl Item {
@@ -25,6 +28,15 @@ impl Item {
         match self {
             Self::Observation { batch, row } => batch.observations.timestamps_ms()[*row],
             Self::Label(label) => label.timestamp_ms,
+            Self::Note(note) => note.timestamp_ms,
+        }
+    }
+
+    /// The version of encoder whose reference an observation waits for.
+    pub(crate) fn awaited(&self) -> Option<&str> {
+        match self {
+            Self::Note(note) => note.awaited(),
+            Self::Observation { .. } | Self::Label(_) => None,
         }
     }
 
@@ -33,15 +45,17 @@ impl Item {
             + match self {
                 Self::Observation { batch, .. } => batch.row_bytes(),
                 Self::Label(label) => size_of::<LabelRow>() + label.event_id.len() + label.label.len(),
+                Self::Note(note) => note.bytes(),
             }
     }
 
-    fn key(&self) -> (i64, bool, &str, &str) {
+    fn key(&self) -> (i64, u8, &str, &str) {
         match self {
             Self::Observation { batch, row } => {
-                (self.timestamp_ms(), false, batch.observations.event_id(*row), "")
+                (self.timestamp_ms(), 1, batch.observations.event_id(*row), "")
             }
-            Self::Label(label) => (label.timestamp_ms, true, &label.event_id, &label.label),
+            Self::Label(label) => (label.timestamp_ms, 2, &label.event_id, &label.label),
+            Self::Note(note) => (note.timestamp_ms, 0, &note.event_id, note.source()),
         }
     }
 }
@@ -80,6 +94,22 @@ impl Sequencer {
         self.buffered.len()
     }
 
+    /// What is buffered strictly before `watermark_ms` and in time, in order; empty unless an observation among it waits for
+    /// the reference of another encoder.
+    pub(crate) fn with_awaited(&self, watermark_ms: i64) -> Vec<&Item> {
+        let in_time = self.released_to_ms..watermark_ms;
+        let due = self
+            .buffered
+            .iter()
+            .filter(|item| in_time.contains(&item.timestamp_ms()));
+        if !due.clone().any(|item| item.awaited().is_some()) {
+            return Vec::new();
+        }
+        let mut due: Vec<&Item> = due.collect();
+        due.sort_by(|a, b| a.key().cmp(&b.key()));
+        due
+    }
+
     /// Newest time in the buffer.
     pub(crate) fn newest_ms(&self) -> Option<i64> {
         self.buffered.iter().map(Item::timestamp_ms).max()
@@ -112,6 +142,7 @@ impl Sequencer {
 
 /// One buffered thing in a snapshot. Things of one time and name are judged in the order in which they came.
 #[derive(Serialize, Deserialize)]
+#[serde(bound(deserialize = "'de: 'a"))]
 enum KeptItem<'a> {
     Observation(Box<KeptRow<'a>>),
     Label {
@@ -119,6 +150,7 @@ enum KeptItem<'a> {
         timestamp_ms: i64,
         label: &'a str,
     },
+    Note(Box<Note>),
 }
 
 impl State for Sequencer {
@@ -132,6 +164,7 @@ impl State for Sequencer {
                     timestamp_ms: label.timestamp_ms,
                     label: &label.label,
                 },
+                Item::Note(note) => KeptItem::Note(note.clone()),
             });
         }
     }
@@ -139,7 +172,7 @@ impl State for Sequencer {
     fn read(&mut self, from: &mut Reader<'_>) -> Result<(), SnapshotError> {
         let (released_to_ms, buffered): (i64, usize) = from.take()?;
         self.released_to_ms = released_to_ms;
-        let (mut rows, mut labels) = (Vec::new(), Vec::new());
+        let (mut rows, mut others) = (Vec::new(), Vec::new());
         for at in 0..buffered {
             match from.take()? {
                 KeptItem::Observation(row) => rows.push(*row),
@@ -153,7 +186,11 @@ impl State for Sequencer {
                         timestamp_ms,
                         label: label.to_owned(),
                     };
-                    labels.push((at, label));
+                    others.push((at, Item::Label(Box::new(label))));
+                }
+                KeptItem::Note(note) => {
+                    ensure(note.fits(from.reference), "a canary is none of the reference's")?;
+                    others.push((at, Item::Note(note)));
                 }
             }
         }
@@ -162,11 +199,10 @@ impl State for Sequencer {
             batch: Arc::clone(&batch),
             row,
         };
-        let (mut rows, mut labels) = (0.., labels.into_iter().peekable());
+        let (mut rows, mut others) = (0.., others.into_iter().peekable());
         for at in 0..buffered {
-            let label = labels.next_if(|(place, _)| *place == at);
-            let label = label.map(|(_, label)| Item::Label(Box::new(label)));
-            if let Some(item) = label.or_else(|| rows.next().map(observation)) {
+            let other = others.next_if(|(place, _)| *place == at).map(|(_, item)| item);
+            if let Some(item) = other.or_else(|| rows.next().map(observation)) {
                 self.push(item);
             }
         }

@@ -29,7 +29,10 @@ impl Eclipse {
 /// The state of the common shift.
 #[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize)]
 pub(crate) struct CommonShift {
+    /// Because the tasks moved together, or because the encoder is known to be another.
     pub(crate) stands: bool,
+    /// The tasks moved together.
+    pub(crate) moved_together: bool,
     /// Share of the active tasks that moved.
     pub(crate) moved_ratio: f64,
     /// Median pairwise cosine of their drift; NaN with fewer than three.
@@ -40,6 +43,7 @@ impl Default for CommonShift {
     fn default() -> Self {
         Self {
             stands: false,
+            moved_together: false,
             moved_ratio: 0.0,
             cosine: f64::NAN,
         }
@@ -47,9 +51,9 @@ impl Default for CommonShift {
 }
 
 impl CommonShift {
-    /// Looks again. O(moved² · dim) when at least three tasks moved.
+    /// Looks again. O(moved² · dim) when at least three tasks moved. `is_known`: the encoder is known to be another.
     #[must_use]
-    pub(crate) fn update(self, tasks: &[TaskState], config: &MonitorConfig) -> Self {
+    pub(crate) fn update(self, tasks: &[TaskState], config: &MonitorConfig, is_known: bool) -> Self {
         let active = tasks
             .iter()
             .filter(|t| t.seen() >= config.min_observations)
@@ -62,17 +66,20 @@ impl CommonShift {
                 moved.len() as f64 / active as f64
             };
             return Self {
-                stands: false,
+                stands: is_known,
+                moved_together: false,
                 moved_ratio,
                 cosine: f64::NAN,
             };
         }
         let moved_ratio = moved.len() as f64 / active as f64;
         let cosine = median_cosine(&moved);
-        let ease = if self.stands { RELEASE } else { 1.0 };
+        let ease = if self.moved_together { RELEASE } else { 1.0 };
         let enough = moved_ratio >= config.shared_ratio * ease;
+        let moved_together = enough && cosine > config.shared_cosine * ease;
         Self {
-            stands: enough && cosine > config.shared_cosine * ease,
+            stands: moved_together || is_known,
+            moved_together,
             moved_ratio,
             cosine,
         }

@@ -20,7 +20,7 @@ use std::sync::Arc;
 /// The first bytes of every snapshot.
 const MARK: [u8; 8] = *b"BWSTATE\n";
 /// Version of the body's meaning; a reader refuses another.
-pub(crate) const FORMAT_VERSION: u32 = 4;
+pub(crate) const FORMAT_VERSION: u32 = 5;
 /// Mark, version and length.
 const HEADER: usize = 8 + 4 + 8;
 /// The checksum behind the body.

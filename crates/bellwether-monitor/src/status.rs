@@ -3,6 +3,7 @@
 use crate::costs::{self, CostStatus};
 use crate::diagnosis::bulk_shift;
 use crate::drift::DriftReport;
+use crate::encoder::EncoderStatus;
 use crate::explain::quality;
 use crate::forgetting::{ForgettingStatus, TaskForgetting};
 use crate::judge::Judge;
@@ -30,6 +31,8 @@ pub struct ModelStatus {
     pub moved_task_ratio: f64,
     /// One sentence on the model as a whole.
     pub summary: String,
+    /// Whether the encoder is what made the reference, as far as texts whose embedding is known tell.
+    pub encoder: EncoderStatus,
     /// The newest change of the model's version; `None` before the first.
     pub forgetting: Option<ForgettingStatus>,
     /// Every task of the reference, in order of name.
@@ -220,6 +223,7 @@ impl Judge {
             common_shift_cosine: self.model.shift.cosine,
             moved_task_ratio: self.model.shift.moved_ratio,
             summary: self.model.summary.clone(),
+            encoder: self.encoder.status(),
             forgetting: self.forgetting_status(),
             tasks: common_cosines(&self.tasks, &self.config)
                 .into_iter()

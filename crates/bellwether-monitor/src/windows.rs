@@ -208,6 +208,12 @@ impl WindowCutter {
         }
     }
 
+    /// The cutter that goes on beside another engine, which begins where `before` has ended.
+    #[must_use]
+    pub fn gone_over(&self, before: &Engine, next: &Engine) -> Self {
+        Self::resume(self.length_ms, &self.kept(before), next)
+    }
+
     /// What is needed to go on, beside the snapshot of the engine.
     #[must_use]
     pub fn kept(&self, engine: &Engine) -> KeptWindows {

@@ -43,7 +43,7 @@ pub struct ObservationFields {
     pub probabilities: Option<Sources>,
     /// Version of the model.
     pub model_version: Option<Sources>,
-    /// Version of the encoder; as with the contract's own formats it is not kept.
+    /// Version of the encoder.
     pub encoder_version: Option<Sources>,
     /// An object whose strings and whole numbers are attributes.
     pub attributes: Option<Sources>,
@@ -154,12 +154,23 @@ impl ObservationFields {
             embedding,
             probabilities,
         } = scratch;
+        let versions = [optional(&self.model_version), optional(&self.encoder_version)];
+        // As in the contract's own formats, a version of another type says nothing and refuses no record.
+        let [model_version, encoder_version] = versions.each_ref().map(|value| {
+            value
+                .as_ref()
+                .and_then(|value| scalar::identifier("version", value).ok())
+        });
         embedding.clear();
         if let Some(sources) = &self.embedding
             && let Some(value) = sources.resolve(context)
+            && let Err(fault) = vector::read("embedding", &value, Some(schema.dim()), embedding)
         {
-            vector::read("embedding", &value, Some(schema.dim()), embedding)
-                .map_err(|fault| at(sources, fault))?;
+            embedding.clear();
+            // Of an observation that is not the reference's the width does not matter.
+            if !raw::is_of_encoder_alone(schema, Some(&event_id), encoder_version.as_deref()) {
+                return Err(at(sources, fault));
+            }
         }
         probabilities.clear();
         let mut width = None;
@@ -177,11 +188,6 @@ impl ObservationFields {
         };
         let prediction = prediction.or_else(|| likeliest(schema, task_id, probabilities));
         let attributes = self.read_attributes(context);
-        let version = optional(&self.model_version);
-        // As in the contract's own formats, a version of another type says nothing and refuses no record.
-        let version = version
-            .as_ref()
-            .and_then(|value| scalar::identifier("model_version", value).ok());
         let row = RawRow {
             event_id: Some(&event_id),
             task: Some(task),
@@ -194,7 +200,8 @@ impl ObservationFields {
             },
             embedding: (!embedding.is_empty()).then_some(raw::Floats::F32(embedding)),
             attributes: &attributes,
-            model_version: version.as_deref(),
+            model_version: model_version.as_deref(),
+            encoder_version: encoder_version.as_deref(),
         };
         raw::push(schema, &row, builder).map_err(|fault| self.explain(fault))
     }

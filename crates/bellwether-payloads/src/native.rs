@@ -140,12 +140,19 @@ fn push(
                 "`embedding` and `embedding_bytes` are both set; send one of them",
             ));
         }
-        vector::read(
+        let read = vector::read(
             "embedding_bytes",
             &Value::Bytes(bytes.clone()),
             Some(schema.dim()),
             &mut from_bytes,
-        )?;
+        );
+        let (event_id, version) = (
+            given(&observation.event_id),
+            observation.encoder_version.as_deref(),
+        );
+        if !raw::is_of_encoder_alone(schema, event_id, version) {
+            read?;
+        }
     }
     let embedding = if observation.embedding.is_empty() {
         &from_bytes
@@ -181,6 +188,7 @@ fn push(
         embedding: (!embedding.is_empty()).then_some(Floats::F32(embedding)),
         attributes: &attributes,
         model_version: observation.model_version.as_deref(),
+        encoder_version: observation.encoder_version.as_deref(),
     };
     raw::push(schema, &row, builder)
 }

@@ -44,6 +44,16 @@ pub enum PathError {
 }
 
 impl Path {
+    /// The names on the way from the outermost; none where a step is not a name.
+    #[must_use]
+    pub fn names(&self) -> Option<Vec<&str>> {
+        let name = |step| match step {
+            &Step::Field(ref name) => Some(name.as_str()),
+            _ => None,
+        };
+        self.steps.iter().map(name).collect()
+    }
+
     /// The value at this path; none where a step leads nowhere. A null is found like any other value.
     #[must_use]
     pub fn find<'v>(&self, value: &'v Value) -> Option<Cow<'v, Value>> {

@@ -126,6 +126,11 @@ pub(crate) struct Context<'a> {
 }
 
 impl Sources {
+    /// The places, in the order in which they are looked at.
+    pub fn iter(&self) -> impl Iterator<Item = &Source> {
+        self.0.iter()
+    }
+
     /// The places that this crate itself writes, which are known to be some.
     pub(crate) fn of(text: &'static str) -> Self {
         text.parse().expect("the places of a format are sources")

@@ -35,7 +35,13 @@ pub(crate) struct Batches {
 }
 
 impl Batches {
-    pub(crate) fn new(path: &Path, file: File, format: Format, columns: &[&str]) -> Result<Self, Error> {
+    /// Opens a file; only the columns named are loaded, or all of them.
+    pub(crate) fn new(
+        path: &Path,
+        file: File,
+        format: Format,
+        columns: Option<&[&str]>,
+    ) -> Result<Self, Error> {
         let open = || match format {
             Format::Parquet => parquet(path, file, columns),
             _ => ipc(path, file, format, columns),
@@ -94,22 +100,33 @@ fn guard<T>(path: &Path, format: Format, decode: impl FnOnce() -> T) -> Result<T
     })
 }
 
-fn parquet(path: &Path, file: File, columns: &[&str]) -> Result<(BatchIterator, SchemaRef, usize), Error> {
+fn parquet(
+    path: &Path,
+    file: File,
+    columns: Option<&[&str]>,
+) -> Result<(BatchIterator, SchemaRef, usize), Error> {
     let failed = |source| Error::Parquet {
         path: path.to_owned(),
         source,
     };
     let builder = ParquetRecordBatchReaderBuilder::try_new(file).map_err(failed)?;
     let roots = builder.parquet_schema().root_schema().get_fields();
-    let wanted = (0..roots.len()).filter(|&at| columns.contains(&roots[at].name()));
-    let mask = ProjectionMask::roots(builder.parquet_schema(), wanted);
+    let mask = match columns {
+        Some(columns) => {
+            let wanted = (0..roots.len()).filter(|&at| columns.contains(&roots[at].name()));
+            ProjectionMask::roots(builder.parquet_schema(), wanted)
+        }
+        None => ProjectionMask::all(),
+    };
+    let whole = columns.is_none().then(|| builder.schema().clone());
     let total_rows = usize::try_from(builder.metadata().file_metadata().num_rows()).unwrap_or(0);
     let reader = builder
         .with_projection(mask)
         .with_batch_size(CHUNK_ROWS)
         .build()
         .map_err(failed)?;
-    let schema = arrow::array::RecordBatchReader::schema(&reader);
+    // Of all columns, with what else the file says about itself.
+    let schema = whole.unwrap_or_else(|| arrow::array::RecordBatchReader::schema(&reader));
     Ok((Box::new(reader), schema, total_rows))
 }
 
@@ -117,7 +134,7 @@ fn ipc(
     path: &Path,
     mut file: File,
     format: Format,
-    columns: &[&str],
+    columns: Option<&[&str]>,
 ) -> Result<(BatchIterator, SchemaRef, usize), Error> {
     let read = |source| Error::Read {
         path: path.to_owned(),
@@ -137,11 +154,13 @@ fn ipc(
     file.seek(SeekFrom::Start(start)).map_err(read)?;
     let schema = StreamReader::try_new(&file, None).map_err(decode)?.schema();
     let fields = schema.fields();
-    let wanted = (0..fields.len())
-        .filter(|&at| columns.contains(&fields[at].name().as_str()))
-        .collect();
+    let wanted = columns.map(|columns| {
+        (0..fields.len())
+            .filter(|&at| columns.contains(&fields[at].name().as_str()))
+            .collect()
+    });
     file.seek(SeekFrom::Start(start)).map_err(read)?;
-    let reader = StreamReader::try_new(BufReader::new(file), Some(wanted)).map_err(decode)?;
+    let reader = StreamReader::try_new(BufReader::new(file), wanted).map_err(decode)?;
     let schema = reader.schema();
     Ok((Box::new(reader), schema, total_rows))
 }

@@ -33,7 +33,7 @@ impl Format {
         }
     }
 
-    fn of_name(path: &Path) -> Option<Self> {
+    pub(crate) fn of_name(path: &Path) -> Option<Self> {
         let extension = path.extension()?.to_str()?.to_ascii_lowercase();
         match extension.as_str() {
             "parquet" | "pq" => Some(Self::Parquet),
@@ -62,7 +62,7 @@ impl Format {
     }
 
     /// True when a file of this content may have a name of that format: both forms of Arrow IPC share their extensions.
-    fn may_be_named(self, name: Self) -> bool {
+    pub(crate) fn may_be_named(self, name: Self) -> bool {
         self == name || (self == Self::ArrowStream && name == Self::ArrowFile)
     }
 }

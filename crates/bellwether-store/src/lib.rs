@@ -17,10 +17,13 @@
 //! # Ok::<(), Box<dyn std::error::Error>>(())
 //! ```
 
+mod column_map;
 mod columnar;
+mod embed;
 mod error;
 mod format;
 mod json_lines;
+mod object;
 mod observations;
 mod recording;
 mod reference;
@@ -28,9 +31,14 @@ mod source;
 mod state;
 mod work_set;
 
+pub use column_map::{ColumnMap, ColumnPlace, FileTimeUnit};
+pub use embed::{EmbedError, EmbedOptions, EmbedTally, Embedding, Precision};
 pub use error::Error;
 pub use format::Format;
-pub use observations::{ObservationReader, embedding_width, read_labels, read_reference_input};
+pub use observations::{
+    ObservationReader, embedding_width, embedding_width_mapped, read_labels, read_labels_mapped,
+    read_reference_input, read_reference_input_mapped,
+};
 pub use recording::{RecordedEvent, Recording, RecordingError};
 pub use reference::{ReferenceFileError, read_reference, write_reference};
 pub use state::{

@@ -1,9 +1,10 @@
 //! Observations, labels and reference rows from a file.
 
+use crate::column_map::ColumnMap;
 use crate::error::Error;
 use crate::source::{CHUNK_ROWS, Chunk, Source};
 use arrow::array::RecordBatch;
-use bellwether_events::arrow::{self as columns, ColumnError};
+use bellwether_events::arrow::{self as contract, ColumnError};
 use bellwether_events::{JsonDecoder, LabelRow, ModelSchema, ObservationBatch, Reject};
 use std::fmt;
 use std::path::{Path, PathBuf};
@@ -33,10 +34,22 @@ impl ObservationReader {
     /// # Errors
     /// [`Error`] when the file cannot be opened, is not in its format, or lacks a column.
     pub fn open(path: impl AsRef<Path>, schema: &ModelSchema) -> Result<Self, Error> {
+        Self::open_mapped(path, schema, None)
+    }
+
+    /// The same for a file whose columns may have other names.
+    ///
+    /// # Errors
+    /// As [`open`](Self::open).
+    pub fn open_mapped(
+        path: impl AsRef<Path>,
+        schema: &ModelSchema,
+        columns: Option<&ColumnMap>,
+    ) -> Result<Self, Error> {
         let path = path.as_ref();
-        let source = Source::open(path, &columns::OBSERVATION_COLUMNS)?;
+        let source = Source::open(path, &contract::OBSERVATION_COLUMNS, columns)?;
         check_columns(path, &source, |empty, rejects| {
-            columns::decode_observations(schema, empty, &mut ObservationBatch::builder(schema, 0), rejects)
+            contract::decode_observations(schema, empty, &mut ObservationBatch::builder(schema, 0), rejects)
         })?;
         Ok(Self {
             path: path.to_owned(),
@@ -62,7 +75,7 @@ impl ObservationReader {
         let mut rejects = Vec::new();
         let rows = match chunk {
             Chunk::Columns(batch) => {
-                columns::decode_observations(&self.schema, &batch, &mut builder, &mut rejects).map_err(
+                contract::decode_observations(&self.schema, &batch, &mut builder, &mut rejects).map_err(
                     |source| Error::Columns {
                         path: self.path.clone(),
                         source,
@@ -109,16 +122,27 @@ impl fmt::Debug for ObservationReader {
 /// # Errors
 /// [`Error`] when the file cannot be read to its end or lacks a column.
 pub fn read_labels(path: impl AsRef<Path>) -> Result<(Vec<LabelRow>, Vec<Reject>), Error> {
+    read_labels_mapped(path, None)
+}
+
+/// The same for a file whose columns may have other names.
+///
+/// # Errors
+/// As [`read_labels`].
+pub fn read_labels_mapped(
+    path: impl AsRef<Path>,
+    columns: Option<&ColumnMap>,
+) -> Result<(Vec<LabelRow>, Vec<Reject>), Error> {
     let path = path.as_ref();
-    let mut source = Source::open(path, &columns::LABEL_COLUMNS)?;
+    let mut source = Source::open(path, &contract::LABEL_COLUMNS, columns)?;
     check_columns(path, &source, |empty, rejects| {
-        columns::decode_labels(empty, &mut Vec::new(), rejects)
+        contract::decode_labels(empty, &mut Vec::new(), rejects)
     })?;
     let mut json = JsonDecoder::default();
     let mut labels = Vec::new();
     let rejects = read_all(path, &mut source, |chunk, rejects| match chunk {
         Chunk::Columns(batch) => {
-            columns::decode_labels(batch, &mut labels, rejects).map(|()| batch.num_rows())
+            contract::decode_labels(batch, &mut labels, rejects).map(|()| batch.num_rows())
         }
         Chunk::Json(lines) => Ok(json.labels(lines, &mut labels, rejects)),
     })?;
@@ -135,20 +159,43 @@ pub fn read_reference_input(
     path: impl AsRef<Path>,
     schema: &ModelSchema,
 ) -> Result<(ObservationBatch, Vec<String>, Vec<Reject>), Error> {
+    read_reference_input_mapped(path, schema, None, |_, _| {})
+}
+
+/// The same for a file whose columns may have other names. `on_rows` hears after each part how many rows are read, and of how
+/// many.
+///
+/// # Errors
+/// As [`read_reference_input`].
+pub fn read_reference_input_mapped(
+    path: impl AsRef<Path>,
+    schema: &ModelSchema,
+    columns: Option<&ColumnMap>,
+    mut on_rows: impl FnMut(usize, usize),
+) -> Result<(ObservationBatch, Vec<String>, Vec<Reject>), Error> {
     let path = path.as_ref();
-    let mut source = Source::open(path, &columns::REFERENCE_COLUMNS)?;
+    let mut source = Source::open(path, &contract::REFERENCE_COLUMNS, columns)?;
     check_columns(path, &source, |empty, rejects| {
         let mut builder = ObservationBatch::builder(schema, 0);
-        columns::decode_reference(schema, empty, &mut builder, &mut Vec::new(), rejects)
+        contract::decode_reference(schema, empty, &mut builder, &mut Vec::new(), rejects)
     })?;
     let mut json = JsonDecoder::default();
     // The file's own count may be wrong in a damaged file, so the first chunk is all that is reserved on its word.
     let mut builder = ObservationBatch::builder(schema, source.total_rows().min(CHUNK_ROWS));
     let mut labels = Vec::new();
-    let rejects = read_all(path, &mut source, |chunk, rejects| match chunk {
-        Chunk::Columns(batch) => columns::decode_reference(schema, batch, &mut builder, &mut labels, rejects)
-            .map(|()| batch.num_rows()),
-        Chunk::Json(lines) => Ok(json.reference(schema, lines, &mut builder, &mut labels, rejects)),
+    let total_rows = source.total_rows();
+    let mut rows_read = 0;
+    let rejects = read_all(path, &mut source, |chunk, rejects| {
+        let rows = match chunk {
+            Chunk::Columns(batch) => {
+                contract::decode_reference(schema, batch, &mut builder, &mut labels, rejects)?;
+                batch.num_rows()
+            }
+            Chunk::Json(lines) => json.reference(schema, lines, &mut builder, &mut labels, rejects),
+        };
+        rows_read += rows;
+        on_rows(rows_read, total_rows);
+        Ok(rows)
     })?;
     Ok((builder.finish(), labels, rejects))
 }
@@ -159,14 +206,22 @@ pub fn read_reference_input(
 /// # Errors
 /// [`Error::NoEmbedding`] when no row tells (base64 in JSON does not); other [`Error`]s when the file cannot be read.
 pub fn embedding_width(path: impl AsRef<Path>) -> Result<usize, Error> {
+    embedding_width_mapped(path, None)
+}
+
+/// The same for a file whose columns may have other names.
+///
+/// # Errors
+/// As [`embedding_width`].
+pub fn embedding_width_mapped(path: impl AsRef<Path>, columns: Option<&ColumnMap>) -> Result<usize, Error> {
     let path = path.as_ref();
-    let mut source = Source::open(path, &["embedding"])?;
+    let mut source = Source::open(path, &["embedding"], columns)?;
     let unfit = |source| Error::Columns {
         path: path.to_owned(),
         source,
     };
     if let Some(schema) = source.schema()
-        && let Some(width) = columns::fixed_embedding_width(schema).map_err(unfit)?
+        && let Some(width) = contract::fixed_embedding_width(schema).map_err(unfit)?
     {
         return Ok(width);
     }
@@ -174,7 +229,7 @@ pub fn embedding_width(path: impl AsRef<Path>) -> Result<usize, Error> {
     let mut searched = 0;
     while let Some(chunk) = source.next_chunk()? {
         let found = match chunk {
-            Chunk::Columns(batch) => columns::embedding_width(&batch).map_err(unfit)?,
+            Chunk::Columns(batch) => contract::embedding_width(&batch).map_err(unfit)?,
             Chunk::Json(_) if searched >= MAX_ROWS_WITHOUT_EMBEDDING => break,
             Chunk::Json(lines) => json.embedding_width(lines),
         };

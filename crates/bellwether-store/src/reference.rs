@@ -276,6 +276,7 @@ mod tests {
             own_nearest_ratio: BTreeMap::from([("size".to_owned(), 0.875)]),
             coupling: BTreeMap::from([("size".to_owned(), BTreeMap::from([("other".to_owned(), 0.5)]))]),
             alien_similarity: 0.25,
+            encoder: None,
             trigrams: vec![(3, 7), (16_383, 1)],
             self_play: SelfPlay {
                 affinity: score(),

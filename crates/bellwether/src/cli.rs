@@ -2,11 +2,13 @@
 
 mod alert;
 mod dead_letters;
+mod encode;
 mod replay;
 mod work_set;
 
 pub(crate) use alert::{AlertCommand, TestArgs};
 pub(crate) use dead_letters::{DeadLettersCommand, ExplainArgs, ListArgs, ResubmitArgs, Selection};
+pub(crate) use encode::EncodeArgs;
 pub(crate) use replay::ReplayArgs;
 pub(crate) use work_set::WorkSetArgs;
 
@@ -62,6 +64,11 @@ pub(crate) enum Command {
         after_help = "Example:\n  bellwether calibrate --reference model.ref --observations quiet.parquet --labels labels.parquet --report power.json --picture power.svg"
     )]
     Calibrate(CalibrateArgs),
+    /// Add the shared encoder's embeddings to a file of texts; an interrupted run goes on where it stopped
+    #[command(
+        after_help = "Example:\n  bellwether encode --model all-MiniLM-L6-v2 events.parquet --output encoded.parquet"
+    )]
+    Encode(EncodeArgs),
     /// Say what to label and train after an alarm: a choice within a budget, from recorded events or from a set that is there
     #[command(
         after_help = "Example:\n  bellwether work-set --budget 200 --from sets/20260319T083000000Z.task.banking.continual_update.r1.parquet --to banking.parquet\n  bellwether work-set --budget 200 --reference model.ref --observations events.parquet --labels labels.parquet --task banking --to banking.parquet"
@@ -76,6 +83,22 @@ pub(crate) enum Command {
     /// List, explain and send again the records that were refused
     #[command(subcommand)]
     DeadLetters(DeadLettersCommand),
+    /// Write the completions of a shell to standard output
+    #[command(
+        after_help = "Example:\n  bellwether completions bash > ~/.local/share/bash-completion/completions/bellwether"
+    )]
+    Completions {
+        /// The shell
+        #[arg(value_enum)]
+        shell: clap_complete::Shell,
+    },
+    /// Write the manual pages, one a command, into a directory
+    #[command(after_help = "Example:\n  bellwether man ~/.local/share/man/man1")]
+    Man {
+        /// The directory; it is made where it is not there
+        #[arg(value_name = "DIR")]
+        directory: PathBuf,
+    },
 }
 
 #[derive(Debug, Args)]
@@ -130,6 +153,13 @@ pub(crate) enum ReferenceCommand {
         #[arg(long, value_enum, default_value_t = Output::Text)]
         output: Output,
     },
+    /// Print the canary texts of a reference as events, to be sent through the production path; our own without a reference
+    #[command(after_help = "Example:\n  bellwether reference canaries model.ref > canaries.jsonl")]
+    Canaries {
+        /// The reference
+        #[arg(value_name = "REF")]
+        reference: Option<PathBuf>,
+    },
     /// Show what a reference holds
     #[command(after_help = "Example:\n  bellwether reference inspect model.ref")]
     Inspect {
@@ -156,9 +186,22 @@ pub(crate) struct BuildArgs {
     /// Width of the embeddings; taken from the file without, which base64 in JSON does not tell
     #[arg(long, value_name = "N", value_parser = clap::value_parser!(u32).range(1..=65_536))]
     pub(crate) embedding_width: Option<u32>,
+    /// The model directory of the encoder: embeds texts that come without a vector, checks those that come with one, and
+    /// gives the reference canary texts by which another encoder is known
+    #[arg(long, value_name = "DIR")]
+    pub(crate) encoder: Option<PathBuf>,
+    /// Texts for the canaries, one `{"canary": "<name>", "text": "<text>"}` a line; our own without
+    #[arg(long, value_name = "FILE")]
+    pub(crate) canaries: Option<PathBuf>,
+    /// Where the columns are in the file, by [payloads] of this configuration; under the contract's names without
+    #[arg(long, value_name = "FILE")]
+    pub(crate) config: Option<PathBuf>,
     /// Version of the encoder that made the embeddings
     #[arg(long, value_name = "VERSION")]
     pub(crate) encoder_version: Option<String>,
+    /// How the result is printed
+    #[arg(long, value_enum, value_name = "FORMAT", default_value_t = Output::Text)]
+    pub(crate) output_format: Output,
 }
 
 #[derive(Debug, Args)]

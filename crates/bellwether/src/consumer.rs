@@ -123,7 +123,7 @@ impl<F: Feed> KafkaSource<F> {
             rejects,
             release,
         };
-        pipeline.turn(turn).await?;
+        let release = pipeline.turn(turn).await?;
         self.released_ms = release.before_ms().max(self.released_ms);
         self.feed.read_to(self.tracker.delivered());
         self.settle(pipeline, wall).await?;

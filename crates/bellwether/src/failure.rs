@@ -107,6 +107,16 @@ impl From<bellwether_store::StateError> for Failure {
     }
 }
 
+impl From<bellwether_store::EmbedError> for Failure {
+    fn from(error: bellwether_store::EmbedError) -> Self {
+        let fix = error.fix();
+        match error {
+            bellwether_store::EmbedError::Input(error) => error.into(),
+            error => Self::with_fix(&error, fix),
+        }
+    }
+}
+
 impl From<bellwether_store::Error> for Failure {
     fn from(error: bellwether_store::Error) -> Self {
         Self::with_fix(&error, error.fix())

@@ -227,6 +227,11 @@ impl Windows {
         Ok(Self::new(WindowCutter::new(window_ms), target))
     }
 
+    /// Goes on beside another engine, which begins where `before` has ended.
+    pub(crate) fn go_over(&mut self, before: &Engine, next: &Engine) {
+        self.cutter = self.cutter.gone_over(before, next);
+    }
+
     /// Judges what is released.
     pub(crate) fn release(
         &mut self,

@@ -7,12 +7,15 @@ mod cli;
 mod commands;
 mod config;
 mod consumer;
+mod encoder;
 mod failure;
 mod feed;
+mod file_columns;
 mod history;
 mod letters;
 mod patience;
 mod pipeline;
+mod progress;
 mod references;
 mod report;
 mod scale;
@@ -58,12 +61,18 @@ fn run(cli: Cli) -> Result<(), Failure> {
             config,
             output,
         }) => commands::compare::run(&old, &new, config.as_deref(), output),
+        Command::Reference(ReferenceCommand::Canaries { reference }) => {
+            commands::canaries::canaries(reference.as_deref())
+        }
         Command::Reference(ReferenceCommand::Inspect { reference, output }) => {
             commands::reference::inspect(&reference, output)
         }
         Command::Replay(args) => block_on(commands::replay::replay(args)),
         Command::Calibrate(args) => commands::calibrate::calibrate(&args),
+        Command::Encode(args) => block_on(commands::encode::encode(args)),
         Command::WorkSet(args) => block_on(commands::work_set::work_set(args)),
+        Command::Completions { shell } => commands::shell::completions(shell),
+        Command::Man { directory } => commands::shell::man(&directory),
         Command::Check(args) => commands::check::check(&args),
         Command::Alert(AlertCommand::Test(args)) => commands::alert::test(&args),
         Command::DeadLetters(DeadLettersCommand::List(args)) => commands::dead_letters::list(&args),

@@ -2,6 +2,7 @@
 //!
 //! `demo`, `run` and `replay` differ in where a turn comes from and in which sinks there are; nothing else.
 
+use crate::encoder::Embedder;
 use crate::failure::Failure;
 use crate::history::Windows;
 use crate::sinks::Sinks;
@@ -12,7 +13,7 @@ use bellwether_api::{
 };
 use bellwether_events::{LabelBatch, ObservationBatch, Reject, RejectReason};
 use bellwether_ingest::RawMessage;
-use bellwether_monitor::{Engine, Evidence, KeepText, ModelStatus, TaskReports, WorkMaterial};
+use bellwether_monitor::{Engine, Evidence, KeepText, ModelStatus, Switch, TaskReports, WorkMaterial};
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
@@ -97,6 +98,8 @@ impl Turn {
 pub(crate) struct Pipeline {
     engine: Engine,
     sinks: Sinks,
+    embedder: Option<Arc<Embedder>>,
+    switch: Option<Switch>,
     /// The history, where one is kept.
     windows: Option<Windows>,
     metrics: PipelineMetrics,
@@ -112,6 +115,8 @@ impl Pipeline {
         Self {
             engine,
             sinks,
+            embedder: None,
+            switch: None,
             windows,
             metrics: PipelineMetrics::default(),
             reports: TaskReports::new(),
@@ -128,38 +133,76 @@ impl Pipeline {
         &self.engine
     }
 
-    /// Everything that happens to a turn, in order: count, score, put in time order, judge, publish.
+    /// Embeds texts that come without a vector, and holds others to what is known of the encoder.
+    pub(crate) fn embed_with(&mut self, embedder: Option<Arc<Embedder>>) {
+        self.embedder = embedder;
+    }
+
+    /// The change of encoder that the stream has made: from its first event on another reference has to judge.
+    pub(crate) fn switch(&self) -> Option<&Switch> {
+        self.switch.as_ref()
+    }
+
+    /// Goes on with another engine, which begins where the former one has ended.
+    pub(crate) fn go_over(&mut self, engine: Engine) {
+        if let Some(windows) = &mut self.windows {
+            windows.go_over(&self.engine, &engine);
+        }
+        self.engine = engine;
+        self.switch = None;
+        self.reports = TaskReports::new();
+    }
+
+    /// Everything that happens to a turn, in order: count, embed, score, put in time order, judge, publish. Returns how far
+    /// event time was released: less than was to be where the stream may be going over to another encoder.
     ///
     /// # Errors
     /// [`Failure`] when what waits for labels cannot be read or written, or a sink does not accept; then the source's offsets
     /// must not be committed.
-    pub(crate) async fn turn(&mut self, turn: Turn) -> Result<(), Failure> {
+    pub(crate) async fn turn(&mut self, turn: Turn) -> Result<Release, Failure> {
         self.count(&turn);
-        // Scoring and judging take milliseconds: not on a thread that serves sockets.
-        let lines = tokio::task::block_in_place(|| {
-            if let Some(observations) = turn.observations {
+        // Embedding, scoring and judging take milliseconds: not on a thread that serves sockets.
+        let (lines, release) = tokio::task::block_in_place(|| {
+            if let Some(mut observations) = turn.observations {
+                if let Some(embedder) = &self.embedder {
+                    embedder.embed(&mut observations, self.engine.reference())?;
+                }
                 self.engine.push_observations(observations);
             }
             if let Some(evidence) = turn.evidence {
                 self.engine.push_evidence(evidence);
             }
             self.engine.push_labels(turn.labels);
-            match (&mut self.windows, turn.release) {
+            let release = self.releasable(turn.release);
+            let lines = match (&mut self.windows, release) {
                 (Some(windows), release) => windows.release(&mut self.engine, release),
                 (None, Release::Hold) => Ok(Vec::new()),
                 (None, Release::Before(watermark_ms)) => self.engine.advance(watermark_ms),
                 (None, Release::All) => self.engine.drain(),
-            }
-        });
+            };
+            let lines = lines.map_err(|error| {
+                Failure::at_work("cannot go on with what waits for labels").because(&error)
+            })?;
+            Ok::<_, Failure>((lines, release))
+        })?;
         let work = self.engine.take_work();
-        let lines = lines
-            .map_err(|error| Failure::at_work("cannot go on with what waits for labels").because(&error))?;
         self.sinks.lines(&lines).await?;
         self.sinks.work(work)?;
-        match &mut self.windows {
-            Some(windows) => windows.relieve().await,
-            None => Ok(()),
+        if let Some(windows) = &mut self.windows {
+            windows.relieve().await?;
         }
+        Ok(release)
+    }
+
+    /// What of a release may be judged by the reference in force.
+    fn releasable(&mut self, release: Release) -> Release {
+        let to_ms = release.before_ms();
+        let may_ms = self.engine.releasable(to_ms);
+        if may_ms == to_ms {
+            return release;
+        }
+        self.switch = self.engine.switch(to_ms);
+        Release::Before(may_ms)
     }
 
     /// The newest material, where the sinks collect it.

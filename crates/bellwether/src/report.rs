@@ -1,13 +1,29 @@
 //! The only place that prints: results to standard output, everything else to standard error.
 
 use crate::cli::Output;
+use anstyle::{AnsiColor, Style};
 use bellwether_monitor::{ModelStatus, TimelineLine, Verdict};
-use indicatif::{ProgressBar, ProgressStyle};
-use std::io::{IsTerminal, Write};
+use indicatif::ProgressBar;
+use std::io::Write;
 
-/// Prints a failure.
+pub(crate) const GOOD: Style = AnsiColor::Green.on_default();
+pub(crate) const BAD: Style = AnsiColor::Red.on_default().bold();
+const HEADER: Style = Style::new().bold();
+
+/// Prints a failure, with `error:`, `cause:` and `fix:` at the beginning of lines set apart.
 pub(crate) fn error(report: &str) {
-    note(report.trim_end());
+    let mut text = String::new();
+    for line in report.trim_end().lines() {
+        let (word, rest) = line.split_at(line.find(": ").map_or(0, |at| at + 1));
+        let style = match word {
+            "error:" => BAD,
+            "cause:" => AnsiColor::Yellow.on_default(),
+            "fix:" => GOOD,
+            _ => Style::new(),
+        };
+        text += &format!("{}{rest}\n", paint(style, word));
+    }
+    let _closed = anstream::stderr().lock().write_all(text.as_bytes());
 }
 
 /// Prints a note beside the result.
@@ -21,14 +37,23 @@ pub(crate) fn result(text: &str) {
     let _closed = writeln!(std::io::stdout().lock(), "{text}");
 }
 
-/// A progress bar over `total`, drawn on a terminal only.
-pub(crate) fn progress(total: u64, unit: &str) -> ProgressBar {
-    let template = format!("{{bar:30}} {{percent:>3}} % {{pos}} of {{len}} {unit}, {{eta}} left {{msg}}");
-    let bar = ProgressBar::new(total);
-    match ProgressStyle::with_template(&template) {
-        Ok(style) => bar.with_style(style),
-        Err(_) => bar,
+/// Prints a result with [`paint`]ed words: plain where standard output is no terminal, or where the environment says so
+/// (`NO_COLOR`, `CLICOLOR`, `CLICOLOR_FORCE`).
+pub(crate) fn styled(text: &str) {
+    let _closed = writeln!(anstream::stdout().lock(), "{text}");
+}
+
+/// Prints the head of a table.
+pub(crate) fn header(text: &str) {
+    styled(&paint(HEADER, text));
+}
+
+/// A word in a style; to be printed by [`styled`].
+pub(crate) fn paint(style: Style, text: &str) -> String {
+    if style.is_plain() || text.is_empty() {
+        return text.to_owned();
     }
+    format!("{}{text}{}", style.render(), style.render_reset())
 }
 
 /// Tells changes of state as they happen.
@@ -37,30 +62,27 @@ pub(crate) struct LineReporter {
     output: Output,
     /// Event time from which days are counted; absolute times without.
     start_ms: Option<i64>,
-    colour: bool,
     bar: Option<ProgressBar>,
 }
 
 impl LineReporter {
     pub(crate) fn new(output: Output, start_ms: Option<i64>, bar: Option<ProgressBar>) -> Self {
-        let colour = wants_colour();
         Self {
             output,
             start_ms,
-            colour,
             bar,
         }
     }
 
     pub(crate) fn lines(&self, lines: &[TimelineLine]) {
         for line in lines {
-            let text = match self.output {
-                Output::Json => serde_json::to_string(line).unwrap_or_default(),
-                Output::Text => self.text(line),
+            let print = || match self.output {
+                Output::Json => result(&serde_json::to_string(line).unwrap_or_default()),
+                Output::Text => styled(&self.text(line)),
             };
             match &self.bar {
-                Some(bar) => bar.suspend(|| result(&text)),
-                None => result(&text),
+                Some(bar) => bar.suspend(print),
+                None => print(),
             }
         }
     }
@@ -87,31 +109,23 @@ impl LineReporter {
         };
         format!(
             "{time}  {who:<22} {}{flag}  {}",
-            paint(verdict, self.colour),
+            of_verdict(verdict),
             line.summary
         )
     }
 }
 
-/// Whether results go to a terminal that may be coloured.
-fn wants_colour() -> bool {
-    std::io::stdout().is_terminal() && std::env::var_os("NO_COLOR").is_none()
-}
-
-fn paint(verdict: Verdict, colour: bool) -> String {
-    let code = match verdict {
-        Verdict::Unknown => "2",
-        Verdict::Healthy => "32",
-        Verdict::Watch => "33",
-        Verdict::Retrain => "31;1",
-        Verdict::ContinualUpdate => "36;1",
-        Verdict::NewTask => "35;1",
+/// A verdict, in the width of the longest.
+fn of_verdict(verdict: Verdict) -> String {
+    let style = match verdict {
+        Verdict::Unknown => Style::new().dimmed(),
+        Verdict::Healthy => GOOD,
+        Verdict::Watch => AnsiColor::Yellow.on_default(),
+        Verdict::Retrain => BAD,
+        Verdict::ContinualUpdate => AnsiColor::Cyan.on_default().bold(),
+        Verdict::NewTask => AnsiColor::Magenta.on_default().bold(),
     };
-    if colour {
-        format!("\x1b[{code}m{verdict:<16}\x1b[0m")
-    } else {
-        format!("{verdict:<16}")
-    }
+    paint(style, &format!("{verdict:<16}"))
 }
 
 /// The table of all tasks as they stand.
@@ -120,7 +134,6 @@ pub(crate) fn table(status: &ModelStatus, output: Output) {
         result(&serde_json::to_string_pretty(status).unwrap_or_default());
         return;
     }
-    let colour = wants_colour();
     let width = status
         .tasks
         .iter()
@@ -128,7 +141,7 @@ pub(crate) fn table(status: &ModelStatus, output: Output) {
         .max()
         .unwrap_or(4)
         .max(4);
-    result(&format!(
+    header(&format!(
         "{:<width$}  {:<16} {:>7} {:>7}  {:<24} why",
         "task", "verdict", "events", "labels", "quality (reference)"
     ));
@@ -142,10 +155,10 @@ pub(crate) fn table(status: &ModelStatus, output: Output) {
                 )
             },
         );
-        result(&format!(
+        styled(&format!(
             "{:<width$}  {} {:>7} {:>7}  {quality:<24} {}",
             task.task,
-            paint(task.verdict, colour),
+            of_verdict(task.verdict),
             task.observations,
             task.labels,
             task.summary

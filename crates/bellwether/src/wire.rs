@@ -28,6 +28,8 @@ pub(crate) struct Decoded {
 pub(crate) struct OfMessage {
     /// Its rows among the observations.
     pub(crate) observations: Range<usize>,
+    /// Canaries and observations of other encoders, among those of the observations.
+    pub(crate) encoder_events: Range<usize>,
     /// Its rows among the labels.
     pub(crate) labels: Range<usize>,
     /// Its newest event time; `None` where nothing could be read.
@@ -146,6 +148,7 @@ impl WireDecoder {
         let mut of_message = Vec::with_capacity(batch.messages.len());
         for (at, message) in batch.messages.iter().enumerate() {
             let (observations_before, labels_before) = (builder.len(), labels.len());
+            let events_before = builder.encoder_events().len();
             let topic = self.topics.name(message.partition.kind).unwrap_or_default();
             let record = record(message, topic, headers.of_message(at));
             let is_half = self.leaves_halves && self.payloads.is_half_of_a_call(&record);
@@ -163,6 +166,7 @@ impl WireDecoder {
             given_back.extend(outcome.given_back.into_iter().map(back));
             of_message.push(OfMessage {
                 observations: observations_before..builder.len(),
+                encoder_events: events_before..builder.encoder_events().len(),
                 labels: labels_before..labels.len(),
                 event_time_ms: outcome.waits_at_ms,
                 is_half,
@@ -172,7 +176,11 @@ impl WireDecoder {
         for of_message in &mut of_message {
             let observed = observations.timestamps_ms()[of_message.observations.clone()].iter();
             let labelled = labels[of_message.labels.clone()].iter();
-            let times = observed.copied().chain(labelled.map(|label| label.timestamp_ms));
+            let of_encoder = observations.encoder_events()[of_message.encoder_events.clone()].iter();
+            let observed = observed
+                .copied()
+                .chain(of_encoder.map(|event| event.timestamp_ms));
+            let times = observed.chain(labelled.map(|label| label.timestamp_ms));
             of_message.event_time_ms = times.chain(of_message.event_time_ms).max();
         }
         Decoded {

@@ -9,7 +9,7 @@ use serde_json::{Value, json};
 use std::io::{Read, Write};
 use std::net::TcpStream;
 use std::time::Duration;
-use support::{PATIENCE, Site, program, records, traffic};
+use support::{PATIENCE, Site, embedded_by, output, program, records, traffic};
 
 const TOPICS: [(&str, i32); 3] = [("predictions", 2), ("labels", 1), ("verdicts", 1)];
 const EVENTS: usize = 1200;
@@ -330,4 +330,102 @@ fn a_crash_right_after_the_answer_comes_back_with_the_new_one() {
     monitor.wait_for_observations(rest.len());
     monitor.stop();
     assert_lines_once_and_in_topic(&site);
+}
+
+/// Traffic of one encoder, then of another.
+fn two_encoders() -> (Vec<Value>, Vec<Value>) {
+    let mut events = traffic(EVENTS);
+    let late = events.split_off(EVENTS / 2);
+    (embedded_by("v1", events), embedded_by("v2", late))
+}
+
+fn site_of_encoders() -> (Site, String) {
+    let site = Site::new(&[TOPICS[0], TOPICS[1], TOPICS[2], ("dead", 1)]);
+    site.build_with("model.ref", &["mood", "topic"], &["--encoder-version", "v1"]);
+    site.build_with(
+        "second.ref",
+        &["mood", "topic", "weather"],
+        &["--encoder-version", "v2"],
+    );
+    let more = "verdicts_topic = \"verdicts\"\ndead_letter_topic = \"dead\"\n\
+        [timeline]\npath = \"timeline.jsonl\"\n\
+        [state]\ndirectory = \"state\"\ncheckpoint_interval = \"200ms\"\n\
+        [references]\ndirectory = \"references\"\n";
+    let config = site.configure("bellwether.toml", "model.ref", more);
+    (site, config)
+}
+
+fn assert_second_in_force(monitor: &Monitor, registered: &Value, judged: usize) {
+    monitor.wait_in_force(registered["id"].as_str().unwrap());
+    monitor.wait_for_observations(judged);
+    assert_eq!(
+        monitor.judged_before(),
+        [EVENTS / 2],
+        "all of the first encoder, and no other"
+    );
+    let model = monitor.get("/api/v1/model");
+    assert_eq!(model["reference"], registered["reference"]);
+    assert_eq!(model["counts"]["late_observations"], 0);
+    let activation = monitor.get("/api/v1/references")["activation"].clone();
+    assert_eq!(activation["reason"], "the stream has gone over to the encoder v2");
+}
+
+#[test]
+fn a_stream_that_goes_over_to_another_encoder_is_judged_by_its_reference_from_its_first_event_on() {
+    let (site, config) = site_of_encoders();
+    let (first, second) = two_encoders();
+    let monitor = Monitor::start(&config);
+    let (status, registered) = monitor.upload(&std::fs::read(site.path("second.ref")).unwrap());
+    assert_eq!(status, 201, "{registered}");
+    let all: Vec<Value> = first.into_iter().chain(second).collect();
+    site.topics().produce("predictions", &records(&all, 2));
+    assert_second_in_force(&monitor, &registered, EVENTS / 2);
+    monitor.stop();
+    assert_lines_once_and_in_topic(&site);
+}
+
+#[test]
+fn without_its_reference_another_encoder_is_said_and_its_events_are_kept_until_there_is_one() {
+    let (site, config) = site_of_encoders();
+    let (first, second) = two_encoders();
+    let monitor = Monitor::start(&config);
+    let original = monitor.active();
+    let topics = site.topics();
+    topics.produce("predictions", &records(&first, 2));
+    monitor.wait_for_observations(first.len());
+    let (second, later) = second.split_at(second.len() / 2);
+    topics.produce("predictions", &records(second, 2));
+    monitor.wait_for("another encoder is said", |model| {
+        let other = &model["encoder"]["other"];
+        (other["events"] == second.len()).then(|| assert_eq!(other["version"], "v2"))
+    });
+    let model = monitor.get("/api/v1/model");
+    assert_eq!(model["shared_encoder"], false, "it is not drift");
+    assert!(
+        model["summary"]
+            .as_str()
+            .unwrap()
+            .contains("register a reference"),
+        "{model}"
+    );
+    assert_eq!(model["counts"]["observations"], first.len());
+    assert_eq!(monitor.active(), original);
+    let refused = topics.consume("dead", second.len(), PATIENCE);
+    let reason = "encoder_version";
+    assert!(
+        refused
+            .iter()
+            .all(|letter| letter.header("bellwether-reason") == Some(reason))
+    );
+
+    let (_, registered) = monitor.upload(&std::fs::read(site.path("second.ref")).unwrap());
+    topics.produce("predictions", &records(later, 2));
+    assert_second_in_force(&monitor, &registered, later.len());
+    // What was refused can be sent again. Its time has passed: it counts for labelled quality.
+    let sent = output(&["dead-letters", "resubmit", "--config", &config, "--yes"]);
+    assert!(sent.contains(&second.len().to_string()), "{sent}");
+    monitor.wait_for("what was sent again has come", |model| {
+        (model["counts"]["late_observations"] == second.len()).then_some(())
+    });
+    monitor.stop();
 }

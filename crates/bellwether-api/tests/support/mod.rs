@@ -290,6 +290,7 @@ pub fn drift() -> DriftReport {
 
 pub fn status(event_time_ms: i64) -> ModelStatus {
     ModelStatus {
+        encoder: bellwether_monitor::EncoderStatus::default(),
         event_time_ms,
         reference: "reference-7".into(),
         shared_encoder: false,

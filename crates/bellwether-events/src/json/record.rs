@@ -21,6 +21,7 @@ pub(crate) struct Record<'de> {
     pub(crate) label: Scalar<'de>,
     pub(crate) attributes: AttributesField<'de>,
     pub(crate) model_version: Scalar<'de>,
+    pub(crate) encoder_version: Scalar<'de>,
 }
 
 /// Where the arrays of a record go. Reused, so that a stream settles into no allocation for them.
@@ -241,6 +242,7 @@ enum Field {
     Label,
     Attributes,
     ModelVersion,
+    EncoderVersion,
     #[serde(other)]
     Other,
 }
@@ -274,6 +276,7 @@ impl<'de> Visitor<'de> for RecordSeed<'_> {
                 Field::Label => record.label = map.next_value()?,
                 Field::Attributes => record.attributes = map.next_value()?,
                 Field::ModelVersion => record.model_version = map.next_value()?,
+                Field::EncoderVersion => record.encoder_version = map.next_value()?,
                 Field::Prediction => {
                     arrays.field = Some("prediction");
                     record.prediction = map.next_value()?;

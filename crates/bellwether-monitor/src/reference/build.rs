@@ -117,6 +117,7 @@ pub fn build(
         coupling: super::coupling::coupling(&similarities, schema, &ranges),
         alien_similarity: alien_similarity(&similarities, &rows.task, schema.len()),
         trigrams: trigrams.counts().collect(),
+        encoder: None,
         self_play: self_play::untrained(),
         slices: BTreeMap::new(),
     };

@@ -1,5 +1,6 @@
 //! What a reference file states about itself, and the rows it holds.
 
+use crate::encoder::EncoderReference;
 use crate::quality::MeasuredReference;
 use bellwether_events::{TaskId, TaskSpec};
 use half::f16;
@@ -45,11 +46,28 @@ pub struct ReferenceManifest {
     /// Counts of the texts' hashed letter trigrams, slot and count; empty without texts. No text can be read from them.
     #[serde(default)]
     pub trigrams: Vec<(u16, u32)>,
+    /// What is known of the encoder.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub encoder: Option<EncoderReference>,
     /// What self-play taught.
     pub self_play: SelfPlay,
     /// By task: what its rows say of the values of their attributes; empty without attributes.
     #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
     pub slices: BTreeMap<String, Vec<ReferenceSlice>>,
+}
+
+impl ReferenceManifest {
+    /// The same, with what is known of the encoder, and an identity of its own.
+    #[must_use]
+    pub fn with_encoder(self, encoder: EncoderReference) -> Self {
+        let known = serde_json::to_vec(&encoder).unwrap_or_default();
+        let hash = twox_hash::XxHash3_128::oneshot(&[self.id.as_bytes(), &known].concat());
+        Self {
+            id: format!("{hash:032x}")[..self.id.len().min(32)].to_owned(),
+            encoder: Some(encoder),
+            ..self
+        }
+    }
 }
 
 /// One value of one attribute in the rows of one task.

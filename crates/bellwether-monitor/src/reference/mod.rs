@@ -27,8 +27,9 @@ pub(crate) use text_form::Form;
 
 use crate::config::MonitorConfig;
 use crate::drift::DriftReference;
+use crate::encoder::Canary;
 use crate::quality::QualityReference;
-use bellwether_events::{ModelSchema, SchemaError, TaskId};
+use bellwether_events::{EncoderTerms, ModelSchema, OtherEncoders, SchemaError, TaskId};
 use bellwether_stats::{KernelFeatures, Trigrams};
 use half::slice::HalfFloatSliceExt;
 use std::ops::Range;
@@ -118,7 +119,10 @@ impl Reference {
                 found: manifest.format_version,
             });
         }
-        let schema = ModelSchema::new(manifest.tasks.clone(), manifest.dim)?;
+        let schema = ModelSchema::new(manifest.tasks.clone(), manifest.dim)?.with_encoder(EncoderTerms {
+            version: manifest.encoder_version.clone(),
+            ..EncoderTerms::default()
+        });
         let n = rows.len();
         let columns = [
             rows.class.len(),
@@ -238,6 +242,24 @@ impl Reference {
     #[must_use]
     pub fn manifest(&self) -> &ReferenceManifest {
         &self.manifest
+    }
+
+    /// From now on decoders go by this: whether texts are embedded, and which other encoders there is a reference of. The
+    /// version is the reference's own.
+    pub fn encoder_terms(&mut self, embeds_text: bool, others: OtherEncoders) {
+        let version = self.manifest.encoder_version.clone();
+        self.schema = self.schema.clone().with_encoder(EncoderTerms {
+            version,
+            others,
+            embeds_text,
+        });
+    }
+
+    /// Texts whose embeddings are known.
+    #[must_use]
+    pub fn canaries(&self) -> &[Canary] {
+        let encoder = self.manifest.encoder.as_ref();
+        encoder.map_or(&[], |encoder| &encoder.canaries)
     }
 
     /// The model's tasks and embedding width.

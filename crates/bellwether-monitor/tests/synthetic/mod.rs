@@ -4,7 +4,9 @@ use bellwether_events::{
     Attribute, LabelRow, ModelSchema, ObservationBatch, ObservationRow, Prediction, TaskId, TaskKind,
     TaskSpec,
 };
-use bellwether_monitor::{Engine, MonitorConfig, Reference, TimelineLine, build};
+use bellwether_monitor::{
+    Engine, MonitorConfig, Reference, ReferenceManifest, ReferenceRows, TimelineLine, build,
+};
 use rand::{Rng, SeedableRng};
 use rand_chacha::ChaCha8Rng;
 use std::collections::BTreeMap;
@@ -191,6 +193,15 @@ pub(crate) fn reference() -> Arc<Reference> {
 
 /// A reference of ordinary inputs, each changed by `dress`.
 pub(crate) fn reference_of(dress: impl Fn(&mut World, &mut Input)) -> Arc<Reference> {
+    let (manifest, rows) = parts_of(dress, None);
+    Arc::new(Reference::assemble(manifest, &rows, &MonitorConfig::default()).expect("a sound reference"))
+}
+
+/// What such a reference is made of.
+pub(crate) fn parts_of(
+    dress: impl Fn(&mut World, &mut Input),
+    encoder_version: Option<&str>,
+) -> (ReferenceManifest, ReferenceRows) {
     let (schema, mut world) = (schema(), World::new(1));
     let inputs: Vec<Input> = (0..4)
         .flat_map(|task| (0..ROWS_PER_TASK).map(move |_| task))
@@ -201,9 +212,8 @@ pub(crate) fn reference_of(dress: impl Fn(&mut World, &mut Input)) -> Arc<Refere
         })
         .collect();
     let truth: Vec<String> = inputs.iter().map(|input| input.label.clone()).collect();
-    let (manifest, rows) =
-        build(&schema, &batch(&schema, &inputs, 0), &truth, None).expect("a sound reference");
-    Arc::new(Reference::assemble(manifest, &rows, &MonitorConfig::default()).expect("a sound reference"))
+    let version = encoder_version.map(str::to_owned);
+    build(&schema, &batch(&schema, &inputs, 0), &truth, version).expect("a sound reference")
 }
 
 /// Plays inputs in batches of `cut`; returns the lines.

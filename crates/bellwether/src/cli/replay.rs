@@ -9,9 +9,10 @@ use std::str::FromStr;
 
 #[derive(Debug, Args)]
 pub(crate) struct ReplayArgs {
-    /// The reference; that of the configuration without, where records come from Kafka
+    /// The reference; that of the configuration without, where records come from Kafka. Given several times: the first one,
+    /// and those of other encoder versions that the stream goes over to
     #[arg(long, value_name = "REF", required_unless_present = "from_kafka")]
-    pub(crate) reference: Option<PathBuf>,
+    pub(crate) reference: Vec<PathBuf>,
     /// Observations: Parquet, Arrow IPC or JSON lines
     #[arg(long, value_name = "FILE", required_unless_present = "from_kafka")]
     pub(crate) observations: Option<PathBuf>,
@@ -36,6 +37,9 @@ pub(crate) struct ReplayArgs {
     /// Where to write the changes of state, one JSON object a line
     #[arg(long, value_name = "FILE")]
     pub(crate) timeline: PathBuf,
+    /// The model directory of the encoder, where events come as text; that of the configuration without
+    #[arg(long, value_name = "DIR")]
+    pub(crate) encoder: Option<PathBuf>,
     /// Also write a work set of each alarm into this directory: what to label and train on
     #[arg(long, value_name = "DIR")]
     pub(crate) work_sets: Option<PathBuf>,

@@ -48,8 +48,12 @@ pub(crate) fn test(args: &TestArgs) -> Result<(), Failure> {
         report::result(&json!({"receivers": listed}).to_string());
     } else {
         for (receiver, delivered, said) in &results {
-            let mark = if *delivered { "delivered" } else { "NOT delivered" };
-            report::result(&format!(
+            let mark = if *delivered {
+                report::paint(report::GOOD, "delivered")
+            } else {
+                report::paint(report::BAD, "NOT delivered")
+            };
+            report::styled(&format!(
                 "{} ({}): {mark}: {said}",
                 receiver.name,
                 receiver.place()

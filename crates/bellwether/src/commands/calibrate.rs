@@ -6,7 +6,8 @@ mod tables;
 use super::read_config;
 use crate::cli::{CalibrateArgs, Output};
 use crate::failure::Failure;
-use crate::report;
+use crate::file_columns::FileColumns;
+use crate::{progress, report};
 use bellwether_calibrate::{
     Error, Pool, PowerPlan, PowerStudy, QuietPlan, QuietStudy, ReferenceInput, power_runs, power_study,
     quiet_study,
@@ -34,16 +35,11 @@ struct Calibration {
 }
 
 pub(crate) fn calibrate(args: &CalibrateArgs) -> Result<(), Failure> {
-    if let Some(threads) = args.threads {
-        rayon::ThreadPoolBuilder::new()
-            .num_threads(threads)
-            .build_global()
-            .map_err(|error| Failure::usage("cannot start the threads").because(&error))?;
-    }
-    let mut config = match &args.config {
-        Some(path) => read_config(path)?.monitor,
-        None => MonitorConfig::default(),
-    };
+    super::use_threads(args.threads)?;
+    let settings = args.config.as_deref().map(read_config).transpose()?;
+    let settings = settings.unwrap_or_default();
+    let columns = FileColumns::of(&settings.payloads);
+    let mut config = settings.monitor;
     // Resampled streams keep the owner's messages and not the hours at which each kind of them came.
     config.seasons = Seasons::Off;
     // Files that cannot be written are told of before the work, not after it.
@@ -51,9 +47,9 @@ pub(crate) fn calibrate(args: &CalibrateArgs) -> Result<(), Failure> {
         write(path, "")?;
     }
     let material = if args.split {
-        input::split(args, &config)?
+        input::split(args, &config, &columns)?
     } else {
-        input::recorded(args, &config)?
+        input::recorded(args, &config, &columns)?
     };
     let calibration = measure(args, &config, material)?;
 
@@ -87,7 +83,7 @@ fn measure(args: &CalibrateArgs, config: &MonitorConfig, material: Material) -> 
         events: args.events,
         seed: args.seed,
     };
-    let bar = report::progress(args.streams as u64, "quiet streams");
+    let bar = progress::bar(args.streams as u64, "quiet streams");
     let quiet = quiet_study(&pool, &reference, config, plan, || bar.inc(1));
     bar.finish_and_clear();
     let power = if args.runs > 0 {
@@ -118,7 +114,7 @@ fn measure_power(
         within: args.within,
         seed: args.seed,
     };
-    let bar = report::progress(power_runs(pool.schema(), args.runs) as u64, "runs with a change");
+    let bar = progress::bar(power_runs(pool.schema(), args.runs) as u64, "runs with a change");
     let power =
         power_study(pool, reference, input, config, plan, || bar.inc(1)).map_err(|error| failure(&error));
     bar.finish_and_clear();

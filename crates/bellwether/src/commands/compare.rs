@@ -4,6 +4,7 @@ use super::{load_reference, read_config};
 use crate::cli::Output;
 use crate::failure::Failure;
 use crate::report;
+use anstyle::Style;
 use bellwether_monitor::{ComparedTask, Estimate, MonitorConfig};
 use serde_json::json;
 use std::path::Path;
@@ -34,15 +35,20 @@ pub(crate) fn run(old: &Path, new: &Path, config: Option<&Path>, output: Output)
 
 fn text(tasks: &[ComparedTask]) {
     let width = tasks.iter().map(|t| t.task.len()).max().unwrap_or(4).max(4);
-    report::result(&format!(
+    report::header(&format!(
         "{:<width$}  {:<9}  {:<24} {:<24} evidence  missing labels",
         "task", "outcome", "loss before", "loss after"
     ));
     for task in tasks {
-        report::result(&format!(
-            "{:<width$}  {:<9}  {:<24} {:<24} {:>4} / {:.1}  {}",
+        let style = match task.outcome {
+            "worse" => report::BAD,
+            "better" => report::GOOD,
+            _ => Style::new(),
+        };
+        report::styled(&format!(
+            "{:<width$}  {}  {:<24} {:<24} {:>4} / {:.1}  {}",
             task.task,
-            task.outcome,
+            report::paint(style, &format!("{:<9}", task.outcome)),
             interval(task.loss_before.as_ref()),
             interval(task.loss_after.as_ref()),
             task.log_e_value

@@ -6,6 +6,7 @@ use crate::config::{ListenConfig, Payloads, TextsConfig, WorkSetsConfig};
 use crate::consumer::KafkaSource;
 use crate::failure::Failure;
 use crate::pipeline::Pipeline;
+use crate::progress;
 use crate::report::{self, LineReporter};
 use crate::sinks::{Sinks, TimelineFile};
 use crate::stop::Stop;
@@ -63,7 +64,7 @@ pub(crate) async fn demo(args: DemoArgs) -> Result<(), Failure> {
     let mut engine = Engine::new(Arc::new(reference), config);
     engine.keep_texts(texts.keeper());
 
-    let bar = report::progress(events.len() as u64, "observations");
+    let bar = progress::bar(events.len() as u64, "observations");
     let sinks = Sinks {
         timeline: args.timeline.as_deref().map(TimelineFile::create).transpose()?,
         verdicts: None,

@@ -2,20 +2,23 @@
 
 pub(crate) mod alert;
 pub(crate) mod calibrate;
+pub(crate) mod canaries;
 pub(crate) mod check;
 pub(crate) mod compare;
 pub(crate) mod dead_letters;
 pub(crate) mod demo;
+pub(crate) mod encode;
 pub(crate) mod reference;
 pub(crate) mod replay;
 pub(crate) mod run;
+pub(crate) mod shell;
 pub(crate) mod work_set;
 
 use crate::config::{Config, ListenConfig, Problem, TokenSource};
 use crate::failure::Failure;
 use crate::report;
 use bellwether_api::{Access, ApiState, CertificateFiles, Encryption, Token};
-use bellwether_monitor::{MonitorConfig, Reference, ReferenceManifest};
+use bellwether_monitor::{MonitorConfig, Reference, ReferenceManifest, ReferenceRows};
 use std::net::SocketAddr;
 use std::path::Path;
 use tokio::net::TcpListener;
@@ -25,6 +28,16 @@ use tokio::task::JoinHandle;
 /// Reads a configuration or reports all its problems.
 fn read_config(path: &Path) -> Result<Config, Failure> {
     Config::read(path).map_err(|problems| config_failure(path, &problems))
+}
+
+/// Bounds the threads of heavy work; all cores without a number.
+fn use_threads(threads: Option<usize>) -> Result<(), Failure> {
+    let Some(threads) = threads else {
+        return Ok(());
+    };
+    let pool = rayon::ThreadPoolBuilder::new().num_threads(threads);
+    pool.build_global()
+        .map_err(|error| Failure::usage("cannot start the threads").because(&error))
 }
 
 fn config_failure(path: &Path, problems: &[Problem]) -> Failure {
@@ -44,13 +57,18 @@ pub(crate) fn weighted_task_without_reference<'a>(
     weighted.find(|task| !manifest.tasks.contains_key(*task))
 }
 
-/// Loads a reference and makes it ready.
-pub(crate) fn load_reference(path: &Path, config: &MonitorConfig) -> Result<Reference, Failure> {
-    let (manifest, rows) = bellwether_store::read_reference(path).map_err(|error| {
+/// What a reference file holds.
+fn read_reference(path: &Path) -> Result<(ReferenceManifest, ReferenceRows), Failure> {
+    bellwether_store::read_reference(path).map_err(|error| {
         Failure::at_work(format!("cannot load the reference {}", path.display()))
             .because(&error)
-            .fix("build one with `bellwether reference build`, and name it in `reference`")
-    })?;
+            .fix("build one with `bellwether reference build`, and name it")
+    })
+}
+
+/// Loads a reference and makes it ready.
+pub(crate) fn load_reference(path: &Path, config: &MonitorConfig) -> Result<Reference, Failure> {
+    let (manifest, rows) = read_reference(path)?;
     if let Some(task) = weighted_task_without_reference(config, &manifest) {
         let tasks: Vec<&str> = manifest.tasks.keys().map(String::as_str).collect();
         return Err(Failure::usage(format!(

@@ -4,19 +4,22 @@ mod kafka;
 
 use super::{load_reference, read_config};
 use crate::cli::{Output, ReplayArgs};
-use crate::config::{Config, WINDOW_MS, WorkSetsConfig};
+use crate::config::{Config, EncoderConfig, WINDOW_MS, WorkSetsConfig};
+use crate::encoder::{Embedder, expect};
 use crate::failure::Failure;
+use crate::file_columns::FileColumns;
 use crate::history::Windows;
 use crate::pipeline::{Pipeline, Refused, Release, Turn};
-use crate::report;
 use crate::sinks::{Sinks, TimelineFile};
 use crate::work_sets::{WorkSetFolder, WorkSets};
+use crate::{progress, report};
 use bellwether_api::TopicKind;
-use bellwether_events::{LabelRow, Reject};
-use bellwether_monitor::Engine;
+use bellwether_events::{LabelRow, OtherEncoders, Reject};
+use bellwether_monitor::{Engine, MonitorConfig, Reference, Switch, rfc3339};
 use bellwether_store::ObservationReader;
+use std::collections::BTreeSet;
 use std::iter::Peekable;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::vec::IntoIter;
 
@@ -24,12 +27,7 @@ use std::vec::IntoIter;
 const NAMED_REJECTS: usize = 10;
 
 pub(crate) async fn replay(args: ReplayArgs) -> Result<(), Failure> {
-    if let Some(threads) = args.threads {
-        rayon::ThreadPoolBuilder::new()
-            .num_threads(threads)
-            .build_global()
-            .map_err(|error| Failure::usage("cannot start the scoring threads").because(&error))?;
-    }
+    super::use_threads(args.threads)?;
     let config = args.config.as_deref().map(read_config).transpose()?;
     if args.from_kafka {
         let settings = settings(config, args.work_sets.as_deref());
@@ -38,43 +36,141 @@ pub(crate) async fn replay(args: ReplayArgs) -> Result<(), Failure> {
     // The command line does not let these be absent.
     let missing =
         |what: &str| Failure::usage(format!("{what} is missing")).fix("name it, or read `--from-kafka`");
-    let reference = args.reference.as_deref().ok_or_else(|| missing("--reference"))?;
+    if args.reference.is_empty() {
+        return Err(missing("--reference"));
+    }
     let observed = args
         .observations
         .as_deref()
         .ok_or_else(|| missing("--observations"))?;
     let windows = history(&args, config.as_ref())?;
     let settings = settings(config, args.work_sets.as_deref());
-    let config = settings.monitor.clone();
-    let reference = Arc::new(load_reference(reference, &config)?);
+    let embedder = embedder(&args, &settings)?;
+    let mut references = References::load(&args.reference, &settings.monitor, embedder.as_ref())?;
     let sinks = Sinks {
         timeline: Some(TimelineFile::create(&args.timeline)?),
         work_sets: work_sets(&settings)?,
         ..Sinks::default()
     };
-    let mut pipeline = Pipeline::new(Engine::new(reference, config), sinks, windows);
+    let engine = Engine::new(references.first(), settings.monitor.clone());
+    let mut pipeline = Pipeline::new(engine, sinks, windows);
     pipeline.keep_texts(settings.texts.keeper());
-    let windows = play(&mut pipeline, observed, args.labels.as_deref()).await?;
+    pipeline.embed_with(embedder);
+    let columns = FileColumns::of(&settings.payloads);
+    let windows = loop {
+        match play(&mut pipeline, observed, args.labels.as_deref(), &columns).await? {
+            Played::All(windows) => break windows,
+            Played::To(switch) => references.go_over(&mut pipeline, &switch, &settings)?,
+        }
+    };
     summarise(&pipeline, &args, windows);
     Ok(())
 }
 
-/// Plays recorded observations and labels through the pipeline to their end, merged by time; gives how many windows of
-/// the history were written, where one is.
+/// How far a recording was played.
+pub(super) enum Played {
+    /// To its end: so many windows of the history were written, where one is.
+    All(Option<usize>),
+    /// To where the stream goes over to another encoder.
+    To(Switch),
+}
+
+/// The references of a replay: one for each version of the encoder.
+struct References(Vec<Arc<Reference>>);
+
+impl References {
+    fn load(
+        paths: &[PathBuf],
+        config: &MonitorConfig,
+        embedder: Option<&Arc<Embedder>>,
+    ) -> Result<Self, Failure> {
+        let others = OtherEncoders::default();
+        let mut references = Vec::new();
+        let mut versions = BTreeSet::new();
+        for path in paths {
+            let mut reference = load_reference(path, config)?;
+            expect(&mut reference, embedder, others.clone())?;
+            let version = reference.manifest().encoder_version.clone();
+            let is_alone = paths.len() == 1;
+            if !is_alone && !version.is_some_and(|version| versions.insert(version)) {
+                return Err(Failure::usage(format!(
+                    "{} states no encoder version, or that of another reference",
+                    path.display()
+                ))
+                .fix("build each reference with --encoder-version, as events state it"));
+            }
+            references.push(Arc::new(reference));
+        }
+        others.set(versions);
+        Ok(Self(references))
+    }
+
+    fn first(&self) -> Arc<Reference> {
+        Arc::clone(&self.0[0])
+    }
+
+    /// From the event on at which the stream went over, the reference of the new encoder judges.
+    fn go_over(
+        &mut self,
+        pipeline: &mut Pipeline,
+        switch: &Switch,
+        settings: &Config,
+    ) -> Result<(), Failure> {
+        let is_next = |reference: &&Arc<Reference>| {
+            reference.manifest().encoder_version.as_deref() == Some(&*switch.version)
+        };
+        let Some(next) = self.0.iter().find(is_next) else {
+            return Err(Failure::at_work(format!(
+                "there is no reference of the encoder {}",
+                switch.version
+            )));
+        };
+        report::note(&format!(
+            "at {} the stream goes over to the encoder {}: reference {}",
+            rfc3339(switch.at_ms),
+            switch.version,
+            next.manifest().id
+        ));
+        let mut engine = Engine::new(Arc::clone(next), settings.monitor.clone());
+        engine.keep_texts(settings.texts.keeper());
+        // What is older was judged by the former reference.
+        engine
+            .advance(switch.at_ms)
+            .map_err(|error| Failure::at_work("cannot go over to another reference").because(&error))?;
+        pipeline.go_over(engine);
+        Ok(())
+    }
+}
+
+/// The encoder of the command line, or of the configuration.
+fn embedder(args: &ReplayArgs, settings: &Config) -> Result<Option<Arc<Embedder>>, Failure> {
+    let of_args = args.encoder.as_ref().map(|directory| EncoderConfig {
+        directory: directory.clone(),
+        ..settings.encoder.clone().unwrap_or_default()
+    });
+    Embedder::open(of_args.as_ref().or(settings.encoder.as_ref()))
+}
+
+/// Plays recorded observations and labels through the pipeline, merged by time.
 pub(super) async fn play(
     pipeline: &mut Pipeline,
     observed: &Path,
     labelled: Option<&Path>,
-) -> Result<Option<usize>, Failure> {
-    let reader = ObservationReader::open(observed, pipeline.engine().schema())?;
+    columns: &FileColumns,
+) -> Result<Played, Failure> {
+    let reader = ObservationReader::open_mapped(
+        observed,
+        pipeline.engine().schema(),
+        columns.observations.as_ref(),
+    )?;
     let (labels, label_rejects) = match labelled {
-        Some(path) => bellwether_store::read_labels(path)?,
+        Some(path) => bellwether_store::read_labels_mapped(path, columns.labels.as_ref())?,
         None => (Vec::new(), Vec::new()),
     };
     if let Some(path) = labelled {
         name_rejects(path, &label_rejects);
     }
-    let bar = report::progress(reader.total_rows() as u64, "observations");
+    let bar = progress::bar(reader.total_rows() as u64, "observations");
 
     let mut labels = LabelsInTime::new(labels);
     let mut first_rejects = label_rejects
@@ -86,11 +182,12 @@ pub(super) async fn play(
     for chunk in reader {
         let (observations, rejects) = chunk?;
         name_rejects(observed, &rejects);
-        newest_ms = observations
-            .timestamps_ms()
+        let of_encoder = observations
+            .encoder_events()
             .iter()
-            .copied()
-            .fold(newest_ms, i64::max);
+            .map(|event| event.timestamp_ms);
+        let times = observations.timestamps_ms().iter().copied().chain(of_encoder);
+        newest_ms = times.fold(newest_ms, i64::max);
         let watermark_ms = newest_ms.saturating_sub(lateness_ms);
         bar.inc((observations.len() + rejects.len()) as u64);
         let mut turn = Turn {
@@ -106,6 +203,10 @@ pub(super) async fn play(
                 .map(|r| Refused::of_row(TopicKind::Observations, r)),
         );
         pipeline.turn(turn).await?;
+        if let Some(switch) = pipeline.switch() {
+            bar.finish_and_clear();
+            return Ok(Played::To(switch.clone()));
+        }
     }
     let rest = Turn {
         labels: labels.rest(),
@@ -113,9 +214,11 @@ pub(super) async fn play(
         ..Turn::last()
     };
     pipeline.turn(rest).await?;
-    let windows = pipeline.finish_history().await?;
     bar.finish_and_clear();
-    Ok(windows)
+    if let Some(switch) = pipeline.switch() {
+        return Ok(Played::To(switch.clone()));
+    }
+    Ok(Played::All(pipeline.finish_history().await?))
 }
 
 /// The configuration's settings with the command line's directory of work sets, which alone counts: a replay writes nothing

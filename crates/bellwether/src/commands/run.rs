@@ -4,6 +4,7 @@ use super::{Server, load_reference, read_config};
 use crate::cli::ConfigArgs;
 use crate::config::{Config, OtlpSettings};
 use crate::consumer::KafkaSource;
+use crate::encoder::{Embedder, expect};
 use crate::failure::Failure;
 use crate::feed::TopicFeed;
 use crate::history::{self, History};
@@ -17,6 +18,7 @@ use crate::stop::Stop;
 use crate::work_sets::ShownWorkSets;
 use bellwether_alerts::Alerts;
 use bellwether_api::{ApiConfig, ApiState, OtlpConfig, PipelineMetrics, export_otlp};
+use bellwether_events::OtherEncoders;
 use bellwether_monitor::{Engine, Reference};
 use std::convert::Infallible;
 use std::path::Path;
@@ -31,7 +33,8 @@ const HAND_OVER_AGAIN: Duration = Duration::from_secs(5);
 pub(crate) async fn run(args: ConfigArgs) -> Result<(), Failure> {
     let stop = Stop::listen();
     let config = read_config(&args.config)?;
-    let references = References::of(&config, &args.config)?;
+    let embedder = Embedder::open(config.encoder.as_ref())?;
+    let references = References::of(&config, &args.config, embedder.as_ref())?;
     let alerts = Alerts::open(config.alerts.clone())?;
     let api = ApiState::with_alerts(ApiConfig::default(), alerts.clone());
     references.plug_into(&api);
@@ -51,6 +54,7 @@ pub(crate) async fn run(args: ConfigArgs) -> Result<(), Failure> {
         terminal,
         &stop,
         history.as_ref(),
+        embedder,
     )?;
     let server = Server::start(config.listen.clone(), api.clone()).await?;
     report::note(&format!("listening on {}", server.url()));
@@ -100,15 +104,18 @@ enum References {
 }
 
 impl References {
-    fn of(config: &Config, path: &Path) -> Result<Self, Failure> {
+    fn of(config: &Config, path: &Path, embedder: Option<&Arc<Embedder>>) -> Result<Self, Failure> {
         if let Some(settings) = &config.references {
-            return Ok(Self::Kept(Arc::new(ReferenceKeeper::open(settings, config)?)));
+            let keeper = ReferenceKeeper::open(settings, config, embedder.cloned())?;
+            return Ok(Self::Kept(Arc::new(keeper)));
         }
         let Some(reference) = &config.reference else {
             return Err(Failure::usage(format!("{} names no reference", path.display()))
                 .fix("build one with `bellwether reference build` and write `reference = \"…\"`"));
         };
-        Ok(Self::One(Arc::new(load_reference(reference, &config.monitor)?)))
+        let mut loaded = load_reference(reference, &config.monitor)?;
+        expect(&mut loaded, embedder, OtherEncoders::default())?;
+        Ok(Self::One(Arc::new(loaded)))
     }
 
     fn plug_into(&self, api: &ApiState) {
@@ -128,6 +135,13 @@ impl References {
                 };
                 watch::Sender::new(chosen).subscribe()
             }
+        }
+    }
+
+    /// The stream has gone over to another encoder: its reference is chosen.
+    fn go_over(&self, version: &str) {
+        if let Self::Kept(keeper) = self {
+            keeper.go_over(version);
         }
     }
 
@@ -155,6 +169,7 @@ impl<'a> Work<'a> {
         terminal: LineReporter,
         stop: &'a Stop,
         history: Option<&'a History>,
+        embedder: Option<Arc<Embedder>>,
     ) -> Result<Self, Failure> {
         if let (Some(topic), Some(state)) = (&config.evidence_topic, &config.state) {
             return Ok(Self::Shared(Box::new(Member {
@@ -167,6 +182,7 @@ impl<'a> Work<'a> {
                 terminal,
                 stop,
                 history,
+                embedder,
             })));
         }
         // What cannot be written is said before the server listens.
@@ -180,6 +196,7 @@ impl<'a> Work<'a> {
             stop,
             history,
             first_sinks: Some(first_sinks),
+            embedder,
         })))
     }
 
@@ -221,6 +238,7 @@ struct Alone<'a> {
     history: Option<&'a History>,
     /// For the first reference; each other one has its own.
     first_sinks: Option<Sinks>,
+    embedder: Option<Arc<Embedder>>,
 }
 
 impl Alone<'_> {
@@ -260,6 +278,9 @@ impl Alone<'_> {
                     next_attempt = Instant::now() + HAND_OVER_AGAIN;
                 }
                 source.turn(&mut pipeline).await?;
+                if let Some(switch) = pipeline.switch() {
+                    self.references.go_over(&switch.version);
+                }
             }
             report::note(&format!(
                 "going on with another reference; this one judged {} observations",
@@ -290,6 +311,7 @@ impl Alone<'_> {
         let windows = history::begin(self.history, api, &bookmark, &engine).await;
         let mut pipeline = Pipeline::new(engine, sinks, windows);
         pipeline.keep_texts(config.texts.keeper());
+        pipeline.embed_with(self.embedder.clone());
         let (kafka, payloads) = (&config.kafka, &config.payloads);
         let feed = TopicFeed::start(kafka, payloads, &bookmark).await?;
         let mut source = KafkaSource::resume(kafka, feed, checkpoints, &bookmark).await?;

@@ -4,6 +4,7 @@ use super::{load_reference, read_config, replay};
 use crate::cli::{Output, WorkSetArgs};
 use crate::config::Config;
 use crate::failure::Failure;
+use crate::file_columns::FileColumns;
 use crate::pipeline::Pipeline;
 use crate::report;
 use crate::sinks::Sinks;
@@ -68,7 +69,8 @@ async fn material(args: &WorkSetArgs, mut config: Config) -> Result<WorkMaterial
     };
     let mut pipeline = Pipeline::new(Engine::new(reference, config.monitor.clone()), sinks, None);
     pipeline.keep_texts(config.texts.keeper());
-    replay::play(&mut pipeline, observed, args.labels.as_deref()).await?;
+    let columns = FileColumns::of(&config.payloads);
+    replay::play(&mut pipeline, observed, args.labels.as_deref(), &columns).await?;
     pipeline.newest_material().ok_or_else(|| match &args.task {
         Some(task) => Failure::at_work(format!("nothing is said of `{task}` that asks for work"))
             .fix("look at the timeline of `bellwether replay`: a set is made of retrain, continual_update and new_task"),

@@ -222,6 +222,19 @@ impl Document {
     }
 
     /// A whole number within a range.
+    /// True or false.
+    pub(crate) fn boolean(&mut self, key: &str) -> Option<bool> {
+        match self.ask(key)? {
+            Value::Other("true") => Some(true),
+            Value::Other("false") => Some(false),
+            other => {
+                let what = format!("true or false is needed, not {}", other.kind());
+                self.problem(key, what, "write true or false, without quotes");
+                None
+            }
+        }
+    }
+
     pub(crate) fn integer(&mut self, key: &str, range: RangeInclusive<u64>) -> Option<u64> {
         let fix = format!("write a whole number from {} to {}", range.start(), range.end());
         match self.ask(key)? {

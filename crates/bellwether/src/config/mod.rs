@@ -3,6 +3,7 @@
 mod alerts;
 mod decision;
 mod document;
+mod encoder;
 mod history;
 mod kafka;
 mod listen;
@@ -17,6 +18,7 @@ use bellwether_alerts::AlertsConfig;
 use bellwether_monitor::{MAX_SLICE_ATTRIBUTES, MonitorConfig, Seasons};
 use document::Document;
 pub(crate) use document::Problem;
+pub(crate) use encoder::EncoderConfig;
 pub(crate) use history::{HistoryAddress, HistoryConfig, WINDOW_MS};
 pub(crate) use kafka::{VerdictsFormat, control_topic};
 pub(crate) use listen::{ListenConfig, TokenSource};
@@ -35,6 +37,8 @@ pub(crate) struct Config {
     pub(crate) reference: Option<PathBuf>,
     /// Where others are registered that can be activated without a restart.
     pub(crate) references: Option<ReferencesConfig>,
+    /// The encoder that the monitor has itself, to embed texts and to check production's.
+    pub(crate) encoder: Option<EncoderConfig>,
     pub(crate) listen: ListenConfig,
     pub(crate) otlp: Option<OtlpSettings>,
     pub(crate) alerts: AlertsConfig,
@@ -62,6 +66,7 @@ impl Default for Config {
         Self {
             reference: None,
             references: None,
+            encoder: None,
             listen: ListenConfig::default(),
             otlp: None,
             alerts: AlertsConfig::default(),
@@ -109,6 +114,7 @@ impl Config {
         let defaults = Self::default();
         let path = |p: Option<String>| p.map(|p| base.join(p));
         let reference = path(document.string("reference"));
+        let encoder = encoder::encoder(&mut document, base);
         let listen = listen::listen(&mut document, base);
         let otlp = otlp::otlp(&mut document);
         let timeline = path(document.string("timeline.path"));
@@ -136,6 +142,7 @@ impl Config {
             Ok(Self {
                 reference,
                 references,
+                encoder,
                 listen,
                 otlp,
                 alerts,

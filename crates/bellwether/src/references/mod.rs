@@ -14,9 +14,11 @@ mod active;
 mod files;
 
 use crate::config::{Config, ReferencesConfig};
+use crate::encoder::{Embedder, expect};
 use crate::failure::Failure;
 use active::{Active, MOST_BEFORE};
 use bellwether_api::{Activation, ReferenceRefusal, References, RefusalKind, RegisteredReference};
+use bellwether_events::OtherEncoders;
 use bellwether_monitor::{MonitorConfig, Reference};
 use files::Files;
 use std::path::{Path, PathBuf};
@@ -43,6 +45,9 @@ pub(crate) struct ReferenceKeeper {
     /// One change at a time; also guards `active.json`.
     state: Mutex<State>,
     chosen: watch::Sender<Chosen>,
+    embedder: Option<Arc<Embedder>>,
+    /// The versions of encoders that there are references of.
+    encoders: OtherEncoders,
 }
 
 #[derive(Debug)]
@@ -54,7 +59,11 @@ struct State {
 impl ReferenceKeeper {
     /// Opens the directory, which is made if it does not exist, registers the reference of the configuration, and loads the
     /// one that is chosen: the one that was activated last, else that of the configuration.
-    pub(crate) fn open(settings: &ReferencesConfig, config: &Config) -> Result<Self, Failure> {
+    pub(crate) fn open(
+        settings: &ReferencesConfig,
+        config: &Config,
+        embedder: Option<Arc<Embedder>>,
+    ) -> Result<Self, Failure> {
         let files = Files::open(&settings.directory)?;
         let configured = match &config.reference {
             Some(path) => Some(configured(&files, path, &config.monitor)?),
@@ -76,7 +85,7 @@ impl ReferenceKeeper {
                     .fix("build one with `bellwether reference build` and write `reference = \"…\"`"));
             }
         };
-        let reference = files.load(&active.id, &config.monitor).map_err(|refusal| {
+        let mut reference = files.load(&active.id, &config.monitor).map_err(|refusal| {
             Failure::at_work(format!(
                 "cannot load the active reference in {}: {}",
                 files.directory().display(),
@@ -86,11 +95,13 @@ impl ReferenceKeeper {
                 "put its file back, or remove active.json, so that the reference of the configuration counts",
             )
         })?;
+        let encoders = OtherEncoders::default();
+        expect(&mut reference, embedder.as_ref(), encoders.clone())?;
         let chosen = Chosen {
             id: active.id.clone(),
             reference: Arc::new(reference),
         };
-        Ok(Self {
+        let keeper = Self {
             files,
             monitor: config.monitor.clone(),
             max_upload_bytes: settings.max_upload_bytes,
@@ -100,7 +111,42 @@ impl ReferenceKeeper {
                 in_force: None,
             }),
             chosen: watch::Sender::new(chosen),
-        })
+            embedder,
+            encoders,
+        };
+        keeper.know_encoders();
+        Ok(keeper)
+    }
+
+    /// Which versions of encoders there are references of.
+    fn know_encoders(&self) {
+        if let Ok(list) = self.files.list() {
+            let versions = list.into_iter().filter_map(|reference| reference.encoder_version);
+            self.encoders.set(versions.collect());
+        }
+    }
+
+    /// The stream has gone over to this version of the encoder: of its references the newest is chosen.
+    pub(crate) fn go_over(&self, version: &str) {
+        let of_version = self.files.list().ok().and_then(|list| {
+            list.into_iter()
+                .find(|reference| reference.encoder_version.as_deref() == Some(version))
+        });
+        let Some(reference) = of_version else {
+            tracing::error!(
+                version,
+                "The stream has gone over to an encoder whose reference is gone"
+            );
+            return;
+        };
+        let reason = format!("the stream has gone over to the encoder {version}");
+        if let Err(refusal) = self.activate(&reference.id, Some(&reason)) {
+            tracing::error!(
+                version,
+                what = refusal.what,
+                "The reference of the new encoder cannot be used"
+            );
+        }
     }
 
     /// Tells of the choice and of every other one.
@@ -120,7 +166,14 @@ impl ReferenceKeeper {
 
     /// Chooses for good, then tells whoever judges.
     fn choose(&self, state: &mut State, next: Active) -> Result<Activation, ReferenceRefusal> {
-        let reference = self.files.load(&next.id, &self.monitor)?;
+        let mut reference = self.files.load(&next.id, &self.monitor)?;
+        expect(&mut reference, self.embedder.as_ref(), self.encoders.clone()).map_err(|failure| {
+            ReferenceRefusal {
+                kind: RefusalKind::Unusable,
+                what: failure.cause(),
+                fix: "build the reference with the encoder of the configuration".to_owned(),
+            }
+        })?;
         next.write(self.files.directory())
             .map_err(|error| failed(&error))?;
         tracing::info!(
@@ -177,14 +230,18 @@ impl References for ReferenceKeeper {
     fn register(&self, upload: &Path) -> Result<(RegisteredReference, bool), ReferenceRefusal> {
         self.usable(upload)?;
         let _one_at_a_time = self.state();
-        self.files.keep(upload, files::Keep::Move)
+        let kept = self.files.keep(upload, files::Keep::Move)?;
+        self.know_encoders();
+        Ok(kept)
     }
 
     fn register_file(&self, name: &str) -> Result<(RegisteredReference, bool), ReferenceRefusal> {
         let path = self.files.named(name)?;
         self.usable(&path)?;
         let _one_at_a_time = self.state();
-        self.files.keep(&path, files::Keep::Copy)
+        let kept = self.files.keep(&path, files::Keep::Copy)?;
+        self.know_encoders();
+        Ok(kept)
     }
 
     fn activate(&self, id: &str, reason: Option<&str>) -> Result<Activation, ReferenceRefusal> {

@@ -19,6 +19,8 @@ pub(crate) struct Cutter<'a> {
     pub(crate) decoded: &'a Decoded,
     /// Appends the evidence of a row of the decoded observations.
     pub(crate) write_row: &'a dyn Fn(usize, &mut Vec<u8>),
+    /// Appends what one of the decoded events says that are beside the observations.
+    pub(crate) write_encoder_event: &'a dyn Fn(usize, &mut Vec<u8>),
 }
 
 /// Parts of one partition on their way into a message.
@@ -90,6 +92,9 @@ impl<'a> Cutter<'a> {
                 number += 1;
             }
             (self.write_row)(row, &mut rows);
+        }
+        for event in of_message.encoder_events.clone() {
+            (self.write_encoder_event)(event, &mut rows);
         }
         for label in &self.decoded.labels[of_message.labels.clone()] {
             if rows.len() + label_bytes >= BYTES {
@@ -164,6 +169,7 @@ mod tests {
             batch: &batch,
             decoded: &decoded,
             write_row: &|_, _| unreachable!("there are no observations"),
+            write_encoder_event: &|_, _| unreachable!("there are no canaries"),
         };
         cutter.messages()
     }

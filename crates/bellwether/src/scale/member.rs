@@ -5,6 +5,7 @@ use super::evidence::EvidenceFeed;
 use super::scorer::Scorer;
 use crate::config::{Config, StateConfig};
 use crate::consumer::KafkaSource;
+use crate::encoder::Embedder;
 use crate::failure::Failure;
 use crate::history::{self, History};
 use crate::pipeline::{Pipeline, SourceMetrics};
@@ -34,6 +35,7 @@ pub(crate) struct Member<'a> {
     pub(crate) terminal: LineReporter,
     pub(crate) stop: &'a Stop,
     pub(crate) history: Option<&'a History>,
+    pub(crate) embedder: Option<Arc<Embedder>>,
 }
 
 impl Member<'_> {
@@ -43,9 +45,18 @@ impl Member<'_> {
         let scoring = {
             let (config, topic, stop) = (self.config.clone(), self.topic.to_owned(), self.stop.clone());
             let (reference, shown) = (Arc::clone(&self.reference), Arc::clone(&shown));
+            let embedder = self.embedder.clone();
             async move {
                 let texts = config.texts.keeper();
-                let start = Scorer::start(&config.kafka, &topic, &config.payloads, reference, texts, shown);
+                let start = Scorer::start(
+                    &config.kafka,
+                    &topic,
+                    &config.payloads,
+                    reference,
+                    texts,
+                    embedder,
+                    shown,
+                );
                 let scorer = tokio::select! {
                     started = start => started?,
                     // Brokers may be away for long, and nothing has happened yet.
@@ -98,6 +109,7 @@ impl Member<'_> {
             let windows = history::begin(self.history, Some(&self.api), &bookmark, &kept.engine).await;
             let mut pipeline = Pipeline::new(kept.engine, sinks, windows);
             pipeline.keep_texts(self.config.texts.keeper());
+            pipeline.embed_with(self.embedder.clone());
             let payloads = &self.config.payloads;
             let shown = Arc::clone(shown);
             let feed = EvidenceFeed::start(kafka, self.topic, payloads, &bookmark, shown).await?;

@@ -9,6 +9,7 @@ use super::member::Shown;
 use super::message::{Message, Present, Source};
 use super::{PARTITION, cannot_write};
 use crate::config::Payloads;
+use crate::encoder::Embedder;
 use crate::failure::Failure;
 use crate::feed::{Feed, TopicFeed, cannot_consume};
 use crate::pipeline::SourceMetrics;
@@ -31,6 +32,7 @@ pub(super) struct Scorer {
     topics: Topics,
     reference: Arc<Reference>,
     texts: Arc<dyn KeepText>,
+    embedder: Option<Arc<Embedder>>,
     log: LogWriter,
     holds: Holds,
     /// Evidence that the brokers may not have yet.
@@ -65,6 +67,7 @@ impl Scorer {
         payloads: &Payloads,
         reference: Arc<Reference>,
         texts: Arc<dyn KeepText>,
+        embedder: Option<Arc<Embedder>>,
         shown: Arc<Shown>,
     ) -> Result<Self, Failure> {
         let feed = TopicFeed::start(config, payloads, &Bookmark::default()).await?;
@@ -73,6 +76,7 @@ impl Scorer {
             topics: Topics::new(config),
             reference,
             texts,
+            embedder,
             log: LogWriter::new(config, topic).map_err(|error| cannot_consume(config, &error))?,
             holds: Holds::listen(config, topic).await?,
             underway: Batched::default(),
@@ -123,7 +127,10 @@ impl Scorer {
 
     /// Scores a batch and hands its evidence over.
     async fn write(&mut self, batch: &Batch, decoded: &mut Decoded) -> Result<Batched, Failure> {
-        let observations = decoded.take_observations(self.reference.schema());
+        let mut observations = decoded.take_observations(self.reference.schema());
+        if let Some(embedder) = &self.embedder {
+            tokio::task::block_in_place(|| embedder.embed(&mut observations, &self.reference))?;
+        }
         let scored = (observations.len(), decoded.labels.len());
         let messages = tokio::task::block_in_place(|| {
             let evidence = Evidence::score(observations, &self.reference, &*self.texts);
@@ -133,6 +140,7 @@ impl Scorer {
                 batch,
                 decoded,
                 write_row: &|row, out| evidence.write_row(row, out),
+                write_encoder_event: &|event, out| evidence.write_encoder_event(event, out),
             };
             cutter.messages()
         });

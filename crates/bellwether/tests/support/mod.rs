@@ -69,6 +69,11 @@ impl Site {
 
     /// Builds a reference of a model with these tasks.
     pub(crate) fn build(&self, name: &str, tasks: &[&str]) {
+        self.build_with(name, tasks, &[]);
+    }
+
+    /// The same with more arguments of the command.
+    pub(crate) fn build_with(&self, name: &str, tasks: &[&str], more: &[&str]) {
         let mut rows = Vec::new();
         let mut noise = Noise(7);
         for at in 0..600 {
@@ -95,16 +100,13 @@ impl Site {
             .collect();
         self.write("tasks.json", Value::Object(spec).to_string());
         self.write("reference.jsonl", lines(&rows));
-        output(&[
-            "reference",
-            "build",
-            "--observations",
-            &self.text("reference.jsonl"),
-            "--tasks",
-            &self.text("tasks.json"),
-            "--output",
-            &self.text(name),
-        ]);
+        let (rows, tasks, reference) = (
+            self.text("reference.jsonl"),
+            self.text("tasks.json"),
+            self.text(name),
+        );
+        let build = ["reference", "build", "--observations", &rows, "--tasks", &tasks];
+        output(&[&build, &["--output", reference.as_str()][..], more].concat());
     }
 
     /// Writes a configuration with more keys of `[kafka]`; gives its path.
@@ -188,6 +190,14 @@ pub(crate) fn traffic(events: usize) -> Vec<Value> {
             )
         })
         .collect()
+}
+
+/// Says of each event which encoder embedded it.
+pub(crate) fn embedded_by(version: &str, mut traffic: Vec<Value>) -> Vec<Value> {
+    for event in &mut traffic {
+        event["encoder_version"] = version.into();
+    }
+    traffic
 }
 
 /// The truth of every third event, two hours later.

@@ -3,11 +3,12 @@
 use super::failure;
 use crate::cli::CalibrateArgs;
 use crate::failure::Failure;
+use crate::file_columns::FileColumns;
 use crate::report;
 use bellwether_calibrate::{Error, KnownLabel, Period, Pool, ReferenceInput};
 use bellwether_events::{ModelSchema, TaskId};
 use bellwether_monitor::{MonitorConfig, Reference, ReferenceManifest, ReferenceRows};
-use bellwether_store::ObservationReader;
+use bellwether_store::{ObservationReader, read_reference_input_mapped};
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
@@ -26,7 +27,11 @@ pub(super) struct Material {
 }
 
 /// A stored reference and recorded observations.
-pub(super) fn recorded(args: &CalibrateArgs, config: &MonitorConfig) -> Result<Material, Failure> {
+pub(super) fn recorded(
+    args: &CalibrateArgs,
+    config: &MonitorConfig,
+    columns: &FileColumns,
+) -> Result<Material, Failure> {
     let Some(path) = &args.reference else {
         return Err(Failure::usage("no reference is named").fix("name one with --reference, or use --split"));
     };
@@ -53,12 +58,17 @@ pub(super) fn recorded(args: &CalibrateArgs, config: &MonitorConfig) -> Result<M
     let labels = args.labels.iter().map(Some).chain(std::iter::repeat(None));
     let mut periods = Vec::new();
     for (observations, labels) in args.observations.iter().zip(labels) {
-        periods.push(period(observations, labels.map(PathBuf::as_path), schema)?);
+        periods.push(period(
+            observations,
+            labels.map(PathBuf::as_path),
+            schema,
+            columns,
+        )?);
     }
     let pool = Pool::new(schema, periods, 1.0).map_err(|e| failure(&e))?;
     refuse_in_sample(&pool, &manifest, &rows)?;
     let input = match &args.reference_input {
-        Some(path) => reference_input(path, schema, manifest.encoder_version)?,
+        Some(path) => reference_input(path, schema, manifest.encoder_version, columns)?,
         None => ReferenceInput::from_rows(&manifest, &rows).map_err(|e| unusable(&e))?,
     };
     Ok(Material {
@@ -69,13 +79,22 @@ pub(super) fn recorded(args: &CalibrateArgs, config: &MonitorConfig) -> Result<M
 }
 
 /// One labelled period for both.
-pub(super) fn split(args: &CalibrateArgs, config: &MonitorConfig) -> Result<Material, Failure> {
+pub(super) fn split(
+    args: &CalibrateArgs,
+    config: &MonitorConfig,
+    columns: &FileColumns,
+) -> Result<Material, Failure> {
     let (Some(path), Some(tasks)) = (&args.reference_input, &args.tasks) else {
         return Err(Failure::usage("--split has nothing to part")
             .fix("name the labelled observations with --reference-input and the tasks with --tasks"));
     };
-    let schema = crate::commands::reference::read_tasks(tasks, path, args.embedding_width)?;
-    let input = reference_input(path, &schema, None)?;
+    let schema = crate::commands::reference::read_tasks(
+        tasks,
+        path,
+        args.embedding_width,
+        columns.reference.as_ref(),
+    )?;
+    let input = reference_input(path, &schema, None, columns)?;
     let halves = bellwether_calibrate::split(&schema, &input, args.seed).map_err(|e| failure(&e))?;
     let reference = halves.reference.build(&schema, config).map_err(|error| {
         Failure::at_work(format!(
@@ -97,8 +116,10 @@ fn reference_input(
     path: &Path,
     schema: &ModelSchema,
     encoder_version: Option<String>,
+    columns: &FileColumns,
 ) -> Result<ReferenceInput, Failure> {
-    let (observations, labels, rejects) = bellwether_store::read_reference_input(path, schema)?;
+    let columns = columns.reference.as_ref();
+    let (observations, labels, rejects) = read_reference_input_mapped(path, schema, columns, |_, _| {})?;
     note_rejects(path, rejects.len());
     Ok(ReferenceInput {
         observations,
@@ -108,20 +129,25 @@ fn reference_input(
 }
 
 /// A file of observations with its labels: from the file beside it, or from its own column `label`.
-fn period(path: &Path, labels: Option<&Path>, schema: &ModelSchema) -> Result<Period, Failure> {
+fn period(
+    path: &Path,
+    labels: Option<&Path>,
+    schema: &ModelSchema,
+    columns: &FileColumns,
+) -> Result<Period, Failure> {
     let mut period = Period::default();
     let mut rejected = 0;
-    for chunk in ObservationReader::open(path, schema)? {
+    for chunk in ObservationReader::open_mapped(path, schema, columns.observations.as_ref())? {
         let (observations, rejects) = chunk?;
         rejected += rejects.len();
         period.batches.push(observations);
     }
     note_rejects(path, rejected);
     let Some(path) = labels else {
-        period.labels = own_labels(path, schema);
+        period.labels = own_labels(path, schema, columns);
         return Ok(period);
     };
-    let (rows, rejects) = bellwether_store::read_labels(path)?;
+    let (rows, rejects) = bellwether_store::read_labels_mapped(path, columns.labels.as_ref())?;
     note_rejects(path, rejects.len());
     for row in rows {
         // The first label counts, as for the monitor.
@@ -134,8 +160,11 @@ fn period(path: &Path, labels: Option<&Path>, schema: &ModelSchema) -> Result<Pe
 }
 
 /// Labels of the file's own column; rows without one, and files without the column, have none.
-fn own_labels(path: &Path, schema: &ModelSchema) -> BTreeMap<String, KnownLabel> {
-    let Ok((observations, labels, _unlabelled)) = bellwether_store::read_reference_input(path, schema) else {
+fn own_labels(path: &Path, schema: &ModelSchema, columns: &FileColumns) -> BTreeMap<String, KnownLabel> {
+    let columns = columns.reference.as_ref();
+    let Ok((observations, labels, _unlabelled)) =
+        read_reference_input_mapped(path, schema, columns, |_, _| {})
+    else {
         return BTreeMap::new();
     };
     let known = labels.into_iter().enumerate().map(|(row, label)| {

@@ -11,7 +11,7 @@ pub(super) fn quiet(study: &QuietStudy) {
         study.streams,
         thousands(study.events_per_stream as f64)
     ));
-    report::result(&format!(
+    report::header(&format!(
         "{:<width$}  {:>12} {:>6} {:>12}  {:<28} configured {}",
         "",
         "events",
@@ -73,7 +73,7 @@ pub(super) fn power(study: &PowerStudy) {
         study.runs,
         study.within
     ));
-    report::result(&format!(
+    report::header(&format!(
         "{:<width$}  {:<18} {:<18} {:<18} {:<18} {:<18}",
         "task", "shift (sd)", "damage", "a new task", "new classes", "fall of quality"
     ));

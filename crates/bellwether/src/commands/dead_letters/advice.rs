@@ -26,6 +26,10 @@ pub(super) fn advice(reason: &str) -> &'static str {
         Some(RejectReason::EmbeddingWidth) => {
             "The encoder is not the one of the reference: build a reference with the new encoder; after that the record can be sent again."
         }
+        Some(RejectReason::EncoderVersion) => {
+            "The event states another version of the encoder than the reference: build and register a reference of that version; \
+             after that the record can be sent again."
+        }
         Some(RejectReason::NonFinite) => {
             "The model computed NaN or infinity: look at the model server, in particular at half precision. \
              The record cannot be used again."

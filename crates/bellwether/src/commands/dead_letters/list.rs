@@ -101,16 +101,21 @@ fn table(topic: &str, letters: &[DeadLetter], counts: &BTreeMap<String, u64>) {
         cells.max().unwrap_or(0)
     };
     let widths: Vec<usize> = (0..rows[0].len()).map(width).collect();
-    for row in &rows {
+    for (at, row) in rows.iter().enumerate() {
         let cells: Vec<String> = row
             .iter()
             .zip(&widths)
             .map(|(cell, width)| format!("{:<width$}", printable(cell)))
             .collect();
-        report::result(cells.join("  ").trim_end());
+        let line = cells.join("  ");
+        if at == 0 {
+            report::header(line.trim_end());
+        } else {
+            report::result(line.trim_end());
+        }
     }
     report::result("");
-    report::result(&format!("{:<20} {:>8}", "reason", "count"));
+    report::header(&format!("{:<20} {:>8}", "reason", "count"));
     for (reason, count) in counts {
         report::result(&format!("{:<20} {count:>8}", printable(reason)));
     }

@@ -16,7 +16,7 @@ use super::read_config;
 use crate::cli::Selection;
 use crate::config::Config;
 use crate::failure::Failure;
-use crate::report;
+use crate::progress;
 use bellwether_events::RejectReason;
 use bellwether_ingest::{Bound, DeadLetter, Place, RangeReader};
 use indicatif::ProgressBar;
@@ -78,7 +78,7 @@ impl Letters {
         let reader = RangeReader::open(&config.kafka, &[topic], from, to);
         let reader = reader.map_err(|error| failed(topic, &error))?;
         Ok(Self {
-            bar: report::progress(reader.total(), "dead letters"),
+            bar: progress::bar(reader.total(), "dead letters"),
             reader,
             topic: topic.to_owned(),
         })

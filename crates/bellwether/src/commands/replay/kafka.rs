@@ -8,11 +8,13 @@ use crate::cli::ReplayArgs;
 use crate::commands::load_reference;
 use crate::config::Config;
 use crate::consumer::AHEAD_LIMIT_MS;
+use crate::encoder::expect;
 use crate::failure::Failure;
 use crate::pipeline::{Pipeline, Refused, Release, Turn};
-use crate::report;
 use crate::sinks::{Sinks, TimelineFile};
 use crate::wire::{Decoded, WireDecoder};
+use crate::{progress, report};
+use bellwether_events::OtherEncoders;
 use bellwether_ingest::{
     Batch, NextOffset, PartitionEvent, PartitionTracker, RangeReader, StoredRecord, TopicPartition, Topics,
     Watermark,
@@ -25,11 +27,21 @@ use std::time::{Duration, Instant};
 const BATCH_RECORDS: usize = 4096;
 
 pub(super) async fn replay(args: ReplayArgs, config: Config) -> Result<(), Failure> {
-    let path = args.reference.clone().or_else(|| config.reference.clone());
+    let path = match &*args.reference {
+        [] => config.reference.clone(),
+        [one] => Some(one.clone()),
+        [..] => {
+            return Err(Failure::usage("several references are named")
+                .fix("name one: a change of the encoder is followed in files alone"));
+        }
+    };
     let path = path.ok_or_else(|| {
         Failure::usage("no reference is named").fix("write `reference` in the configuration, or --reference")
     })?;
-    let reference = Arc::new(load_reference(&path, &config.monitor)?);
+    let embedder = super::embedder(&args, &config)?;
+    let mut reference = load_reference(&path, &config.monitor)?;
+    expect(&mut reference, embedder.as_ref(), OtherEncoders::default())?;
+    let reference = Arc::new(reference);
     let mut source = Source::new(&config)?;
     let mut reader = tokio::task::block_in_place(|| {
         RangeReader::open(&config.kafka, &source.topics.names(), &args.from.0, &args.to.0)
@@ -43,7 +55,8 @@ pub(super) async fn replay(args: ReplayArgs, config: Config) -> Result<(), Failu
     let windows = history(&args, Some(&config))?;
     let mut pipeline = Pipeline::new(Engine::new(reference, config.monitor.clone()), sinks, windows);
     pipeline.keep_texts(config.texts.keeper());
-    let bar = report::progress(reader.total(), "records");
+    pipeline.embed_with(embedder);
+    let bar = progress::bar(reader.total(), "records");
 
     // A partition at its end holds nothing back from that moment on.
     let mut tracker = PartitionTracker::new(Duration::ZERO);

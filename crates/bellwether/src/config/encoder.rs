@@ -1,0 +1,81 @@
+//! `[encoder]`: the model directory of the shared encoder.
+
+use super::document::Document;
+use bellwether_encoder::{Arithmetic, EncoderOptions, Pooling, Precision};
+use std::path::{Path, PathBuf};
+
+/// Of the observations with text and vector, those that are embedded again.
+const SPOT_CHECKS: f64 = 0.01;
+
+/// The encoder that the monitor has itself.
+#[derive(Debug, Clone, PartialEq)]
+pub(crate) struct EncoderConfig {
+    pub(crate) directory: PathBuf,
+    pub(crate) options: EncoderOptions,
+    /// From 0 to 1.
+    pub(crate) spot_checks: f64,
+}
+
+impl Default for EncoderConfig {
+    fn default() -> Self {
+        Self {
+            directory: PathBuf::new(),
+            options: EncoderOptions::default(),
+            spot_checks: SPOT_CHECKS,
+        }
+    }
+}
+
+/// `None` without a directory: then every event has to bring its embedding.
+pub(super) fn encoder(document: &mut Document, base: &Path) -> Option<EncoderConfig> {
+    const KEY: &str = "encoder.directory";
+    let directory = document.string(KEY);
+    let spot_checks = document.number("encoder.spot_checks", &(0.0..=1.0));
+    let poolings = vec![
+        ("mean", Pooling::Mean),
+        ("cls", Pooling::Cls),
+        ("max", Pooling::Max),
+    ];
+    let precisions = vec![
+        ("float32", Precision::Float32),
+        ("bfloat16", Precision::Bfloat16),
+        ("float16", Precision::Float16),
+    ];
+    let arithmetics = vec![("float", Arithmetic::Float), ("int8", Arithmetic::Int8)];
+    let options = EncoderOptions {
+        pooling: document.choice("encoder.pooling", poolings),
+        normalise: document.boolean("encoder.normalise"),
+        max_tokens: document
+            .integer("encoder.max_tokens", 3..=65_536)
+            .and_then(|tokens| usize::try_from(tokens).ok()),
+        precision: document.choice("encoder.precision", precisions),
+        lower_case: document.boolean("encoder.lower_case"),
+        arithmetic: document
+            .choice("encoder.arithmetic", arithmetics)
+            .unwrap_or_default(),
+        ..EncoderOptions::default()
+    };
+    let Some(directory) = directory else {
+        if options != EncoderOptions::default() || spot_checks.is_some() {
+            document.problem(
+                KEY,
+                "it is missing, and the other keys of [encoder] say nothing without it".to_owned(),
+                "name the directory with config.json, tokenizer.json and model.safetensors",
+            );
+        }
+        return None;
+    };
+    let directory = base.join(directory);
+    if !directory.join("config.json").is_file() {
+        document.problem(
+            KEY,
+            format!("there is no config.json in {}", directory.display()),
+            "name the directory with config.json, tokenizer.json and model.safetensors",
+        );
+    }
+    Some(EncoderConfig {
+        directory,
+        options,
+        spot_checks: spot_checks.unwrap_or(SPOT_CHECKS),
+    })
+}
