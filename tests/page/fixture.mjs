@@ -49,6 +49,7 @@ export async function serveFixture({ tasks: number, days }) {
   };
   const model = () => ({
     instance: "fixture", event_time: iso(now), reference: "fixture-reference", shared_encoder: false, shared_since: null, common_shift_cosine: null, moved_task_ratio: 0.02, summary: "Some tasks moved.",
+    encoder: { fault: null, other: null, canaries: 0, last_canary: null, canaries_checked: 0, canaries_differing: 0, unknown_canaries: 0, spot_checks: 0, spot_checks_differing: 0, other_encoder_events: 0 },
     forgetting: null, verdicts: Object.fromEntries(["unknown", "healthy", "watch", "retrain", "continual_update", "new_task"].map((v) => [v, chosen.filter((c) => c === v).length])),
     counts: { observations: 1e7, late_observations: 0, duplicate_observations: 0, labels: 2e6, duplicate_labels: 0, pending_labels: 0, orphan_labels: 0, pending_observations: 1e5, pending_observations_on_disk: 0, evicted_observations_by_age: 0, evicted_observations_by_number: 0, evicted_labels_by_age: 0, evicted_labels_by_number: 0, buffered: 20 },
     pipeline: { decoded: 1.2e7, rejected: 0, rejected_by_reason: {}, dead_letters_published: 0, dead_letters_failed: 0, lag_records: 12, last_poll: iso(Date.now()), progress_ratio: null },

@@ -204,6 +204,22 @@ test("whoever only reads sees why they cannot act", async () => {
   });
 });
 
+test("an encoder that is not the reference's is said on every view", async () => {
+  const fault = { since: "2026-03-09T10:00:00Z", source: "canary", differing: 9, checked: 12, differences: [{ aspect: "pooling", detail: "the first token instead of the mean" }] };
+  const before = async (page) => {
+    const model = await api("model");
+    model.encoder = { ...model.encoder, fault, canaries: 12, canaries_checked: 40, canaries_differing: 9 };
+    await page.route("**/api/v1/events", (route) => route.fulfill({ contentType: "text/event-stream", body: `event: status\ndata: ${JSON.stringify(model)}\n\n` }));
+  };
+  for (const hash of [VIEWS.fleet, VIEWS.encoder]) {
+    const { page, close } = await open(browser, demo.url, hash, { before });
+    await page.getByText("9 of the last 12 texts").waitFor();
+    if (hash === VIEWS.encoder) assert.equal(await page.locator("[aria-label='Known texts'] tbody tr").count(), 1);
+    assert.deepEqual(await axe(page), []);
+    await close();
+  }
+});
+
 test("a page without data says what to do", async () => {
   const problem = (status, body) => (page) => page.route("**/api/v1/**", (route) => route.fulfill({ status, contentType: "application/problem+json", body: JSON.stringify({ status, ...body }) }));
   const cases = [

@@ -2,6 +2,7 @@
 
 import { arrange, h, s, setAttribute, setText } from "./dom.js";
 import { ALARMS, fixed, fullTime, percent } from "./format.js";
+import { encoderFault } from "./canaries.js";
 import { encoderView } from "./encoder.js";
 import { fleetView } from "./fleet.js";
 import { incidentsView } from "./incidents.js";
@@ -38,10 +39,19 @@ $("tabs").append(...tabs.map((tab) => tab.element));
 $("range").append(...RANGES.map(([name, title]) => h("option", { value: name }, title)));
 $("range").addEventListener("change", () => setParams({ range: $("range").value === "all" ? null : $("range").value }));
 
+const faultText = h("p");
+const fault = h("div", { class: "notice lost" }, h("div", null, h("b", null, "The encoder is not the reference's"), faultText), h("a", { class: "button", href: "#/encoder" }, "Look at the encoder"));
+
 function notices() {
   const { status, connection } = store;
   const out = [];
   if (connection === "lost" && status) out.push(lost);
+  const said = status ? encoderFault(status.encoder) : "";
+  if (said && current().view !== "encoder") {
+    setText(faultText, said);
+    setAttribute(fault.lastChild, "href", link("encoder"));
+    out.push(fault);
+  }
   if (status?.shared_encoder && current().view !== "encoder") {
     const cosine = status.common_shift_cosine === null ? "" : `; their shifts point one way (cosine ${fixed(status.common_shift_cosine, 2)})`;
     setText(sharedText, `${status.summary} ${percent(status.moved_task_ratio, 0)} of the active tasks moved${cosine}.`);

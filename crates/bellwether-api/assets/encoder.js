@@ -1,6 +1,7 @@
 // The shared encoder: whether a shift is common to the tasks, how much of each task's is, and what is in force.
 
 import { get, repeatedly } from "./api.js";
+import { canariesPanel } from "./canaries.js";
 import { arrange, h, s, setAttribute, setText } from "./dom.js";
 import { badge, count, duration, exists, fixed, ms, percent, setBadge, shortTime } from "./format.js";
 import { lanes } from "./lanes.js";
@@ -101,8 +102,8 @@ function versionsPanel() {
   };
 }
 
-/** The cards of the view, from the top: each is `{ element, update(store) }`. What is known of the encoder beyond shifts has its own card here. */
-const CARDS = [versionsPanel];
+/** The cards of the view below the shifts: each is `{ element, update(store) }`. */
+const CARDS = [canariesPanel, versionsPanel];
 
 export function encoderView() {
   const title = h("h1");

@@ -33,10 +33,11 @@ const TEXT: &str = "text/plain; charset=utf-8";
 
 static PAGE: Asset = asset!("index.html", HTML);
 
-static ASSETS: [Asset; 33] = [
+static ASSETS: [Asset; 34] = [
     asset!("api.js", SCRIPT),
     asset!("app.js", SCRIPT),
     asset!("axis.js", SCRIPT),
+    asset!("canaries.js", SCRIPT),
     asset!("chart.js", SCRIPT),
     asset!("dom.js", SCRIPT),
     asset!("drift.js", SCRIPT),
