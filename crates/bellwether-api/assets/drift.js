@@ -1,6 +1,6 @@
 // How, where and by how much the inputs of a task have moved.
 
-import { arrange, h, setText } from "./dom.js";
+import { arrange, h, setAttribute, setText } from "./dom.js";
 import { count, fixed, percent } from "./format.js";
 import { table } from "./quality.js";
 
@@ -24,11 +24,14 @@ export function driftPanel() {
   const parts = table("Parts of the movement", [["Movement"], ["Now", num], ["95 % interval", "num roomy"], ["Share", num]], [num, "num roomy", num]);
   const classes = table("Classes", [["Class"], ["Now", num], ["Reference", num], ["Moved", num, "Squared distance of its mean, over its variance"], ["Of the movement within", "num roomy"]],
     [num, num, num, "num roomy"]);
+  const bars = { within: h("i", { class: "within" }), mix: h("i", { class: "mix" }) };
+  const line = h("div", { class: "split-line", role: "img" }, bars.within, bars.mix);
+  const legend = h("div", { class: "legend" }, h("span", null, h("i", { class: "box own" }), "within classes"), h("span", null, h("i", { class: "box mix" }), "by the class mix"));
   const examples = h("p", { class: "said" });
   const folded = h("details", { class: "fold" }, h("summary", null, "By class"), classes.element);
   const element = h("section", { class: "panel quality", "aria-label": "Drift report" },
     h("header", null, h("h2", null, "Drift report"), lead), said,
-    h("div", { class: "sides" }, h("div", null, tests.element, folded), h("div", null, parts.element, examples)));
+    h("div", { class: "sides" }, h("div", null, tests.element, folded), h("div", null, line, legend, parts.element, examples)));
   return {
     element,
     draw(report) {
@@ -44,6 +47,11 @@ export function driftPanel() {
         ["auc", "Classifier, area under the curve", [fixed(auc?.value), auc ? `${fixed(auc.low, 2)} to ${fixed(auc.high, 2)}` : "–", ""]],
       ]);
       const split = report.split;
+      const ratio = (value) => Math.max(0, Math.min(1, value ?? 0));
+      line.hidden = legend.hidden = split?.within_ratio == null;
+      bars.within.style.width = `${100 * ratio(split?.within_ratio)}%`;
+      bars.mix.style.width = `${100 * ratio(split?.mix_ratio)}%`;
+      setAttribute(line, "aria-label", `${percent(split?.within_ratio, 0)} within classes, ${percent(split?.mix_ratio, 0)} by the class mix`);
       const share = { mix: split?.mix_ratio, within: split?.within_ratio };
       parts.update(Object.entries(PARTS).map(([key, name]) => [key, name,
         [fixed(split?.[key]?.value), interval(split?.[key]), key in share ? percent(share[key], 0) : ""]]));

@@ -1,7 +1,8 @@
 // What was said, newest first.
 
 import { arrange, h } from "./dom.js";
-import { badge, fullTime, ms, shortTime } from "./format.js";
+import { badge, fullTime, ms, sentence, shortTime } from "./format.js";
+import { link } from "./route.js";
 
 const AT_ONCE = 40;
 
@@ -10,11 +11,11 @@ function entry(line, withTask) {
   const model = line.task === null;
   const name = model
     ? h("b", null, line.shared_encoder ? "raised" : line.verdict === "new_task" ? "the model" : "cleared")
-    : withTask ? h("b", null, h("a", { href: `#/task/${encodeURIComponent(line.task)}` }, line.task)) : null;
+    : withTask ? h("b", null, h("a", { href: link("task", line.task) }, line.task)) : null;
   const what = badge(model ? (line.shared_encoder || line.verdict !== "new_task" ? "shared" : "new_task") : (line.verdict ?? "unknown"));
   return h("li", null,
     h("div", { class: "top" }, what, name, h("time", { datetime: line.timestamp, title: fullTime(at) }, shortTime(at))),
-    h("p", null, line.summary));
+    h("p", null, sentence(line.summary, line.task)));
 }
 
 /** A list of lines; with `withTask` each names its task. */

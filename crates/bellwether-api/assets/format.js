@@ -57,14 +57,30 @@ export function duration(span) {
 }
 
 const NONE = "–";
-const exists = (value) => value !== null && value !== undefined && Number.isFinite(value);
+export const exists = (value) => value !== null && value !== undefined && Number.isFinite(value);
 export const percent = (value, digits = 1) => (exists(value) ? `${(100 * value).toFixed(digits).replace("-", "−")}\u202f%` : NONE);
 export const fixed = (value, digits = 3) =>
   exists(value) ? value.toFixed(digits).replace(/^-(0(\.0*)?)$/, "$1").replace("-", "−") : NONE;
 export const count = (value) => (exists(value) ? Math.round(value).toLocaleString("en") : NONE);
+/** A summary where its task is named already: without the name in front, beginning with a capital letter. */
+export function sentence(summary, task) {
+  if (!task || !summary.startsWith(`${task}: `)) return summary;
+  const rest = summary.slice(task.length + 2);
+  return rest.charAt(0).toUpperCase() + rest.slice(1);
+}
+/** Events per hour; few of them with a digit. */
+export const rate = (value) => (exists(value) && value < 10 ? fixed(value, 1) : count(value));
 /** Quality in its metric's unit: shares as per cent, errors as numbers. */
 export const quality = (metric, value, digits = 1) =>
   metric === "mae" ? fixed(value, digits + 1) : percent(value, digits);
 
 const METRICS = { accuracy: "Accuracy", span_f1: "Span F1", mae: "Mean absolute error" };
 export const metricName = (metric) => METRICS[metric] ?? metric;
+
+const UNITS = ["B", "kB", "MB", "GB", "TB"];
+/** `1.4 MB`, in powers of a thousand. */
+export function bytes(value) {
+  if (!exists(value)) return NONE;
+  const power = Math.min(UNITS.length - 1, Math.max(0, Math.floor(Math.log10(Math.max(1, value)) / 3)));
+  return `${(value / 1000 ** power).toFixed(power === 0 ? 0 : 1)} ${UNITS[power]}`;
+}

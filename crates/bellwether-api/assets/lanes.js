@@ -2,31 +2,23 @@
 
 import { arrange, h, setAttribute } from "./dom.js";
 import { badge, duration, mark, shortTime, word } from "./format.js";
-import { timeAxis } from "./chart.js";
+import { timeAxis } from "./axis.js";
+import { link } from "./route.js";
+import { hideTip, showTip } from "./tip.js";
 
-const tip = h("div", { class: "tip", hidden: true, role: "status" });
-document.body.append(tip);
-
-function showTip(segment, box) {
+function showSegment(segment, box) {
   const said = segment.line?.summary ?? (segment.verdict === "unknown" ? "Nothing was said yet." : null);
-  const span = `${shortTime(segment.start)} to ${shortTime(segment.end)} UTC, ${duration(segment.end - segment.start)}`;
-  tip.replaceChildren(
+  const span = `${shortTime(segment.since)} to ${shortTime(segment.end)} UTC, ${duration(segment.end - segment.since)}`;
+  showTip([
     segment.verdict === "healthy" && segment.shared ? h("b", null, "No common shift") : badge(segment.verdict),
-    h("p", { class: "when" }, span), ...(said ? [h("p", null, said)] : []));
-  tip.hidden = false;
-  const { width, height } = tip.getBoundingClientRect();
-  const left = Math.max(8, Math.min(box.x - width / 2, innerWidth - width - 8));
-  const above = box.top - height - 8;
-  tip.style.left = `${left}px`;
-  tip.style.top = `${above > 8 ? above : box.bottom + 8}px`;
+    h("p", { class: "when" }, span), ...(said ? [h("p", null, said)] : []),
+  ], box);
 }
-
-const hideTip = () => { tip.hidden = true; };
 
 /** One lane; its segments are read with the pointer or, once it has the focus, with the arrow keys. */
 function lane(name, task) {
   const track = h("div", { class: "track", tabindex: 0, role: "group" });
-  const title = task === null ? h("span", null, name) : h("a", { href: `#/task/${encodeURIComponent(task)}` }, name);
+  const title = task === null ? h("span", null, name) : h("a", { href: link("task", task) }, name);
   const element = h("div", { class: task === null ? "lane model" : "lane" }, title, track);
   let segments = [];
   let chosen = null;
@@ -38,14 +30,14 @@ function lane(name, task) {
     const bar = track.children[at];
     bar.classList.add("chosen");
     const { left, width, top, bottom } = bar.getBoundingClientRect();
-    showTip(segments[at], { x: left + width / 2, top, bottom });
+    showSegment(segments[at], { x: left + width / 2, top, bottom });
   }
 
   track.addEventListener("pointermove", (event) => {
     const at = [...track.children].indexOf(event.target.closest(".segment"));
     if (at < 0) return;
     const { top, bottom } = track.getBoundingClientRect();
-    showTip(segments[at], { x: event.clientX, top, bottom });
+    showSegment(segments[at], { x: event.clientX, top, bottom });
   });
   track.addEventListener("pointerleave", hideTip);
   track.addEventListener("blur", () => choose(null));
@@ -68,7 +60,9 @@ function lane(name, task) {
       }
       const share = (t) => (100 * (t - start)) / (end - start);
       segments.forEach((segment, at) => {
-        const bar = track.children[at];
+        const bar = /** @type {any} */ (track.children[at]);
+        setAttribute(bar, "data-from", segment.start);
+        setAttribute(bar, "data-to", segment.end);
         const wide = share(segment.end) - share(segment.start);
         const pixels = (wide * width) / 100;
         bar.style.left = `${share(segment.start)}%`;
@@ -86,25 +80,27 @@ function lane(name, task) {
   };
 }
 
-export function lanes() {
+/** Lanes of the tasks that `update` names; null is the shared encoder. */
+export function lanes(title = "Verdicts over time") {
   const body = h("div");
   const axis = h("div", { class: "axis", "aria-hidden": "true" });
-  const element = h("section", { class: "panel", "aria-label": "Verdicts over event time" },
-    h("header", null, h("h2", null, "Verdicts over time"), h("p", null, "event time, UTC")),
+  const element = h("section", { class: "panel", "aria-label": title },
+    h("header", null, h("h2", null, title), h("p", null, "event time, UTC")),
     h("div", { class: "lanes" }, body, axis));
   const all = new Map();
   return {
     element,
-    update(store) {
-      const range = store.range;
+    /** @param {import("./store.js").Store} store @param {(string | null)[]} order @param {(task: string | null) => any[]} [segments] */
+    update(store, order, segments = (task) => store.segments(task)) {
+      const { range } = store;
       const width = axis.clientWidth;
-      const order = [null, ...store.status.tasks.map((t) => t.task)];
       arrange(body, order.map((task) => {
         if (!all.has(task)) all.set(task, lane(task ?? "Shared encoder", task));
         const one = all.get(task);
-        one.update(store.segments(task), range, width);
+        one.update(segments(task), range, width);
         return one.element;
       }));
+      for (const task of all.keys()) if (!order.includes(task)) all.delete(task);
       timeAxis(axis, range);
     },
   };

@@ -1,10 +1,13 @@
 // Every metric of a task, by labels and without, and whether its confidence keeps its word. The report is larger than the
 // stream's messages, so it is fetched while its task is looked at.
 
+import { get, taskPath } from "./api.js";
 import { arrange, h, s, setAttribute, setText } from "./dom.js";
 import { count, duration, fixed, percent } from "./format.js";
 
 const EVERY_MS = 5000;
+/** Confusions that are shown. */
+const CONFUSIONS = 8;
 const NAMES = {
   accuracy: "Accuracy", balanced_accuracy: "Balanced accuracy", macro_f1: "Macro F1", micro_f1: "Micro F1", weighted_f1: "Weighted F1",
   matthews_correlation: "Matthews correlation", auroc: "AUROC, one against the rest", average_precision: "Average precision, one against the rest",
@@ -67,6 +70,9 @@ function reliability() {
   };
 }
 
+/** A pair in words; the label is what was right. */
+const confusion = (c) => `${c.predicted} → ${c.label ?? "a label outside the set"}`;
+
 function windowText(report) {
   if (!report.labels) return "no labelled prediction is old enough yet";
   const parts = [`the newest ${count(report.labels)} labelled predictions older than ${duration(1000 * report.delay_late_seconds)}, by when nine of ten labels come`,
@@ -76,8 +82,8 @@ function windowText(report) {
   return parts.join("; ");
 }
 
-/** `others` are drawn with every load of the task, beside the quality report. */
-export function qualityPanel(name, others = () => {}) {
+/** `others` are drawn with every load of the task, beside the quality report. @param {string} name @param {(task: any) => void} others */
+export function qualityPanel(name, others) {
   const lead = h("p");
   const advice = h("p", { class: "said warned" });
   const num = "num";
@@ -86,11 +92,14 @@ export function qualityPanel(name, others = () => {}) {
   const estimates = table("Estimates without labels", [["Without labels"], ["Now", num], ["95 % interval", "num roomy"], ["Against labels", num, "The estimate for labelled predictions less what their labels say"]],
     [num, "num roomy", num]);
   const classes = table("Classes", [["Class"], ["Labels", num], ["Precision", num], ["Recall", num]], [num, num, num]);
+  const wrong = table("Confusions", [["Predicted, labelled"], ["Labels", num], ["Of that prediction", num], ["95 % interval", "num roomy"], ["Wrong in the reference", num, "Share of that prediction that was wrong in the reference, whatever the label said"]],
+    [num, num, "num roomy", num]);
+  const confused = h("div", { class: "confusions" }, h("h3", null, "What is taken for what"), wrong.element);
   const curve = reliability();
   const folded = h("details", { class: "fold" }, h("summary", null, "By class"), classes.element);
   const element = h("section", { class: "panel quality", "aria-label": "Quality report" },
     h("header", null, h("h2", null, "Quality report"), lead), advice,
-    h("div", { class: "sides" }, h("div", null, metrics.element, folded), h("div", null, estimates.element, curve.element)));
+    h("div", { class: "sides" }, h("div", null, metrics.element, folded, confused), h("div", null, estimates.element, curve.element)));
   let next = 0;
 
   function draw(report) {
@@ -108,6 +117,9 @@ export function qualityPanel(name, others = () => {}) {
     estimates.element.hidden = report.estimates.length === 0;
     classes.update(report.classes.map((c) => [c.class, c.class, [fixed(c.support, 0), percent(c.precision?.value), percent(c.recall?.value)]]));
     folded.hidden = report.classes.length === 0;
+    confused.hidden = report.confusions.length === 0;
+    wrong.update(report.confusions.slice(0, CONFUSIONS).map((c) => [`${c.predicted}/${c.label}`, confusion(c),
+      [count(c.labels), percent(c.share.value, 0), `${percent(c.share.low, 0)} to ${percent(c.share.high, 0)}`, percent(c.reference_error, 0)]]));
     curve.update(report.reliability);
     setAttribute(element, "data-as-of", report.as_of);
   }
@@ -117,10 +129,7 @@ export function qualityPanel(name, others = () => {}) {
     update() {
       if (performance.now() < next) return;
       next = performance.now() + EVERY_MS;
-      fetch(`/api/v1/tasks/${encodeURIComponent(name)}`)
-        .then((response) => (response.ok ? response.json() : null))
-        .then((task) => { if (task?.quality_report) { draw(task.quality_report); others(task); } })
-        .catch(() => {});
+      get(taskPath(name)).then((task) => { draw(task.quality_report); others(task); }, () => {});
     },
   };
 }

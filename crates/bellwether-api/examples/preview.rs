@@ -213,6 +213,7 @@ fn empty_task(name: &str, kind: TaskKind) -> TaskStatus {
             .collect(),
         drift_within_class: 0.0,
         drift_mix: 0.0,
+        common_cosine: f64::NAN,
         quality: QualityStatus {
             metric: if kind == TaskKind::SequenceLabelling {
                 "span_f1"

@@ -66,6 +66,14 @@ impl Role {
     }
 }
 
+/// What whoever asks was found to be, for handlers that tell it.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Granted {
+    pub(crate) role: Role,
+    /// What gives the role above.
+    pub(crate) hint: &'static str,
+}
+
 /// Who has which role.
 #[derive(Debug, Clone)]
 pub(crate) struct Roles {
@@ -120,7 +128,12 @@ pub(crate) async fn authorize(
 ) -> Response {
     let role = roles.of(presented(request.headers()).as_deref());
     match role {
-        Some(role) if role >= needed => next.run(request).await,
+        Some(role) if role >= needed => {
+            let hint = roles.hint();
+            let mut request = request;
+            request.extensions_mut().insert(Granted { role, hint });
+            next.run(request).await
+        }
         Some(_) => Problem::new(
             StatusCode::FORBIDDEN,
             "forbidden_role",

@@ -6,14 +6,20 @@ mod decision;
 mod drift;
 mod encoder;
 mod incidents;
+mod map;
+mod pipeline;
 mod quality;
 mod reference;
+mod sparklines;
 mod work_sets;
 
 pub(crate) use drift::DriftReportView;
 pub(crate) use incidents::{CallName, IncidentView, IncidentsView, SilenceView, SilencesView};
+pub(crate) use map::MapView;
+pub(crate) use pipeline::PipelineDetailView;
 pub(crate) use quality::QualityReportView;
 pub(crate) use reference::{ActivationView, ReferenceDetailView, ReferenceView, ReferencesView};
+pub(crate) use sparklines::{SparklineView, SparklinesView};
 pub(crate) use work_sets::{WorkSetDetailView, WorkSetView, WorkSetsView};
 
 use decision::{CostView, ForgettingView, TaskForgettingView};
@@ -207,6 +213,8 @@ pub(crate) struct TaskView<'a> {
     label_delay_seconds: f64,
     drift_within_class: f64,
     drift_mix: f64,
+    /// Cosine of its movement with that of the other tasks that moved.
+    common_cosine: f64,
     quality: QualityView,
     estimated: Option<EstimateView>,
     novelty: NoveltyView<'a>,
@@ -233,6 +241,7 @@ impl<'a> TaskView<'a> {
             label_delay_seconds: status.label_delay_seconds,
             drift_within_class: status.drift_within_class,
             drift_mix: status.drift_mix,
+            common_cosine: status.common_cosine,
             quality: QualityView {
                 metric: status.quality.metric,
                 reference: status.quality.reference,

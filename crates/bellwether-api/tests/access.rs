@@ -78,6 +78,44 @@ async fn every_route_but_the_health_checks_wants_the_token() {
     server.stop().await;
 }
 
+#[tokio::test]
+async fn whoever_asks_is_told_what_they_may_do() {
+    let open = Server::with_access(&ready(), Access::default()).await;
+    let told = open.get("/api/v1/access").await.json();
+    assert_eq!(
+        (&told["role"], &told["hint"]),
+        (&"operate".into(), &serde_json::Value::Null)
+    );
+    assert_eq!(
+        (&told["history"], &told["references"], &told["work_sets"]),
+        (&false.into(), &false.into(), &false.into())
+    );
+    open.stop().await;
+
+    let operate_token = Some(Token::new("another horse"));
+    let both = Server::with_access(
+        &ready(),
+        Access {
+            operate_token,
+            ..guarded()
+        },
+    )
+    .await;
+    for (token, role) in [(TOKEN, "read"), ("another horse", "operate")] {
+        let bearer = format!("Bearer {token}");
+        let told = both
+            .send("GET", "/api/v1/access", &[("authorization", &bearer)])
+            .await
+            .json();
+        assert_eq!(told["role"], role);
+        assert_eq!(told["hint"].is_string(), role == "read", "{told}");
+    }
+    both.get("/api/v1/access")
+        .await
+        .assert_problem(401, "unauthorized");
+    both.stop().await;
+}
+
 /// A name of the cluster, which would be foreign to a server without a token.
 #[tokio::test]
 async fn with_a_token_any_name_will_do() {

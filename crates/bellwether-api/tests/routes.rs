@@ -373,6 +373,96 @@ async fn a_series_has_columns_of_one_length_and_stays_bounded() {
 }
 
 #[tokio::test]
+async fn courses_of_all_tasks_come_thinned_and_from_a_moment_on() {
+    let state = ApiState::new(ApiConfig::default());
+    let server = Server::start(&state).await;
+    server
+        .get("/api/v1/sparklines")
+        .await
+        .assert_problem(503, "not_ready");
+    for minute in 0..200 {
+        state.publish(status(START_MS + minute * 60_000));
+    }
+    let all = server.get("/api/v1/sparklines").await.json();
+    let first = &all["tasks"][0];
+    assert_eq!(all["tasks"].as_array().map(Vec::len), Some(2));
+    for column in [
+        "timestamp_ms",
+        "observations",
+        "drift_within_class",
+        "drift_mix",
+        "quality",
+    ] {
+        assert_eq!(first[column].as_array().map(Vec::len), Some(48), "{column}");
+    }
+    assert_eq!(
+        (&first["timestamp_ms"][0], &first["timestamp_ms"][47]),
+        (&json!(START_MS), &json!(START_MS + 199 * 60_000))
+    );
+    assert_eq!(first["drift_mix"][0], 0.125);
+    let late = server
+        .get("/api/v1/sparklines?from=2026-03-14T18:09:00Z")
+        .await
+        .json();
+    assert_eq!(
+        late["tasks"][0]["timestamp_ms"].as_array().map(Vec::len),
+        Some(11),
+        "{late}"
+    );
+    server
+        .get("/api/v1/sparklines?from=soon")
+        .await
+        .assert_problem(400, "invalid_query");
+    server
+        .get("/api/v1/sparklines?to=1")
+        .await
+        .assert_problem(400, "invalid_query");
+    server.stop().await;
+}
+
+#[tokio::test]
+async fn a_map_has_points_with_what_may_be_told_of_them() {
+    let (server, _state) = Server::ready().await;
+    let map = server.get("/api/v1/tasks/banking/map").await.json();
+    let point = json!({"event_id": "e7", "x": 0.25, "y": -0.5, "class": "pay_bill", "timestamp": "2026-03-14T15:00:00.000Z", "novel": true, "text": "[email] sent it back"});
+    assert_eq!(map["now"], json!([point]));
+    assert_eq!(map["reference"][0]["timestamp"], Value::Null);
+    assert_eq!(map["reference"][0]["text"], Value::Null);
+    assert_eq!(map["kept_ratios"], json!([0.25, 0.125]));
+    let none = server.get("/api/v1/tasks/unlabelled/map").await.json();
+    assert_eq!((&none["now"], &none["kept_ratios"]), (&json!([]), &json!([])));
+    server
+        .get("/api/v1/tasks/none/map")
+        .await
+        .assert_problem(404, "unknown_task");
+    server.stop().await;
+}
+
+#[tokio::test]
+async fn the_pipeline_tells_its_numbers_and_what_is_not_configured() {
+    let state = ApiState::new(ApiConfig::default());
+    let server = Server::start(&state).await;
+    let bare = server.get("/api/v1/pipeline").await.json();
+    for absent in ["checkpoints", "brokers", "member", "history", "last_poll"] {
+        assert_eq!(bare[absent], Value::Null, "{absent}");
+    }
+    assert_eq!(bare["deliveries"]["receivers"], json!([]));
+    state.pipeline(support::pipeline());
+    let told = server.get("/api/v1/pipeline").await.json();
+    assert!(told["decoded_observations"].as_u64() > Some(0), "{told}");
+    assert!(
+        told["lag"].as_array().is_some_and(|lag| !lag.is_empty()),
+        "{told}"
+    );
+    assert!(
+        told["rejected"]
+            .as_array()
+            .is_some_and(|all| all.iter().all(|r| r["total"].as_u64() > Some(0)))
+    );
+    server.stop().await;
+}
+
+#[tokio::test]
 async fn the_timeline_is_paged_from_the_newest_line() {
     let (server, state) = Server::ready().await;
     let lines: Vec<_> = (1..=5)

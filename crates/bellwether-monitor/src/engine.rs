@@ -5,7 +5,7 @@ use crate::drift::{DriftReport, DriftSources};
 use crate::evidence::Evidence;
 use crate::forgetting::NO_VERSION;
 use crate::join::{EventKey, JoinTable, Joined, PendingError, PendingObservation, PendingStore};
-use crate::judge::Judge;
+use crate::judge::{Judge, TEXTS_LOOKED_AT_MS};
 use crate::outcome::{Outcome, TagIndex};
 use crate::quality::{
     Facts, LabelRecord, Labelling, QualityLog, QualityReport, ReportSources, StoredProbabilities, Unlabelled,
@@ -359,14 +359,16 @@ impl Engine {
     /// older only the oldest few are made anew. For whoever looks several times a second: each report says as of when
     /// it is.
     pub fn status_reusing(&self, reports: &mut TaskReports) -> ModelStatus {
-        let versions = || {
-            self.schema().tasks().map(|task| {
+        let versions = |looked: i64| {
+            self.schema().tasks().map(move |task| {
                 let state = &self.judge.tasks[task.index()];
-                (task, (state.seen(), state.labelled.total()))
+                (task, (state.seen(), state.labelled.total(), looked))
             })
         };
-        reports.quality.renew(versions(), |t| self.report(t));
-        reports.drift.renew(versions(), |t| self.drift_report(t));
+        reports.quality.renew(versions(0), |t| self.report(t));
+        // A drift report shows texts, and is made anew when they may have to go.
+        let looked = self.judge.now_ms.div_euclid(TEXTS_LOOKED_AT_MS);
+        reports.drift.renew(versions(looked), |t| self.drift_report(t));
         self.status_with(
             |task| reports.quality.get(task).unwrap_or_else(|| self.report(task)),
             |task| reports.drift.get(task).unwrap_or_else(|| self.drift_report(task)),
@@ -400,6 +402,7 @@ impl Engine {
             recent: &state.recent,
             onset_ms: onsets.map(|onset| onset.timestamp_ms).min(),
             now_ms: self.judge.now_ms,
+            text_retention_ms: self.judge.config.text_retention_ms,
         }
         .report()
     }

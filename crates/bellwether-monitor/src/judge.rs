@@ -29,7 +29,7 @@ const LEAKING_TASKS: usize = 2;
 const SAME_NOVELTY: f64 = 0.6;
 const HOUR_MS: f64 = 3_600_000.0;
 /// How often, in event time, old texts are forgotten.
-const TEXTS_LOOKED_AT_MS: i64 = 3_600_000;
+pub(crate) const TEXTS_LOOKED_AT_MS: i64 = 3_600_000;
 
 /// What stands for one task.
 #[derive(Debug, Clone, Serialize, Deserialize)]

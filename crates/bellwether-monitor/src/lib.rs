@@ -49,7 +49,7 @@ mod work;
 
 pub use config::{MAX_SLICE_ATTRIBUTES, MonitorConfig, Seasons};
 pub use costs::{CostStatus, Costs, RemedyCost};
-pub use drift::{ClassDrift, DriftDirection, DriftReport, DriftSplit, DriftTest};
+pub use drift::{ClassDrift, DriftDirection, DriftMap, DriftReport, DriftSplit, DriftTest, MapPoint};
 pub use encoder::{
     Aspect, Canary, CheckSource, Difference, EncoderCounts, EncoderFault, EncoderIdentity, EncoderReference,
     EncoderStatus, OtherEncoderStatus, Variant, differences, direction_distance,
@@ -59,8 +59,8 @@ pub use evidence::{Evidence, EvidenceError};
 pub use forgetting::{ComparedTask, ForgettingConfig, ForgettingStatus, TaskForgetting, compare};
 pub use join::{PendingError, PendingStore};
 pub use quality::{
-    ClassStatus, Disagreement, MeasuredReference, MetricStatus, ProbabilityCalibration, QualityReport,
-    ReliabilityCurve, ReliabilityPoint, Selection, StratumStatus, UnlabelledEstimate,
+    ClassStatus, ConfusionStatus, Disagreement, MeasuredReference, MetricStatus, ProbabilityCalibration,
+    QualityReport, ReliabilityCurve, ReliabilityPoint, Selection, StratumStatus, UnlabelledEstimate,
 };
 pub use reference::{
     FORMAT_VERSION, Reference, ReferenceError, ReferenceManifest, ReferenceQuality, ReferenceRows,

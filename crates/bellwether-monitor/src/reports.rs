@@ -10,8 +10,8 @@ const QUALITY_RENEWED: usize = 4;
 /// Drift reports that one look makes anew at the most: each takes some ten milliseconds.
 const DRIFT_RENEWED: usize = 1;
 
-/// Observations and labels of a task: what has happened to it.
-pub(crate) type Version = (u64, u64);
+/// Observations and labels of a task: what has happened to it. And when texts were last looked at, where a report shows some.
+pub(crate) type Version = (u64, u64, i64);
 
 /// The last reports of each task.
 #[derive(Debug, Clone)]
@@ -95,7 +95,7 @@ mod tests {
         let made = RefCell::new(Vec::new());
         let mut look = |version: u64, changed: u16| {
             made.borrow_mut().clear();
-            let tasks = (0..10).map(|t| (TaskId(t), (if t < changed { version } else { 0 }, 0)));
+            let tasks = (0..10).map(|t| (TaskId(t), (if t < changed { version } else { 0 }, 0, 0)));
             reports.renew(tasks, |task| {
                 made.borrow_mut().push(task.0);
                 task.0

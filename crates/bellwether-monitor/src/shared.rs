@@ -58,11 +58,7 @@ impl CommonShift {
             .iter()
             .filter(|t| t.seen() >= config.min_observations)
             .count();
-        let moved: Vec<&TaskState> = tasks
-            .iter()
-            .filter(|t| t.seen() >= config.min_observations)
-            .filter(|t| t.signals.movement.is_active() || t.signals.novelty.is_active())
-            .collect();
+        let moved: Vec<&TaskState> = tasks.iter().filter(|t| has_moved(t, config)).collect();
         if moved.len() < MINIMUM_TASKS {
             let moved_ratio = if active == 0 {
                 0.0
@@ -88,6 +84,45 @@ impl CommonShift {
             cosine,
         }
     }
+}
+
+/// Cosine of each task's drift with the mean direction of the other tasks that moved, `[tasks]`: 1 where it goes the common way
+/// alone, 0 where none of it is common. NaN where fewer than two others moved. O(tasks · dim).
+pub(crate) fn common_cosines(tasks: &[TaskState], config: &MonitorConfig) -> Vec<f64> {
+    let Some(dim) = tasks.first().map(|t| t.drift.sum().len()) else {
+        return Vec::new();
+    };
+    let mut unit: Vec<f32> = tasks.iter().flat_map(|t| t.drift.sum().iter().copied()).collect();
+    bellwether_stats::normalise(&mut unit, dim);
+    let counts: Vec<bool> = tasks.iter().map(|t| has_moved(t, config)).collect();
+    let mut total = vec![0.0_f64; dim];
+    for (own, _) in unit.chunks_exact(dim).zip(&counts).filter(|(_, counts)| **counts) {
+        total
+            .iter_mut()
+            .zip(own)
+            .for_each(|(sum, x)| *sum += f64::from(*x));
+    }
+    let moved = counts.iter().filter(|counts| **counts).count();
+    let cosine = |(own, counted): (&[f32], &bool)| {
+        if moved - usize::from(*counted) < MINIMUM_TASKS - 1 {
+            return f64::NAN;
+        }
+        let (mut product, mut length) = (0.0, 0.0);
+        for (&x, sum) in own.iter().zip(&total) {
+            let x = f64::from(x);
+            let others = sum - if *counted { x } else { 0.0 };
+            product += x * others;
+            length += others * others;
+        }
+        product / length.sqrt().max(1e-12)
+    };
+    unit.chunks_exact(dim).zip(&counts).map(cosine).collect()
+}
+
+/// Whether a task that has seen enough has moved.
+fn has_moved(task: &TaskState, config: &MonitorConfig) -> bool {
+    task.seen() >= config.min_observations
+        && (task.signals.movement.is_active() || task.signals.novelty.is_active())
 }
 
 fn median_cosine(moved: &[&TaskState]) -> f64 {

@@ -8,6 +8,7 @@ use crate::explain::quality;
 use crate::forgetting::{ForgettingStatus, TaskForgetting};
 use crate::judge::Judge;
 use crate::quality::{QualityReport, estimated_quality};
+use crate::shared::common_cosines;
 use crate::signal::Signal;
 use crate::slices::Slice;
 use crate::verdict::Verdict;
@@ -72,6 +73,9 @@ pub struct TaskStatus {
     pub drift_within_class: f64,
     /// Total variation distance of the predicted-class proportions, from 0 to 1.
     pub drift_mix: f64,
+    /// Cosine of its mean residual with the mean direction of the other tasks that moved, from −1 to 1; NaN where fewer than two
+    /// others did. Its square is the share of its movement that is common, where it is positive.
+    pub common_cosine: f64,
     /// Quality by labels.
     pub quality: QualityStatus,
     /// Quality without labels; `None` where the task gives no probabilities.
@@ -221,7 +225,14 @@ impl Judge {
             summary: self.model.summary.clone(),
             encoder: self.encoder.status(),
             forgetting: self.forgetting_status(),
-            tasks: (0..self.tasks.len()).map(|at| self.task_status(at)).collect(),
+            tasks: common_cosines(&self.tasks, &self.config)
+                .into_iter()
+                .enumerate()
+                .map(|(at, common_cosine)| TaskStatus {
+                    common_cosine,
+                    ..self.task_status(at)
+                })
+                .collect(),
             counts: PipelineCounts::default(),
         }
     }
@@ -258,6 +269,7 @@ impl Judge {
             signals: state.signals.all().into_iter().map(signal_status).collect(),
             drift_within_class: bulk_shift(state, &self.reference, &recent),
             drift_mix: state.mix.distance(),
+            common_cosine: f64::NAN,
             quality: quality(self, at),
             estimated: estimated_quality(&state.recent),
             report: QualityReport::empty(schema.spec(state.task).kind),

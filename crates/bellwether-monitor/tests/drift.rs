@@ -181,3 +181,46 @@ fn a_report_depends_on_the_events_alone_and_one_a_look_is_made_anew() {
     assert_eq!(renewed(&last, &first), 4, "and all in the end");
     assert_eq!(last[0], alpha(&engine));
 }
+
+#[test]
+fn the_map_shows_what_is_new_apart_from_the_reference() {
+    let report = report_after(270, 400, 240, |w| {
+        if w.rng.random_bool(0.5) {
+            let embedding = w.at(0, 9);
+            w.unknown(0, embedding)
+        } else {
+            w.ordinary(0)
+        }
+    });
+    let map = report.map.as_ref().expect("enough observations");
+    assert_eq!(map.now.len(), report.observations);
+    assert_eq!((map.reference.len(), map.classes.len()), (300, 4));
+    assert!(
+        map.reference
+            .iter()
+            .all(|p| !p.novel && p.text.is_none() && p.timestamp_ms == 0)
+    );
+    assert!(map.now.windows(2).all(|p| p[0].timestamp_ms <= p[1].timestamp_ms));
+    // The new class is found, and lies apart: its points are nearer to each other than to the reference's middle.
+    let novel: Vec<[f32; 2]> = map.now.iter().filter(|p| p.novel).map(|p| p.at).collect();
+    assert!(novel.len() > 60, "{}", novel.len());
+    let middle = |points: &[[f32; 2]]| {
+        let n = points.len() as f32;
+        [0, 1].map(|axis| points.iter().map(|p| p[axis]).sum::<f32>() / n)
+    };
+    let spread = |points: &[[f32; 2]], from: [f32; 2]| {
+        let squares = points
+            .iter()
+            .map(|p| (p[0] - from[0]).powi(2) + (p[1] - from[1]).powi(2));
+        (squares.sum::<f32>() / points.len() as f32).sqrt()
+    };
+    let reference: Vec<[f32; 2]> = map.reference.iter().map(|p| p.at).collect();
+    let (own, theirs) = (middle(&novel), middle(&reference));
+    assert!(
+        theirs.iter().all(|x| x.abs() < 0.01),
+        "about the reference's mean: {theirs:?}"
+    );
+    assert!(spread(&novel, own) < 0.7 * spread(&novel, theirs), "{own:?}");
+    let kept: f64 = map.kept_ratios.iter().sum();
+    assert!(map.kept_ratios.iter().all(|&r| r > 0.0) && kept < 1.0, "{kept}");
+}

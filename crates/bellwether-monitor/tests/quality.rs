@@ -151,6 +151,21 @@ fn random_labels_keep_their_equal_weights() {
     assert_eq!(curve.points.iter().map(|p| p.labels).sum::<usize>(), 200);
     assert_eq!(report.classes.len(), 4);
     assert!(report.classes.windows(2).all(|c| c[0].support >= c[1].support));
+    assert!(report.confusions.windows(2).all(|c| c[0].labels >= c[1].labels));
+    for confusion in &report.confusions {
+        assert_ne!(Some(&confusion.predicted), confusion.label.as_ref());
+        let share = confusion.labels as f64 / confusion.predictions as f64;
+        assert!((confusion.share.value - share).abs() < 1e-12 && confusion.share.interval.low <= share);
+        let before = confusion.reference_error.expect("predicted in the reference");
+        assert!((0.0..=1.0).contains(&before));
+    }
+    let wrong: usize = report.confusions.iter().map(|c| c.labels).sum();
+    let accuracy = report.metrics[0].raw.expect("labels").value;
+    assert_eq!(
+        wrong,
+        200 - (200.0 * accuracy).round() as usize,
+        "sixteen pairs hold all of four classes"
+    );
 }
 
 #[test]

@@ -251,3 +251,43 @@ fn state_has_a_text_only_where_it_is_kept_and_only_for_so_long() {
     assert!(holds(&engine.snapshot(), &text(7)) && !holds(&engine.snapshot(), &text(3)));
     engine.push_labels(Vec::<LabelRow>::new());
 }
+
+#[test]
+fn a_map_has_texts_only_where_they_are_kept_and_no_longer_than_they_may() {
+    let inputs = inputs(600, 600);
+    let texts = |engine: &Engine| -> Vec<(i64, String)> {
+        let tasks = engine.status().tasks;
+        let points = tasks
+            .iter()
+            .flat_map(|t| t.drift.map.iter().flat_map(|m| m.now.clone()));
+        points.filter_map(|p| Some((p.timestamp_ms, p.text?))).collect()
+    };
+    let (engine, _) = play(&inputs, 60, false, false);
+    assert!(texts(&engine).is_empty(), "nothing is kept by default");
+    let (mut engine, _) = play(&inputs, 60, true, false);
+    let shown = texts(&engine);
+    assert!(shown.len() > 100);
+    for (at_ms, shown) in &shown {
+        assert_eq!(*shown, text(usize::try_from(at_ms / 60_000).expect("a minute")));
+    }
+    // One task goes on for longer than texts may be kept; the reports at hand of the others are made anew.
+    let mut reports = bellwether_monitor::TaskReports::new();
+    engine.status_reusing(&mut reports);
+    let mut world = World::new(6);
+    let more: Vec<Input> = (0..900).map(|_| world.ordinary(0)).collect();
+    let schema = engine.schema().clone();
+    engine.push_observations(batch(&schema, &more, inputs.len()));
+    engine.drain().expect("in memory");
+    let mut status = engine.status_reusing(&mut reports);
+    for _ in 0..4 {
+        status = engine.status_reusing(&mut reports);
+    }
+    for task in &status.tasks[1..] {
+        let map = task.drift.map.as_ref().expect("a map");
+        assert!(
+            map.now.iter().all(|p| p.text.is_none()),
+            "{} keeps texts too long",
+            task.task
+        );
+    }
+}

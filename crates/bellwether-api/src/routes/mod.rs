@@ -4,6 +4,7 @@
 //! may do. From the same list come the router with its guards and the description of the API, so that neither knows a route that
 //! the other does not.
 
+mod access;
 mod body;
 mod document;
 mod events;
@@ -13,13 +14,15 @@ mod metrics;
 mod model;
 mod page;
 mod past;
+mod pipeline;
 mod references;
 mod silences;
+mod sparklines;
 mod tasks;
 mod timeline;
 mod work_sets;
 
-use crate::access::{self, Role, Roles};
+use crate::access::{Role, Roles, authorize};
 use crate::guard::{self, Names};
 use crate::limits::{self, Limits, Rates};
 use crate::problem::Problem;
@@ -91,8 +94,11 @@ pub(crate) fn all() -> Routes {
         .with(health::routes())
         .with(metrics::routes())
         .with(document::routes())
+        .with(access::routes())
         .with(model::routes())
+        .with(pipeline::routes())
         .with(tasks::routes())
+        .with(sparklines::routes())
         .with(timeline::routes())
         .with(work_sets::routes())
         .with(incidents::routes())
@@ -116,7 +122,7 @@ pub(crate) fn router(
         Names::Local
     };
     let roles = Arc::new(roles);
-    let role = |role: Role| middleware::from_fn_with_state((roles.clone(), role), access::authorize);
+    let role = |role: Role| middleware::from_fn_with_state((roles.clone(), role), authorize);
     let same_origin = || middleware::from_fn(guard::same_origin);
     let in_time = || middleware::from_fn_with_state(limits.request_timeout, limits::in_time);
     let short = || DefaultBodyLimit::max(limits.body_bytes);

@@ -4,7 +4,7 @@ use super::{App, Routes, status};
 use crate::problem::Problem;
 use crate::series::Series;
 use crate::wire::{
-    DriftReportView, LineView, QualityReportView, SeriesView, TaskDetailView, TaskView, TasksView,
+    DriftReportView, LineView, MapView, QualityReportView, SeriesView, TaskDetailView, TaskView, TasksView,
 };
 use axum::Json;
 use axum::extract::rejection::PathRejection;
@@ -19,6 +19,7 @@ pub(super) fn routes() -> Routes {
         .read(routes!(tasks))
         .read(routes!(task))
         .read(routes!(series))
+        .read(routes!(map))
 }
 
 /// All tasks.
@@ -79,6 +80,21 @@ async fn series(
     let held = app.state.lock().series.get(&task.task).cloned();
     let series = held.unwrap_or_else(|| Series::new(app.state.config().series_points));
     Ok(Json(SeriesView::new(&task.task, &series)).into_response())
+}
+
+/// The inputs of one task as points of a plane: the window of its drift report, and a sample of its reference.
+#[utoipa::path(get, path = "/api/v1/tasks/{task}/map", tag = "tasks",
+    params(("task" = String, Path, description = "Its name in the reference")),
+    responses(
+        (status = 200, description = "The map; without points while there are too few observations", body = MapView),
+        (status = 404, description = "`unknown_task`: the reference has no such task"),
+        (status = 503, description = "`not_ready` or `not_judge`: there is no status here"),
+    )
+)]
+async fn map(State(app): State<App>, name: Result<Path<String>, PathRejection>) -> Result<Response, Problem> {
+    let status = status(&app.state)?;
+    let task = find_task(&status, name)?;
+    Ok(Json(MapView::new(task)).into_response())
 }
 
 pub(super) fn find_task(

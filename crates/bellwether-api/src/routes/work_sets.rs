@@ -34,7 +34,7 @@ async fn work_sets(State(app): State<App>) -> Result<Response, Problem> {
     Ok(Json(WorkSetsView { work_sets }).into_response())
 }
 
-/// One work set: its groups, the other tasks, and the first 50 observations to label.
+/// One work set: its groups with their members, the other tasks, and the first 50 observations to label.
 #[utoipa::path(get, path = "/api/v1/work-sets/{id}", tag = "work sets",
     params(("id" = String, Path, description = "Its `id`")),
     responses(

@@ -2,7 +2,7 @@
 
 use super::{EstimateView, time};
 use bellwether_monitor::{
-    ClassStatus, Disagreement, MetricStatus, QualityReport, ReliabilityCurve, StratumStatus,
+    ClassStatus, ConfusionStatus, Disagreement, MetricStatus, QualityReport, ReliabilityCurve, StratumStatus,
     UnlabelledEstimate,
 };
 use serde::Serialize;
@@ -24,6 +24,7 @@ pub(crate) struct QualityReportView<'a> {
     selection: SelectionView,
     metrics: Vec<MetricView>,
     classes: Vec<ClassView<'a>>,
+    confusions: Vec<ConfusionView<'a>>,
     reliability: Option<ReliabilityView>,
     estimates: Vec<UnlabelledView>,
     advice: Option<&'a str>,
@@ -93,6 +94,33 @@ impl<'a> ClassView<'a> {
             precision: class.precision.as_ref().map(EstimateView::new),
             recall: class.recall.as_ref().map(EstimateView::new),
             f1: class.f1.as_ref().map(EstimateView::new),
+        }
+    }
+}
+
+#[derive(Debug, Serialize, ToSchema)]
+#[schema(as = Confusion)]
+struct ConfusionView<'a> {
+    predicted: &'a str,
+    /// `null` for labels outside the label set.
+    label: Option<&'a str>,
+    labels: usize,
+    predictions: usize,
+    /// Of the predictions, those with this label.
+    share: EstimateView,
+    /// Share of that prediction that was wrong in the reference.
+    reference_error: Option<f64>,
+}
+
+impl<'a> ConfusionView<'a> {
+    fn new(confusion: &'a ConfusionStatus) -> Self {
+        Self {
+            predicted: &confusion.predicted,
+            label: confusion.label.as_deref(),
+            labels: confusion.labels,
+            predictions: confusion.predictions,
+            share: EstimateView::new(&confusion.share),
+            reference_error: confusion.reference_error,
         }
     }
 }
@@ -200,6 +228,7 @@ impl<'a> QualityReportView<'a> {
             },
             metrics: report.metrics.iter().map(MetricView::new).collect(),
             classes: report.classes.iter().map(ClassView::new).collect(),
+            confusions: report.confusions.iter().map(ConfusionView::new).collect(),
             reliability: report.reliability.as_ref().map(ReliabilityView::new),
             estimates: report.estimates.iter().map(UnlabelledView::new).collect(),
             advice: report.advice.as_deref(),

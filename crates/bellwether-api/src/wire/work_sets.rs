@@ -7,6 +7,9 @@ use bellwether_worksets::{Affected, Group, Header, SetRow, Word, WorkSet, known_
 use serde::Serialize;
 use utoipa::ToSchema;
 
+/// Observations of groups that are told: a set has hardly more.
+const MOST_MEMBERS: usize = 2048;
+
 /// All work sets, newest first.
 #[derive(Debug, Serialize, ToSchema)]
 #[schema(as = WorkSets)]
@@ -142,6 +145,16 @@ impl<'a> AffectedTaskView<'a> {
 pub(crate) struct WorkSetDetailView<'a> {
     work_set: WorkSetView<'a>,
     first: Vec<WorkSetRowView<'a>>,
+    /// Which observations are in which group.
+    members: Vec<WorkSetMemberView<'a>>,
+}
+
+/// An observation of a group.
+#[derive(Debug, Serialize, ToSchema)]
+#[schema(as = WorkSetMember)]
+struct WorkSetMemberView<'a> {
+    event_id: &'a str,
+    group: u32,
 }
 
 impl<'a> WorkSetDetailView<'a> {
@@ -149,6 +162,17 @@ impl<'a> WorkSetDetailView<'a> {
         Self {
             work_set: WorkSetView::of(&set.header, set.rows.len() as u64),
             first: set.chosen().take(most).map(WorkSetRowView::new).collect(),
+            members: set
+                .rows
+                .iter()
+                .filter_map(|row| {
+                    Some(WorkSetMemberView {
+                        event_id: &row.observation.event_id,
+                        group: row.group?,
+                    })
+                })
+                .take(MOST_MEMBERS)
+                .collect(),
         }
     }
 }

@@ -10,12 +10,14 @@ use bellwether_api::{
 };
 use bellwether_events::TaskKind;
 use bellwether_monitor::{
-    ClassDrift, ClassStatus, CostStatus, Disagreement, DriftDirection, DriftReport, DriftSplit, DriftTest,
-    Estimate, ForgettingStatus, Interval, ModelStatus, NoveltyStatus, PipelineCounts, QualityReport,
-    QualityStatus, ReliabilityCurve, ReliabilityPoint, RemedyCost, SignalStatus, SliceStatus, StratumStatus,
-    TaskForgetting, TaskStatus, TimelineLine, Verdict, rfc3339,
+    ClassDrift, ClassStatus, ConfusionStatus, CostStatus, Disagreement, DriftDirection, DriftMap,
+    DriftReport, DriftSplit, DriftTest, Estimate, ForgettingStatus, Interval, MapPoint, ModelStatus,
+    NoveltyStatus, PipelineCounts, QualityReport, QualityStatus, ReliabilityCurve, ReliabilityPoint,
+    RemedyCost, SignalStatus, SliceStatus, StratumStatus, TaskForgetting, TaskStatus, TimelineLine, Verdict,
+    rfc3339,
 };
 use std::net::SocketAddr;
+use std::sync::Arc;
 use std::time::Duration;
 use tokio::io::{AsyncBufReadExt, AsyncReadExt, AsyncWriteExt, BufReader};
 use tokio::net::{TcpListener, TcpStream};
@@ -52,6 +54,7 @@ pub fn task(name: &str, verdict: Verdict) -> TaskStatus {
             .collect(),
         drift_within_class: -0.001,
         drift_mix: 0.125,
+        common_cosine: if labelled { 0.5 } else { f64::NAN },
         quality: QualityStatus {
             metric: "accuracy",
             reference: 0.93,
@@ -185,6 +188,14 @@ pub fn report() -> QualityReport {
         recall: None,
         f1: None,
     }];
+    report.confusions = vec![ConfusionStatus {
+        predicted: "pay_bill".to_owned(),
+        label: None,
+        labels: 3,
+        predictions: 12,
+        share: estimate(0.25, 0.125, 12),
+        reference_error: Some(0.0625),
+    }];
     report.reliability = Some(ReliabilityCurve {
         binning: "fifteen bins of equal width",
         points: vec![ReliabilityPoint {
@@ -208,6 +219,24 @@ pub fn report() -> QualityReport {
     });
     report.advice = Some("Do not trust the estimates.".to_owned());
     report
+}
+
+/// A map of one input and one row of the reference.
+fn map() -> DriftMap {
+    let point = |event_id: &str, timestamp_ms, text: Option<&str>| MapPoint {
+        event_id: event_id.to_owned(),
+        at: [0.25, -0.5],
+        class: 0,
+        timestamp_ms,
+        novel: text.is_some(),
+        text: text.map(str::to_owned),
+    };
+    DriftMap {
+        kept_ratios: [0.25, 0.125],
+        classes: vec!["pay_bill".to_owned()],
+        reference: vec![point("r1", 0, None)],
+        now: vec![point("e7", START_MS, Some("[email] sent it back"))],
+    }
 }
 
 /// A drift report of inputs that moved by their mix.
@@ -255,6 +284,7 @@ pub fn drift() -> DriftReport {
         examples: vec!["e7".to_owned(), "e8".to_owned()],
         season: Some("quarters of the day"),
         summary: Some("The inputs have moved.".to_owned()),
+        map: Some(Arc::new(map())),
     }
 }
 

@@ -126,6 +126,7 @@ fn task(name: &str, hour: i64) -> TaskStatus {
             .into(),
         drift_within_class: 0.01,
         drift_mix: 0.02,
+        common_cosine: f64::NAN,
         quality: QualityStatus {
             metric,
             reference: 0.92,

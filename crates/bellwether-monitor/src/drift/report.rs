@@ -1,5 +1,6 @@
 //! The drift report of one task.
 
+use super::map::{self, DriftMap};
 use super::reference::DriftReference;
 use super::split::{self, ClassDrift, DriftDirection, DriftSplit};
 use crate::recent::{RecentObservations, RecentRow};
@@ -8,6 +9,7 @@ use crate::status::Estimate;
 use bellwether_events::TaskSpec;
 use bellwether_stats::{KernelFeatures, PermutationTest, Shuffles, domain_classifier_auc};
 use serde::Serialize;
+use std::sync::Arc;
 
 /// Newest observations that make the window while nothing stands.
 const WINDOW: usize = 200;
@@ -66,6 +68,9 @@ pub struct DriftReport {
     pub season: Option<&'static str>,
     /// What to make of it, in a sentence; `None` below 30 observations.
     pub summary: Option<String>,
+    /// Both samples as points of a plane; `None` below 30 observations. Shared, as it is large and reports are copied.
+    #[serde(skip)]
+    pub map: Option<Arc<DriftMap>>,
 }
 
 /// A two-sample statistic with its permutation p-value.
@@ -109,6 +114,7 @@ impl DriftReport {
             examples: Vec::new(),
             season: None,
             summary: None,
+            map: None,
         }
     }
 }
@@ -124,6 +130,8 @@ pub(crate) struct DriftSources<'a> {
     /// Earliest onset of what stands.
     pub(crate) onset_ms: Option<i64>,
     pub(crate) now_ms: i64,
+    /// How long texts may be kept, milliseconds of event time.
+    pub(crate) text_retention_ms: i64,
 }
 
 /// The rows that are compared.
@@ -149,6 +157,7 @@ impl DriftSources<'_> {
             let sample = self.reference.vectors(&self.task.nearest);
             self.compare(&window, &sample, &mut out);
             split::report(self, &window, &sample, &mut out);
+            out.map = map::map(self, &window, &sample);
             out.summary = Some(summary(&out));
         }
         out

@@ -17,8 +17,8 @@ pub use reference::{MeasuredReference, ProbabilityCalibration};
 pub(crate) use reference::{QualityReference, measure_reference};
 pub(crate) use report::ReportSources;
 pub use report::{
-    ClassStatus, Disagreement, MetricStatus, QualityReport, ReliabilityCurve, ReliabilityPoint, Selection,
-    StratumStatus, UnlabelledEstimate,
+    ClassStatus, ConfusionStatus, Disagreement, MetricStatus, QualityReport, ReliabilityCurve,
+    ReliabilityPoint, Selection, StratumStatus, UnlabelledEstimate,
 };
 
 use crate::forgetting::VersionId;

@@ -116,6 +116,8 @@ pub(crate) struct QualityReference {
     /// Between the strata of confidence.
     pub(crate) edges: [f64; STRATA - 2],
     pub(crate) metrics: BTreeMap<String, f64>,
+    /// Rows and errors by predicted class, `[classes]`.
+    pub(crate) predicted: Vec<(usize, usize)>,
     /// Calibration of whole distributions.
     pub(crate) temperature: Option<(TemperatureScaling, Residual)>,
     /// What the isotonic calibration of the confidence leaves over.
@@ -174,7 +176,15 @@ impl QualityReference {
             };
             (TemperatureScaling::of(c.temperature), residual)
         });
+        let mut predicted = vec![(0, 0); task.classes];
+        for (&class, &right) in rows.class[range.clone()].iter().zip(&right) {
+            if let Some((rows, errors)) = predicted.get_mut(class as usize) {
+                *rows += 1;
+                *errors += usize::from(!right);
+            }
+        }
         Self {
+            predicted,
             edges: quartiles(&rows.confidence[range]),
             metrics: measured.map(|m| m.metrics.clone()).unwrap_or_default(),
             temperature,

@@ -13,6 +13,7 @@ use crate::status::{Estimate, Interval};
 use bellwether_events::{TaskKind, TaskSpec};
 use bellwether_stats::{equal_rates_p_value, weights_of_strata, wilson_interval};
 use serde::Serialize;
+use std::collections::BTreeMap;
 
 /// p-value below which strata are held to be labelled at different rates.
 const SELECTIVE_P: f64 = 0.01;
@@ -20,6 +21,8 @@ const SELECTIVE_P: f64 = 0.01;
 const MOST_WEIGHT: f64 = 20.0;
 /// Classes whose precision and recall are told, those with most labels first.
 const TOLD_CLASSES: usize = 64;
+/// Confusions that are told, those with most labels first.
+const TOLD_CONFUSIONS: usize = 16;
 
 /// Quality of one task over its newest labelled predictions, and what is expected of its newest predictions.
 ///
@@ -53,6 +56,8 @@ pub struct QualityReport {
     pub metrics: Vec<MetricStatus>,
     /// The classes that occur in the window, those with most labels first, at most 64; empty unless classification.
     pub classes: Vec<ClassStatus>,
+    /// The pairs of predicted and labelled class that are most often wrong, at most 16; empty unless classification.
+    pub confusions: Vec<ConfusionStatus>,
     /// How often the head is right where it says so; `None` without confidences.
     pub reliability: Option<ReliabilityCurve>,
     /// Quality expected without labels, by every method.
@@ -111,6 +116,23 @@ pub struct ClassStatus {
     pub recall: Option<Estimate>,
     /// The harmonic mean of both.
     pub f1: Option<Estimate>,
+}
+
+/// Labels of the window that say one class where the head said another, and how the head did with its class in the reference.
+#[derive(Debug, Clone, PartialEq, Serialize)]
+pub struct ConfusionStatus {
+    /// The class that was predicted.
+    pub predicted: String,
+    /// The class that the label says; `None` for labels outside the label set.
+    pub label: Option<String>,
+    /// Labels of the window, each counting one.
+    pub labels: usize,
+    /// Labels of the window with that prediction.
+    pub predictions: usize,
+    /// Share of those predictions whose label says this class.
+    pub share: Estimate,
+    /// Share of that prediction that was wrong in the reference, whatever the label said; `None` where it was not predicted there.
+    pub reference_error: Option<f64>,
 }
 
 /// A reliability curve.
@@ -209,6 +231,7 @@ impl QualityReport {
                 })
                 .collect(),
             classes: Vec::new(),
+            confusions: Vec::new(),
             reliability: None,
             estimates: unlabelled::names(kind)
                 .iter()
@@ -321,6 +344,7 @@ impl ReportSources<'_> {
             .filter(|f| matches!(f, Facts::Class { truth: None, .. }))
             .count();
         out.classes = self.classes(&corrected);
+        out.confusions = self.confusions(facts);
         out.reliability = corrected.reliability().map(|curve| ReliabilityCurve {
             binning: "fifteen bins of equal width",
             points: curve
@@ -355,6 +379,41 @@ impl ReportSources<'_> {
         classes.sort_by(|a, b| b.support.total_cmp(&a.support));
         classes.truncate(TOLD_CLASSES);
         classes
+    }
+
+    fn confusions(&self, facts: &[&Facts]) -> Vec<ConfusionStatus> {
+        let (mut predictions, mut wrong) = (BTreeMap::new(), BTreeMap::new());
+        for facts in facts {
+            if let Facts::Class { predicted, truth, .. } = **facts {
+                *predictions.entry(predicted).or_insert(0_usize) += 1;
+                if truth != Some(predicted) {
+                    *wrong.entry((predicted, truth)).or_insert(0_usize) += 1;
+                }
+            }
+        }
+        let mut pairs: Vec<((u32, Option<u32>), usize)> = wrong.into_iter().collect();
+        // Stable: equal counts stay in the order of the classes.
+        pairs.sort_by_key(|(_, labels)| std::cmp::Reverse(*labels));
+        pairs.truncate(TOLD_CONFUSIONS);
+        let class = |class: u32| self.spec.labels.get(class as usize).cloned();
+        let told = pairs.into_iter().filter_map(|((predicted, truth), labels)| {
+            let of = predictions[&predicted];
+            let (few, many) = (labels as f64, of as f64);
+            let &(rows, errors) = self.reference.predicted.get(predicted as usize)?;
+            Some(ConfusionStatus {
+                predicted: class(predicted)?,
+                label: truth.and_then(class),
+                labels,
+                predictions: of,
+                share: Estimate {
+                    value: few / many,
+                    interval: wilson_interval(few, many).into(),
+                    size: of,
+                },
+                reference_error: (rows > 0).then(|| errors as f64 / rows as f64),
+            })
+        });
+        told.collect()
     }
 
     fn estimate(&self, labelled: &[&Facts], weights: &[f64], out: &mut QualityReport) {

@@ -2,7 +2,7 @@
 
 use super::Server;
 use crate::cli::DemoArgs;
-use crate::config::{ListenConfig, Payloads};
+use crate::config::{ListenConfig, Payloads, TextsConfig, WorkSetsConfig};
 use crate::consumer::KafkaSource;
 use crate::failure::Failure;
 use crate::pipeline::Pipeline;
@@ -10,6 +10,7 @@ use crate::progress;
 use crate::report::{self, LineReporter};
 use crate::sinks::{Sinks, TimelineFile};
 use crate::stop::Stop;
+use crate::work_sets::{ShownWorkSets, WorkSetFolder, WorkSets};
 use bellwether_api::{ApiConfig, ApiState};
 use bellwether_ingest::{Config, DemoProducer, DemoRecord, EmbeddedBroker, Subscription};
 use bellwether_monitor::{Engine, MonitorConfig, Reference};
@@ -18,6 +19,7 @@ use std::net::SocketAddr;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
+use tempfile::TempDir;
 use tokio::task::JoinHandle;
 use tokio::time::Instant;
 
@@ -50,6 +52,18 @@ pub(crate) async fn demo(args: DemoArgs) -> Result<(), Failure> {
         (end_ms - start_ms) as f64 / 1000.0 / args.speed
     ));
 
+    // The recording's texts were written for it: they are kept, so that groups can be read.
+    let texts = TextsConfig::plain();
+    let sets = Sets::open()?;
+    api.show_work_sets(Arc::new(ShownWorkSets::of(&sets.config)));
+    let config = MonitorConfig {
+        work_sets: true,
+        text_retention_ms: texts.retention_ms,
+        ..MonitorConfig::default()
+    };
+    let mut engine = Engine::new(Arc::new(reference), config);
+    engine.keep_texts(texts.keeper());
+
     let bar = progress::bar(events.len() as u64, "observations");
     let sinks = Sinks {
         timeline: args.timeline.as_deref().map(TimelineFile::create).transpose()?,
@@ -57,13 +71,12 @@ pub(crate) async fn demo(args: DemoArgs) -> Result<(), Failure> {
         alerts: Some(api.alerts().clone()),
         api: Some(api),
         terminal: Some(LineReporter::new(args.output, Some(start_ms), Some(bar.clone()))),
-        work_sets: None,
+        work_sets: Some(WorkSets::Folder(WorkSetFolder::open_for_replay(
+            &sets.config,
+            &texts,
+        )?)),
     };
-    let mut pipeline = Pipeline::new(
-        Engine::new(Arc::new(reference), MonitorConfig::default()),
-        sinks,
-        None,
-    );
+    let mut pipeline = Pipeline::new(engine, sinks, None);
     let broker = EmbeddedBroker::start(&[(OBSERVATIONS, PARTITIONS), (LABELS, 1)]).map_err(broker_failed)?;
     let kafka = Config {
         brokers: broker.brokers().to_owned(),
@@ -109,6 +122,29 @@ pub(crate) async fn demo(args: DemoArgs) -> Result<(), Failure> {
     }
     source.close().await;
     server.stop().await
+}
+
+/// Where the demo's work sets lie for as long as it runs.
+struct Sets {
+    config: WorkSetsConfig,
+    _directory: TempDir,
+}
+
+impl Sets {
+    fn open() -> Result<Self, Failure> {
+        let directory = TempDir::with_prefix("bellwether-demo-").map_err(|error| {
+            Failure::at_work("cannot make a directory for the demo's work sets")
+                .because(&error)
+                .fix("point TMPDIR to a directory that can be written")
+        })?;
+        Ok(Self {
+            config: WorkSetsConfig {
+                directory: directory.path().to_owned(),
+                ..WorkSetsConfig::default()
+            },
+            _directory: directory,
+        })
+    }
 }
 
 async fn start_server(listen: Option<SocketAddr>, api: ApiState) -> Result<Server, Failure> {

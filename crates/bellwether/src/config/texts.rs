@@ -40,6 +40,15 @@ impl Default for TextsConfig {
 }
 
 impl TextsConfig {
+    /// Keeps texts as they are: where nobody's are in the data.
+    pub(crate) fn plain() -> Self {
+        Self {
+            form: TextForm::Plain,
+            keeper: Arc::new(TextKeeper::plain()),
+            ..Self::default()
+        }
+    }
+
     /// What makes of a text what is kept of it.
     pub(crate) fn keeper(&self) -> Arc<dyn KeepText> {
         Arc::clone(&self.keeper)
