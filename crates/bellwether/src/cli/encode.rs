@@ -72,8 +72,8 @@ pub(crate) struct OptionArgs {
     /// Whether texts are put in lower case; what the encoder's files say without
     #[arg(long, value_name = "BOOL")]
     lower_case: Option<bool>,
-    /// Arithmetic of the matrix products: int8 is faster and close, not equal
-    #[arg(long, value_name = "KIND", value_parser = ["float", "int8"])]
+    /// Arithmetic of the matrix products: whole numbers are faster and very close, not equal
+    #[arg(long, value_name = "KIND", value_parser = ["float", "integer"])]
     arithmetic: Option<String>,
 }
 
@@ -94,7 +94,7 @@ impl OptionArgs {
             }),
             lower_case: self.lower_case,
             arithmetic: match self.arithmetic.as_deref() {
-                Some("int8") => Arithmetic::Int8,
+                Some("integer") => Arithmetic::Integer,
                 _ => Arithmetic::Float,
             },
             ..EncoderOptions::default()
