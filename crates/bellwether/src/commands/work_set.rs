@@ -33,7 +33,7 @@ pub(crate) async fn work_set(args: WorkSetArgs) -> Result<(), Failure> {
             budget: budget.or(of_config).unwrap_or(BUDGET),
             texts: config.texts.form,
         };
-        plan(material(&args, config).await?, options)
+        plan(Box::pin(material(&args, config)).await?, options)
     };
     write_work_set(&args.to, &set).map_err(|error| file_failed(&error))?;
     print(&set, &args.to, args.output);
