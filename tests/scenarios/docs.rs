@@ -117,7 +117,14 @@ fn each_library_of_the_edge_has_one_home() {
         own(&dependencies, "bellwether-worksets"),
         ["bellwether-monitor", "bellwether-stats"]
     );
-    assert_eq!(users(&dependencies, "candle"), ["bellwether-encoder"]);
+    // Models and their tokens, and where models come from.
+    for library in ["candle", "tokenizers", "hf-hub"] {
+        assert_eq!(users(&dependencies, library), ["bellwether-encoder"], "{library}");
+    }
+    // Only the program has a command line, and only it prints.
+    for library in ["anstream", "anstyle", "clap_complete", "clap_mangen", "indicatif"] {
+        assert_eq!(users(&dependencies, library), ["bellwether"], "{library}");
+    }
     for library in ["apache-avro", "protox"] {
         assert_eq!(
             users(&dependencies, library),

@@ -14,6 +14,8 @@ pub enum Cause {
     SharedEncoder,
     /// A capability that no head covers, whichever tasks its requests are sent to.
     NewTask,
+    /// Observations of another encoder than the reference's arrive.
+    OtherEncoder,
     /// The business of this one task.
     Task(String),
 }
@@ -24,7 +26,7 @@ impl Cause {
     pub fn task(&self) -> Option<&str> {
         match self {
             Self::Task(task) => Some(task),
-            Self::SharedEncoder | Self::NewTask => None,
+            Self::SharedEncoder | Self::NewTask | Self::OtherEncoder => None,
         }
     }
 }
@@ -71,17 +73,20 @@ pub enum Call {
     ContinualUpdate,
     /// Requests arrive that no head covers.
     NewTask,
+    /// Another encoder arrives, of which there is no reference.
+    OtherEncoder,
     /// The encoder or what feeds it has changed.
     SharedEncoder,
 }
 
 impl Call {
     /// All of them.
-    pub const ALL: [Self; 5] = [
+    pub const ALL: [Self; 6] = [
         Self::Watch,
         Self::Retrain,
         Self::ContinualUpdate,
         Self::NewTask,
+        Self::OtherEncoder,
         Self::SharedEncoder,
     ];
 
@@ -93,6 +98,7 @@ impl Call {
             Self::Retrain => "retrain",
             Self::ContinualUpdate => "continual_update",
             Self::NewTask => "new_task",
+            Self::OtherEncoder => "other_encoder",
             Self::SharedEncoder => "shared_encoder",
         }
     }
@@ -102,7 +108,7 @@ impl Call {
     pub fn severity(self) -> Severity {
         match self {
             Self::Watch => Severity::Info,
-            Self::Retrain | Self::ContinualUpdate | Self::NewTask => Severity::Warning,
+            Self::Retrain | Self::ContinualUpdate | Self::NewTask | Self::OtherEncoder => Severity::Warning,
             Self::SharedEncoder => Severity::Critical,
         }
     }
@@ -115,6 +121,7 @@ impl Call {
             Self::Retrain => "BellwetherRetrain",
             Self::ContinualUpdate => "BellwetherContinualUpdate",
             Self::NewTask => "BellwetherNewTask",
+            Self::OtherEncoder => "BellwetherOtherEncoder",
             Self::SharedEncoder => "BellwetherSharedEncoder",
         }
     }
@@ -127,6 +134,7 @@ impl Call {
             Self::Retrain => "retrain.md",
             Self::ContinualUpdate => "continual-update.md",
             Self::NewTask => "new-task.md",
+            Self::OtherEncoder => "other-encoder.md",
             Self::SharedEncoder => "shared-encoder.md",
         }
     }
@@ -262,6 +270,9 @@ impl Incident {
             Call::Retrain => format!("{tasks} needs re-training"),
             Call::ContinualUpdate => format!("{tasks} receives classes it does not know"),
             Call::NewTask => format!("A new task has arrived, seen in {tasks}"),
+            Call::OtherEncoder => {
+                "Events of an encoder without a reference arrive and are not judged".to_owned()
+            }
             Call::SharedEncoder if self.tasks.is_empty() => "A shift is common to the tasks".to_owned(),
             Call::SharedEncoder => format!("A shift is common to the tasks: {tasks}"),
         };
@@ -289,6 +300,7 @@ fn key(source: &str, cause: &Cause, opened: &str) -> String {
     let kind = match cause {
         Cause::SharedEncoder => "shared_encoder",
         Cause::NewTask => "new_task",
+        Cause::OtherEncoder => "other_encoder",
         Cause::Task(_) => "task",
     };
     let parts = [source, kind, cause.task().unwrap_or_default(), opened];

@@ -27,6 +27,7 @@ pub(crate) fn incident(tasks: &[&str], call: Call) -> Incident {
     let tasks: BTreeSet<String> = tasks.iter().map(|task| (*task).to_owned()).collect();
     let cause = match call {
         Call::SharedEncoder => Cause::SharedEncoder,
+        Call::OtherEncoder => Cause::OtherEncoder,
         Call::NewTask => Cause::NewTask,
         _ => Cause::Task(tasks.first().cloned().unwrap_or_default()),
     };

@@ -10,8 +10,10 @@ use std::collections::{BTreeMap, BTreeSet};
 /// The same lines give the same incidents with the same revisions, whatever they are delivered with.
 ///
 /// - A common shift is one incident, which names its tasks. What opened for one of them since the shift began becomes part of
-///   it; what had opened before stands as it was until the shift is over.
+///   it; what had opened before stands as it was until the shift is over. What was said under the shift is no matter of its own
+///   until it is said again without.
 /// - Tasks that see a new task share one incident: a new capability leaks into whatever task it is sent to.
+/// - That another encoder arrives is one incident beside all others.
 /// - Everything else is one incident a task, which changes as its verdict does and ends when that is healthy or unknown.
 #[derive(Debug, Clone, PartialEq, Default, Serialize, Deserialize)]
 pub struct Tracker {
@@ -28,6 +30,8 @@ pub struct Tracker {
 struct Model {
     said: Said,
     moved_tasks: BTreeSet<String>,
+    /// Observations of another encoder arrive.
+    other_encoder: bool,
 }
 
 /// What there should be an incident of.
@@ -59,8 +63,11 @@ impl Tracker {
         if let Some(task) = &line.task {
             self.tasks.insert(task.clone(), said);
         } else {
-            let moved_tasks = moved_tasks(line);
-            self.model = Some(Model { said, moved_tasks });
+            self.model = Some(Model {
+                said,
+                moved_tasks: moved_tasks(line),
+                other_encoder: line.evidence.get("other_encoder").is_some(),
+            });
         }
         self.just_ended.retain(|ended| ended.changed >= line.timestamp);
         let wanted = self.wanted();
@@ -97,6 +104,12 @@ impl Tracker {
         })
     }
 
+    /// The tasks that call for something by what was said of them under a shift.
+    fn under_shift(&self) -> impl Iterator<Item = &String> {
+        let calling = self.calling().filter(|(_, _, said)| said.shared_encoder);
+        calling.map(|(task, ..)| task)
+    }
+
     /// What there should be incidents of, by what was said last.
     fn wanted(&self) -> BTreeMap<Cause, Wanted> {
         let mut wanted = BTreeMap::new();
@@ -111,7 +124,8 @@ impl Tracker {
             }
         } else {
             let mut newcomers = BTreeSet::new();
-            for (task, call, _) in self.calling() {
+            // What was said under a shift is a matter of its own when it is said again without.
+            for (task, call, _) in self.calling().filter(|(_, _, said)| !said.shared_encoder) {
                 if call == Call::NewTask {
                     newcomers.insert(task.clone());
                 } else {
@@ -122,6 +136,22 @@ impl Tracker {
             if !newcomers.is_empty() {
                 wanted.insert(Cause::NewTask, Wanted::Of(Call::NewTask, newcomers));
             }
+            let unsure: BTreeSet<&String> = self.under_shift().collect();
+            let of_them = |incident: &&Incident| incident.tasks.iter().any(|task| unsure.contains(task));
+            for incident in self
+                .open
+                .iter()
+                .filter(of_them)
+                .filter(|i| i.cause != Cause::SharedEncoder)
+            {
+                wanted.entry(incident.cause.clone()).or_insert(Wanted::AsItIs);
+            }
+        }
+        if self.model.as_ref().is_some_and(|model| model.other_encoder) {
+            wanted.insert(
+                Cause::OtherEncoder,
+                Wanted::Of(Call::OtherEncoder, BTreeSet::new()),
+            );
         }
         // That nothing was heard yet is no recovery.
         for incident in self.open.iter().filter(|incident| !self.has_heard_of(incident)) {
@@ -132,7 +162,7 @@ impl Tracker {
 
     fn has_heard_of(&self, incident: &Incident) -> bool {
         match &incident.cause {
-            Cause::SharedEncoder => self.model.is_some(),
+            Cause::SharedEncoder | Cause::OtherEncoder => self.model.is_some(),
             Cause::Task(_) | Cause::NewTask => {
                 incident.tasks.iter().all(|task| self.tasks.contains_key(task))
             }
@@ -149,7 +179,7 @@ impl Tracker {
         line: &TimelineLine,
     ) -> Option<Incident> {
         let said = match cause {
-            Cause::SharedEncoder => self.model.as_ref().map(|model| model.said.clone()),
+            Cause::SharedEncoder | Cause::OtherEncoder => self.model.as_ref().map(|model| model.said.clone()),
             Cause::Task(task) => self.tasks.get(task).cloned(),
             Cause::NewTask => tasks
                 .iter()
@@ -191,7 +221,9 @@ impl Tracker {
             open.map(|open| open.key.clone())
         };
         let own = incident.cause.task().and_then(|task| self.tasks.get(task));
-        let wider = if self.shared().is_some() && incident.cause != Cause::SharedEncoder {
+        let wider = if self.shared().is_some()
+            && !matches!(incident.cause, Cause::SharedEncoder | Cause::OtherEncoder)
+        {
             key_of(&Cause::SharedEncoder)
         } else if own.is_some_and(|said| said.verdict.and_then(Call::of) == Some(Call::NewTask)) {
             key_of(&Cause::NewTask)

@@ -31,7 +31,7 @@ pub(crate) struct Architecture {
 /// What differs in the forward pass.
 #[derive(Debug, Clone, PartialEq)]
 pub(crate) enum Kind {
-    /// Absolute positions and normalisation after each block: BERT, DistilBERT, RoBERTa, XLM-R.
+    /// Absolute positions and normalisation after each block: BERT, DistilBERT, RoBERTa, `XLM-R`.
     Bert {
         names: Names,
         /// Positions count from the padding token's number, and padding tokens do not count.
@@ -154,8 +154,8 @@ impl Architecture {
             "bert" | "roberta" | "xlm-roberta" | "camembert" => {
                 Self::bert(path, parse(path, bytes)?, model_type)?
             }
-            "distilbert" => Self::distilbert(path, parse(path, bytes)?, model_type)?,
-            "modernbert" => Self::modern(path, parse(path, bytes)?, model_type)?,
+            "distilbert" => Self::distilbert(path, &parse(path, bytes)?, model_type)?,
+            "modernbert" => Self::modern(path, &parse(path, bytes)?, model_type)?,
             _ => {
                 return Err(Error::UnsupportedModel {
                     path: path.to_path_buf(),
@@ -212,7 +212,7 @@ impl Architecture {
         })
     }
 
-    fn distilbert(path: &Path, config: DistilBertConfig, model_type: String) -> Result<Self, Error> {
+    fn distilbert(path: &Path, config: &DistilBertConfig, model_type: String) -> Result<Self, Error> {
         Ok(Self {
             model_type,
             vocabulary: config.vocab_size,
@@ -233,7 +233,7 @@ impl Architecture {
         })
     }
 
-    fn modern(path: &Path, config: ModernConfig, model_type: String) -> Result<Self, Error> {
+    fn modern(path: &Path, config: &ModernConfig, model_type: String) -> Result<Self, Error> {
         if config.norm_bias || config.attention_bias || config.mlp_bias {
             return Err(unsupported(
                 path,

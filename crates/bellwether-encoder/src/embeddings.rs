@@ -1,5 +1,7 @@
 //! What comes out: a vector a text, or a vector a word.
 
+use tokenizers::Encoding;
+
 /// Embeddings of texts, `[len, dim]`, row-major `f32`, of unit length where the encoder normalises.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Embeddings {
@@ -63,6 +65,35 @@ impl Embeddings {
 }
 
 impl WordStates {
+    /// Picks the state of each word's first token. `states` is `[tokens, dim]`.
+    pub(crate) fn of(text: &str, encoding: &Encoding, states: &[f32], dim: usize) -> Self {
+        let special = encoding.get_special_tokens_mask();
+        let mut tokens = encoding
+            .get_offsets()
+            .iter()
+            .enumerate()
+            .filter(|&(token, _)| special[token] == 0)
+            .filter_map(|(token, &(start, end))| {
+                // Some tokenizers count the blank before a word to its first token, or make a token of it.
+                let own = text.get(start..end)?.trim_start();
+                (!own.is_empty()).then(|| (token, end - own.len()))
+            })
+            .peekable();
+        let mut values = Vec::new();
+        for word in text.split_whitespace() {
+            let start = word.as_ptr() as usize - text.as_ptr() as usize;
+            let end = start + word.len();
+            while tokens.next_if(|&(_, at)| at < start).is_some() {}
+            match tokens.next_if(|&(_, at)| at < end) {
+                Some((token, _)) => {
+                    values.extend_from_slice(&states[token * dim..(token + 1) * dim]);
+                }
+                None => values.resize(values.len() + dim, 0.0),
+            }
+        }
+        Self { dim, values }
+    }
+
     /// Number of words of the text.
     #[must_use]
     pub fn len(&self) -> usize {

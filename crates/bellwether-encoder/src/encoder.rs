@@ -4,17 +4,16 @@ use crate::embeddings::{Embeddings, WordStates};
 use crate::error::Error;
 use crate::files::ModelFiles;
 use crate::identity::{EncoderIdentity, sha256};
-use crate::options::{EncoderOptions, Pooling, Precision};
-use crate::packed::{Memory, PackedModel};
+use crate::model::Model;
+use crate::options::{Device, EncoderOptions, Pooling, Precision};
+use crate::packed::Memory;
 use crate::pooling::pool;
 use crate::tokenise::{TextTokenizer, non_empty};
-use crate::weights::Weights;
 use rayon::prelude::*;
 use std::collections::HashMap;
 use std::fmt;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
-use tokenizers::Encoding;
 
 /// Tokens of one forward pass. Fewer fetch the weights from memory too often, more leave the processor's caches;
 /// `docs/ENCODER.md` has the measurement.
@@ -26,9 +25,10 @@ const LEAST_PACK_TOKENS: usize = 32;
 #[derive(Clone)]
 pub struct Encoder {
     shared: Arc<Shared>,
-    model: Arc<PackedModel>,
+    model: Arc<Model>,
     tokenizer: Arc<TextTokenizer>,
     identity: EncoderIdentity,
+    device: Device,
 }
 
 /// What all variants of an encoder have in common.
@@ -59,7 +59,7 @@ impl Encoder {
     /// Reads a model directory: `config.json`, `tokenizer.json` and `model.safetensors`; `modules.json`, the pooling
     /// module's `config.json`, `sentence_bert_config.json` and `tokenizer_config.json` where present.
     ///
-    /// Families are BERT, DistilBERT, RoBERTa, XLM-R and ModernBERT. Weights may be of 32 or 16 bits. A directory without
+    /// Families are BERT, DistilBERT, RoBERTa, `XLM-R` and ModernBERT. Weights may be of 32 or 16 bits. A directory without
     /// `modules.json` is pooled by the mean and not normalised.
     ///
     /// Takes about the size of the weights in memory three times while loading, once afterwards.
@@ -71,7 +71,7 @@ impl Encoder {
         let dir = dir.as_ref();
         let (files, bytes) = ModelFiles::read(dir)?;
         let weights_sha256 = sha256(&bytes);
-        let model = packed(&files, &bytes, options)?;
+        let model = Model::new(&files, &bytes, options)?;
         drop(bytes);
         let tokenizer = tokenizer(&files, options)?;
         Ok(Self::assembled(
@@ -88,13 +88,14 @@ impl Encoder {
 
     /// The same model with other options, which replace all of the present ones.
     ///
-    /// Weights stay shared with this encoder unless precision or arithmetic differ: then they are read again.
+    /// Weights stay shared with this encoder unless precision, arithmetic or device differ: then they are read again.
     ///
     /// # Errors
     /// As [`with_options`](Self::with_options), and [`Error::Changed`] when the weights on disk are no longer the same.
     pub fn variant(&self, options: &EncoderOptions) -> Result<Self, Error> {
         let precision = options.precision.unwrap_or(Precision::Float32);
-        let same = (precision, options.arithmetic) == (self.identity.precision, self.identity.arithmetic);
+        let same = (precision, options.arithmetic, options.device)
+            == (self.identity.precision, self.identity.arithmetic, self.device);
         let model = if same {
             Arc::clone(&self.model)
         } else {
@@ -102,7 +103,7 @@ impl Encoder {
             if sha256(&bytes) != self.shared.weights_sha256 {
                 return Err(Error::Changed { path });
             }
-            Arc::new(packed(&self.shared.files, &bytes, options)?)
+            Arc::new(Model::new(&self.shared.files, &bytes, options)?)
         };
         let tokenizer = Arc::new(tokenizer(&self.shared.files, options)?);
         Ok(Self::assembled(
@@ -115,7 +116,7 @@ impl Encoder {
 
     fn assembled(
         shared: Arc<Shared>,
-        model: Arc<PackedModel>,
+        model: Arc<Model>,
         tokenizer: Arc<TextTokenizer>,
         options: &EncoderOptions,
     ) -> Self {
@@ -140,6 +141,7 @@ impl Encoder {
             model,
             tokenizer,
             identity,
+            device: options.device,
         }
     }
 
@@ -183,7 +185,7 @@ impl Encoder {
     pub fn encode(&self, texts: &[&str]) -> Result<Embeddings, Error> {
         let dim = self.dim();
         let tokens = self.tokenizer.tokenise(texts, self.filler())?;
-        let (distinct, of_text) = distinct(&tokens.ids);
+        let (distinct, of_text) = distinct(&tokens.ids, self.model.pads());
         let identity = &self.identity;
         let rows = self.each_pack(&distinct, |pack, states| {
             let mut rows = Vec::with_capacity(pack.len() * dim);
@@ -243,7 +245,7 @@ impl Encoder {
             if own.iter().any(|v| !v.is_finite()) {
                 return Err(Error::NonFinite { row });
             }
-            out.push(words(text, encoding, own, dim));
+            out.push(WordStates::of(text, encoding, own, dim));
         }
         Ok(out)
     }
@@ -265,16 +267,10 @@ impl Encoder {
             .par_iter()
             .map_init(Memory::default, |memory, pack| {
                 let states = self.model.forward(pack, memory)?;
-                Ok(f(pack, states))
+                Ok(f(pack, &states))
             })
             .collect()
     }
-}
-
-fn packed(files: &ModelFiles, bytes: &[u8], options: &EncoderOptions) -> Result<PackedModel, Error> {
-    let precision = options.precision.unwrap_or(Precision::Float32);
-    let weights = Weights::read(&files.weights, bytes, precision)?;
-    PackedModel::new(&files.architecture, &weights)
 }
 
 fn tokenizer(files: &ModelFiles, options: &EncoderOptions) -> Result<TextTokenizer, Error> {
@@ -289,11 +285,12 @@ fn tokenizer(files: &ModelFiles, options: &EncoderOptions) -> Result<TextTokeniz
     )
 }
 
-/// The distinct sequences of tokens in the order of their first text, and for each text the number of its sequence.
-fn distinct(ids: &[Vec<u32>]) -> (Vec<&[u32]>, Vec<usize>) {
+/// The distinct sequences of tokens, and for each text the number of its sequence. In the order of their first text, or of
+/// their length, so that a batch has little to pad.
+fn distinct(ids: &[Vec<u32>], by_length: bool) -> (Vec<&[u32]>, Vec<usize>) {
     let mut numbers: HashMap<&[u32], usize> = HashMap::with_capacity(ids.len());
     let mut distinct = Vec::new();
-    let of_text = ids
+    let mut of_text: Vec<usize> = ids
         .iter()
         .map(|ids| {
             *numbers.entry(ids).or_insert_with(|| {
@@ -302,6 +299,18 @@ fn distinct(ids: &[Vec<u32>]) -> (Vec<&[u32]>, Vec<usize>) {
             })
         })
         .collect();
+    if by_length {
+        let mut order: Vec<usize> = (0..distinct.len()).collect();
+        order.sort_by_key(|&number| distinct[number].len());
+        let mut place = vec![0; order.len()];
+        for (at, &number) in order.iter().enumerate() {
+            place[number] = at;
+        }
+        for number in &mut of_text {
+            *number = place[*number];
+        }
+        distinct = order.into_iter().map(|number| distinct[number]).collect();
+    }
     (distinct, of_text)
 }
 
@@ -322,31 +331,6 @@ fn packs<'a>(texts: &'a [&'a [u32]], budget: usize) -> Vec<&'a [&'a [u32]]> {
     packs
 }
 
-/// Picks the state of each word's first token. `states` is `[tokens, dim]`.
-fn words(text: &str, encoding: &Encoding, states: &[f32], dim: usize) -> WordStates {
-    let special = encoding.get_special_tokens_mask();
-    let mut tokens = encoding
-        .get_offsets()
-        .iter()
-        .enumerate()
-        .filter(|&(token, _)| special[token] == 0)
-        .map(|(token, &(start, _))| (token, start))
-        .peekable();
-    let mut values = Vec::new();
-    for word in text.split_whitespace() {
-        let start = word.as_ptr() as usize - text.as_ptr() as usize;
-        let end = start + word.len();
-        while tokens.next_if(|&(_, at)| at < start).is_some() {}
-        match tokens.next_if(|&(_, at)| at < end) {
-            Some((token, _)) => {
-                values.extend_from_slice(&states[token * dim..(token + 1) * dim]);
-            }
-            None => values.resize(values.len() + dim, 0.0),
-        }
-    }
-    WordStates { dim, values }
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -362,10 +346,45 @@ mod tests {
     }
 
     #[test]
+    fn candles_path_gives_the_same_embeddings() -> Result<(), Error> {
+        for family in ["distilbert", "modernbert"] {
+            let dir = Path::new(env!("CARGO_MANIFEST_DIR"))
+                .join("tests/golden/families")
+                .join(family);
+            let encoder = Encoder::load(&dir)?;
+            let padded = encoder.variant(&EncoderOptions {
+                device: Device::Padded,
+                ..EncoderOptions::default()
+            })?;
+            assert_eq!(padded.identity(), encoder.identity());
+            let texts = [
+                "my parcel is lost again",
+                "",
+                "refund",
+                "where where where is the order number 42 please help",
+            ];
+            let (ours, theirs) = (encoder.encode(&texts)?, padded.encode(&texts)?);
+            for (a, b) in ours.as_slice().iter().zip(theirs.as_slice()) {
+                assert!((a - b).abs() < 1e-4, "{family}: {a} is not {b}");
+            }
+            let integer = EncoderOptions {
+                device: Device::Padded,
+                arithmetic: crate::Arithmetic::Integer,
+                ..EncoderOptions::default()
+            };
+            assert!(matches!(encoder.variant(&integer), Err(Error::CpuOnly { .. })));
+        }
+        Ok(())
+    }
+
+    #[test]
     fn equal_sequences_are_one() {
         let ids = vec![vec![1, 2], vec![3], vec![1, 2], vec![1]];
-        let (distinct, of_text) = distinct(&ids);
-        assert_eq!(distinct, [&[1, 2][..], &[3], &[1]]);
+        let (in_order, of_text) = distinct(&ids, false);
+        assert_eq!(in_order, [&[1, 2][..], &[3], &[1]]);
         assert_eq!(of_text, [0, 1, 0, 2]);
+        let (by_length, of_text) = distinct(&ids, true);
+        assert_eq!(by_length, [&[3][..], &[1], &[1, 2]]);
+        assert_eq!(of_text, [2, 0, 2, 1]);
     }
 }

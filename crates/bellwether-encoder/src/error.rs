@@ -101,6 +101,24 @@ pub enum Error {
         /// The weights file.
         path: PathBuf,
     },
+    /// A name on the hub where there is no such directory, in a build that fetches nothing.
+    #[error(
+        "there is no directory `{model}`, and this build fetches no models (feature `hub`); give a directory with the model's files"
+    )]
+    NoHub {
+        /// The name.
+        model: String,
+    },
+    /// A model cannot be fetched from the hub.
+    #[error(
+        "cannot fetch `{model}` from the hub, nor is it in its cache; give a directory with the model's files"
+    )]
+    Hub {
+        /// The name.
+        model: String,
+        /// Why.
+        source: Box<dyn std::error::Error + Send + Sync>,
+    },
     /// What was asked for is not there on this device.
     #[error("{what} works on the CPU alone")]
     CpuOnly {

@@ -40,6 +40,7 @@ enum Modes {
     clippy::struct_excessive_bools,
     reason = "the older file format has one flag a mode"
 )]
+#[expect(clippy::struct_field_names, reason = "the file format's names")]
 struct PoolingFile {
     pooling_mode: Option<Modes>,
     #[serde(default)]

@@ -1,8 +1,8 @@
 //! The shared encoder: text in, embeddings out, through candle.
 //!
 //! Owns reading a sentence-transformers or Hugging Face directory, tokenising, the forward pass, pooling and
-//! normalisation, all on the CPU. It is the only crate that knows candle and tokenizers. It does not know events, tasks,
-//! references or any statistics, and it never fetches a model: the directory is the caller's.
+//! normalisation, and telling which encoder it is. It is the only crate that knows candle and tokenizers. It does not know
+//! events, tasks, references or any statistics. `docs/ENCODER.md` has models, precision, speed and correctness.
 //! Start from [`Encoder`].
 //!
 //! ```no_run
@@ -21,9 +21,13 @@ mod embeddings;
 mod encoder;
 mod error;
 mod files;
+mod hub;
 mod identity;
+mod model;
 mod options;
 mod packed;
+#[cfg(any(feature = "cuda", test))]
+mod padded;
 mod pooling;
 mod tokenise;
 mod weights;
@@ -31,5 +35,6 @@ mod weights;
 pub use embeddings::{Embeddings, WordStates};
 pub use encoder::Encoder;
 pub use error::Error;
+pub use hub::model_directory;
 pub use identity::EncoderIdentity;
 pub use options::{Arithmetic, Device, EncoderOptions, Pooling, Precision};

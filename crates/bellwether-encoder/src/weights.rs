@@ -43,9 +43,11 @@ impl Weights {
         })
     }
 
-    /// Whether there is such a tensor.
-    pub(crate) fn has(&self, name: &str) -> bool {
-        self.find(name).is_some()
+    /// All tensors as they lie in the file, under their names without the prefix.
+    #[cfg(any(feature = "cuda", test))]
+    pub(crate) fn stripped(&self) -> impl Iterator<Item = (&str, &Tensor)> {
+        let all = self.tensors.iter();
+        all.filter_map(|(name, tensor)| Some((name.strip_prefix(self.prefix.as_str())?, tensor)))
     }
 
     /// The numbers of a tensor of exactly this shape, row-major, rounded to the precision.
@@ -68,7 +70,7 @@ impl Weights {
     }
 
     /// A tensor of exactly this shape as it lies in the file.
-    pub(crate) fn tensor(&self, name: &str, shape: &[usize]) -> Result<&Tensor, Error> {
+    fn tensor(&self, name: &str, shape: &[usize]) -> Result<&Tensor, Error> {
         let found = self.find(name);
         match found {
             Some(tensor) if tensor.dims() == shape => Ok(tensor),

@@ -42,6 +42,8 @@ pub(crate) struct Standing {
     pub(crate) own: Diagnosis,
     /// Whether the last line said that a new version made the task worse.
     said_worse: bool,
+    /// Whether the last line was said under a common shift: then it is not known to be the task's own.
+    said_under_shift: bool,
     diagnosed: Option<DiagnosisKey>,
     pending: Option<(Verdict, i64)>,
     /// The work set of the alarm that stands.
@@ -104,6 +106,7 @@ impl Judge {
                 summary: explain::waiting(reference.schema().name(t.task), 0, config.min_observations),
                 own: Diagnosis::healthy(),
                 said_worse: false,
+                said_under_shift: false,
                 diagnosed: None,
                 pending: None,
                 work: None,
@@ -360,7 +363,9 @@ impl Judge {
         if verdict == standing.verdict {
             standing.pending = None;
             let worse = self.forgetting.finding(at) == Some(Finding::Worse);
-            if worse && !standing.said_worse {
+            let calls = !matches!(verdict, Verdict::Healthy | Verdict::Unknown);
+            let is_own_now = calls && standing.said_under_shift && !self.model.shift.stands;
+            if worse && !standing.said_worse || is_own_now {
                 // The verdict stands already, and now its cause is known.
                 self.say(at, lines);
             }
@@ -389,6 +394,7 @@ impl Judge {
         standing.since_ms = explained.since_ms;
         standing.confidence = explained.confidence;
         standing.summary = explained.summary;
+        standing.said_under_shift = self.model.shift.stands;
         standing.said_worse = self.forgetting.finding(at) == Some(Finding::Worse);
         lines.push(explain::task_line(self, at));
         self.begin_work(at);

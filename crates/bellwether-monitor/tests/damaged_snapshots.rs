@@ -75,7 +75,7 @@ fn damage_is_said_precisely() {
     other[8] = 99;
     let expected = SnapshotError::OtherFormat {
         found: 99,
-        supported: 4,
+        supported: 5,
     };
     assert_eq!(restore(&other), Err(expected));
     let mut world = World::new(3);

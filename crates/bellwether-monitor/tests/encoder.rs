@@ -5,8 +5,8 @@ mod synthetic;
 
 use bellwether_events::{JsonDecoder, ObservationBatch, OtherEncoders, Reject};
 use bellwether_monitor::{
-    Aspect, Canary, EncoderReference, Engine, MonitorConfig, Reference, Switch, TimelineLine, Variant,
-    Verdict,
+    Aspect, Canary, EncoderReference, Engine, Evidence, KeepNoText, MonitorConfig, Reference, Switch,
+    TimelineLine, Variant, Verdict,
 };
 use half::f16;
 use half::slice::HalfFloatSliceExt;
@@ -378,4 +378,36 @@ fn the_stream_goes_over_at_the_first_event_of_a_run_however_it_is_cut() {
         assert_eq!(engine.counts().observations, 620, "all of v1, none of v2");
         assert_eq!(engine.status().encoder.counts.other_encoder_events, 20);
     }
+}
+
+#[test]
+fn what_a_scorer_passes_on_says_the_same() {
+    let mut world = World::new(10);
+    let mut stream = Stream::default();
+    stream.ordinary(&mut world, 400, Some("v1")).round(canary_vector);
+    stream
+        .ordinary(&mut world, 30, Some("v1"))
+        .round(pooled_otherwise)
+        .ordinary(&mut world, 100, Some("v1"));
+    let reference = Arc::new(reference(Some("v1")));
+    let mut alone = Engine::new(Arc::clone(&reference), MonitorConfig::default());
+    let mut judge = Engine::new(Arc::clone(&reference), MonitorConfig::default());
+    let (batches, _) = stream.batches(&alone, 50);
+    for batch in batches {
+        let events = batch.encoder_events().len();
+        let evidence = Evidence::score(batch.clone(), &reference, &KeepNoText);
+        let mut bytes = Vec::new();
+        for row in 0..evidence.len() {
+            evidence.write_row(row, &mut bytes);
+        }
+        for event in 0..events {
+            evidence.write_encoder_event(event, &mut bytes);
+        }
+        judge.push_evidence(Evidence::read_rows([bytes.as_slice()], &reference).expect("its own"));
+        alone.push_observations(batch);
+    }
+    let lines = alone.drain().expect("in memory");
+    assert_eq!(judge.drain().expect("in memory"), lines);
+    assert!(lines.iter().any(|line| line.shared_encoder));
+    assert_eq!(alone.status().encoder, judge.status().encoder);
 }

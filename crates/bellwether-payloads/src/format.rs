@@ -59,6 +59,19 @@ impl Format {
         Self::Sagemaker,
     ];
 
+    /// The format that a record says it has, by its headers or first bytes.
+    #[must_use]
+    pub fn recognise(record: &Record<'_>) -> Self {
+        match recognised(record) {
+            Carried::Json => Self::Json,
+            Carried::Arrow => Self::Arrow,
+            Carried::Protobuf => Self::Protobuf,
+            Carried::Confluent => Self::Confluent,
+            Carried::Kserve => Self::Kserve,
+            Carried::Sagemaker => Self::Sagemaker,
+        }
+    }
+
     /// The format of one record.
     pub(crate) fn of(self, record: &Record<'_>) -> Carried {
         match self {

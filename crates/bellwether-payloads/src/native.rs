@@ -83,6 +83,18 @@ pub struct Label {
     pub task: Option<String>,
 }
 
+/// The message as it is, without looking at what it means; none when the bytes are no such message.
+#[must_use]
+pub fn observation_batch(payload: &[u8]) -> Option<ObservationBatch> {
+    ObservationBatch::decode(payload).ok()
+}
+
+/// As [`observation_batch`], of labels.
+#[must_use]
+pub fn label_batch(payload: &[u8]) -> Option<LabelBatch> {
+    LabelBatch::decode(payload).ok()
+}
+
 /// Adds the observations of a payload to the batch. Refused ones carry their index in the payload.
 ///
 /// # Errors

@@ -27,6 +27,7 @@ mod object;
 mod observations;
 mod recording;
 mod reference;
+mod sample;
 mod source;
 mod state;
 mod work_set;
@@ -41,6 +42,7 @@ pub use observations::{
 };
 pub use recording::{RecordedEvent, Recording, RecordingError};
 pub use reference::{ReferenceFileError, read_reference, write_reference};
+pub use sample::{Cell, Sample};
 pub use state::{
     Checkpoint, Draft, LogHead, PendingTier, Rebuild, Standing, StateError, StateOptions, StateStore,
 };

@@ -19,6 +19,16 @@ impl<'a> Object<'a> {
             .filter(|value| value.get() != "null")
     }
 
+    /// The same of a field of this name, or of one within others whose names are joined by points.
+    pub(crate) fn find(&self, name: &str) -> Option<&'a RawValue> {
+        if let Some(value) = self.get(name) {
+            return Some(value);
+        }
+        let (first, rest) = name.split_once('.')?;
+        let within: Object<'a> = serde_json::from_str(self.get(first)?.get()).ok()?;
+        within.find(rest)
+    }
+
     /// Writes the object on a line with `value` as its field `name`: in its place, or at the end.
     pub(crate) fn write_with(&self, name: &str, value: &str, out: &mut String) {
         out.push('{');

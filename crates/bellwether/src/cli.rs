@@ -3,12 +3,14 @@
 mod alert;
 mod dead_letters;
 mod encode;
+mod init;
 mod replay;
 mod work_set;
 
 pub(crate) use alert::{AlertCommand, TestArgs};
 pub(crate) use dead_letters::{DeadLettersCommand, ExplainArgs, ListArgs, ResubmitArgs, Selection};
 pub(crate) use encode::EncodeArgs;
+pub(crate) use init::InitArgs;
 pub(crate) use replay::ReplayArgs;
 pub(crate) use work_set::WorkSetArgs;
 
@@ -74,6 +76,11 @@ pub(crate) enum Command {
         after_help = "Example:\n  bellwether work-set --budget 200 --from sets/20260319T083000000Z.task.banking.continual_update.r1.parquet --to banking.parquet\n  bellwether work-set --budget 200 --reference model.ref --observations events.parquet --labels labels.parquet --task banking --to banking.parquet"
     )]
     WorkSet(WorkSetArgs),
+    /// Write a commented configuration and the tasks from a sample of your own file or topic
+    #[command(
+        after_help = "Example:\n  bellwether init --from-file events.parquet --labels labels.parquet --output bellwether.toml\n  bellwether init --from-topic predictions --labels-topic labels --brokers localhost:9092"
+    )]
+    Init(InitArgs),
     /// Find every problem of a configuration
     #[command(after_help = "Example:\n  bellwether check --config bellwether.toml")]
     Check(ConfigArgs),

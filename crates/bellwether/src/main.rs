@@ -73,6 +73,7 @@ fn run(cli: Cli) -> Result<(), Failure> {
         Command::WorkSet(args) => block_on(commands::work_set::work_set(args)),
         Command::Completions { shell } => commands::shell::completions(shell),
         Command::Man { directory } => commands::shell::man(&directory),
+        Command::Init(args) => commands::init::init(&args),
         Command::Check(args) => commands::check::check(&args),
         Command::Alert(AlertCommand::Test(args)) => commands::alert::test(&args),
         Command::DeadLetters(DeadLettersCommand::List(args)) => commands::dead_letters::list(&args),

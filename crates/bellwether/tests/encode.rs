@@ -159,7 +159,7 @@ fn kill_in_the_middle(site: &Site, arguments: &[&str], vectors: &str) -> bool {
         assert!(Instant::now() < deadline, "nothing was encoded");
         if fs::metadata(&log).is_ok_and(|log| log.len() > 20_000) {
             running.crash();
-            running.wait(PATIENCE);
+            assert!(!running.wait(PATIENCE).success());
             return log.exists();
         }
         if !running.is_running() {
@@ -174,7 +174,8 @@ fn json_lines_killed_and_resumed_are_what_they_would_have_been() {
     let site = Site::new();
     const ROWS: usize = 60_000;
     fs::write(site.path("in.jsonl"), json_rows(ROWS)).unwrap();
-    let summary = site.encode("in.jsonl", "whole.jsonl", &[]);
+    let unit = ["--normalise", "true"];
+    let summary = site.encode("in.jsonl", "whole.jsonl", &unit);
     let without = ROWS / 50;
     assert_eq!(summary["rows"], ROWS);
     assert_eq!(summary["encoded"], ROWS - without);
@@ -183,7 +184,16 @@ fn json_lines_killed_and_resumed_are_what_they_would_have_been() {
     assert_eq!(summary["resumed_rows"], 0);
     assert!(summary["texts_per_second"].as_f64().unwrap() > 0.0);
 
-    let arguments = ["encode", "--encoder", "model", "in.jsonl", "-o", "out.jsonl"];
+    let arguments = [
+        "encode",
+        "--encoder",
+        "model",
+        "in.jsonl",
+        "-o",
+        "out.jsonl",
+        "--normalise",
+        "true",
+    ];
     assert!(
         kill_in_the_middle(&site, &arguments, "out.jsonl.partial/vectors"),
         "it was to be killed before its end"
@@ -192,7 +202,7 @@ fn json_lines_killed_and_resumed_are_what_they_would_have_been() {
         !site.path("out.jsonl").exists(),
         "nothing half done is in its place"
     );
-    let resumed = site.encode("in.jsonl", "out.jsonl", &[]);
+    let resumed = site.encode("in.jsonl", "out.jsonl", &unit);
     assert!(resumed["resumed_rows"].as_u64().unwrap() >= 1024, "{resumed}");
     assert_eq!(resumed["encoded"], summary["encoded"]);
     assert_eq!(resumed["truncated"], summary["truncated"]);
@@ -337,6 +347,35 @@ fn parquet_keeps_its_columns_and_resumes_to_the_same_bytes() {
 }
 
 #[test]
+fn the_monitors_own_encoder_is_that_of_its_configuration() {
+    let site = Site::new();
+    fs::write(site.path("in.jsonl"), json_rows(200)).unwrap();
+    let encoder = "[encoder]\ndirectory = \"model\"\npooling = \"cls\"\nmax_tokens = 6\n";
+    fs::write(site.path("bellwether.toml"), encoder).unwrap();
+    let arguments = |output| ["encode", "in.jsonl", "-o", output, "--output-format", "json"];
+    let own = site.good(&[&arguments("own.jsonl")[..], &["--config", "bellwether.toml"]].concat());
+    let said = ["--model", "model", "--pooling", "cls", "--max-tokens", "6"];
+    let said = site.good(&[&arguments("said.jsonl")[..], &said].concat());
+    let [own, said] = [own, said].map(|text| serde_json::from_str::<Value>(&text).unwrap());
+    assert_eq!(own["encoder"], said["encoder"]);
+    assert!(
+        own["truncated"].as_u64().unwrap() > 4,
+        "six tokens hold four words: {own}"
+    );
+    let file = |name: &str| fs::read(site.path(name)).unwrap();
+    assert!(file("own.jsonl") == file("said.jsonl"));
+    site.encode("in.jsonl", "mean.jsonl", &[]);
+    assert!(file("own.jsonl") != file("mean.jsonl"));
+    fs::write(site.path("bellwether.toml"), "").unwrap();
+    let finished = site.run(&[&arguments("x.jsonl")[..], &["--config", "bellwether.toml"]].concat());
+    assert_eq!(finished.code(), Some(2));
+    assert!(
+        finished.stderr.contains("bellwether.toml has no [encoder]"),
+        "{finished:?}"
+    );
+}
+
+#[test]
 fn an_encoded_file_makes_a_reference_and_is_replayed() {
     let site = Site::new();
     fs::write(site.path("in.jsonl"), json_rows(1500)).unwrap();
@@ -411,7 +450,9 @@ fn what_cannot_be_encoded_is_named_with_a_remedy() {
     );
     let refusal = encode(&["absent.parquet", "-o", "out.parquet"]);
     assert!(refusal.contains("cannot open absent.parquet"), "{refusal}");
-    let refusal = site.refusal(&["encode", "--encoder", "nowhere", "in.jsonl", "-o", "out.jsonl"]);
+    let nowhere = site.run(&["encode", "--encoder", "nowhere", "in.jsonl", "-o", "out.jsonl"]);
+    assert_eq!(nowhere.code(), Some(2));
+    let refusal = nowhere.stderr;
     assert!(
         refusal.contains("cannot load the encoder in nowhere"),
         "{refusal}"

@@ -93,16 +93,19 @@ fn a_common_shift_is_one_incident_that_takes_up_what_began_with_it() {
     );
     assert_eq!(told(&mut tracker, &line(6, Some("d"), Watch, true, 3)), []);
     assert_eq!(told(&mut tracker, &line(6, Some("c"), Healthy, true, 6)), []);
-    // When it is over, what still stands is a matter of its own.
+    // When it is over, what had been said without it is a matter of its own; what was said under it once it is said again.
     let over = told(&mut tracker, &line(7, None, Healthy, false, 7));
     assert_eq!(
         over,
         [
             (task("a"), 1, Call::Watch, true),
-            (task("d"), 1, Call::Watch, true),
             (task("c"), 2, Call::ContinualUpdate, false),
             (Cause::SharedEncoder, 3, Call::SharedEncoder, false),
         ]
+    );
+    assert_eq!(
+        told(&mut tracker, &of(8, "d", Watch)),
+        [(task("d"), 1, Call::Watch, true)]
     );
 }
 
@@ -191,4 +194,24 @@ proptest! {
         }
         prop_assert!(known.values().all(|(_, firing, _)| !firing), "{:?}", known);
     }
+}
+
+#[test]
+fn another_encoder_is_an_incident_beside_all_others() {
+    let mut tracker = Tracker::default();
+    told(&mut tracker, &of(1, "a", Watch));
+    let mut arrives = line(2, None, Healthy, false, 2);
+    arrives.evidence["other_encoder"] = serde_json::json!({"version": "v2"});
+    assert_eq!(
+        told(&mut tracker, &arrives),
+        [(Cause::OtherEncoder, 1, Call::OtherEncoder, true)]
+    );
+    assert_eq!(
+        told(&mut tracker, &of(3, "a", Retrain)),
+        [(task("a"), 2, Call::Retrain, true)]
+    );
+    assert_eq!(
+        told(&mut tracker, &line(4, None, Healthy, false, 2)),
+        [(Cause::OtherEncoder, 2, Call::OtherEncoder, false)]
+    );
 }

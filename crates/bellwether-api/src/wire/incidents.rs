@@ -94,6 +94,7 @@ impl<'a> IncidentView<'a> {
             },
             cause: match incident.cause {
                 Cause::SharedEncoder => "shared_encoder",
+                Cause::OtherEncoder => "other_encoder",
                 Cause::NewTask => "new_task",
                 Cause::Task(_) => "task",
             },

@@ -2,37 +2,37 @@
 
 /// Bytes of a cache line, and of the widest vector.
 const LINE: usize = 64;
-const LINE_FLOATS: usize = LINE / size_of::<f32>();
 
-/// A fixed number of floats, the first at a multiple of 64 bytes.
+/// A fixed number of floats or integers, the first at a multiple of 64 bytes.
 #[derive(Debug)]
-pub(crate) struct Aligned {
+pub(crate) struct Aligned<T> {
     /// Never grows after it is made, so it never moves.
-    values: Vec<f32>,
+    values: Vec<T>,
     start: usize,
     len: usize,
 }
 
-impl Aligned {
+impl<T: Copy + Default> Aligned<T> {
     pub(crate) fn zeroed(len: usize) -> Self {
-        let values = vec![0.0_f32; len + LINE_FLOATS];
-        // In floats; the allocator aligns them at least to their own size.
-        let start = values.as_ptr().align_offset(LINE).min(LINE_FLOATS);
+        let spare = LINE / size_of::<T>();
+        let values = vec![T::default(); len + spare];
+        // In elements; the allocator aligns them at least to their own size.
+        let start = values.as_ptr().align_offset(LINE).min(spare);
         Self { values, start, len }
     }
 
-    pub(crate) fn as_slice(&self) -> &[f32] {
+    pub(crate) fn as_slice(&self) -> &[T] {
         &self.values[self.start..self.start + self.len]
     }
 
-    pub(crate) fn as_mut_slice(&mut self) -> &mut [f32] {
+    pub(crate) fn as_mut_slice(&mut self) -> &mut [T] {
         &mut self.values[self.start..self.start + self.len]
     }
 }
 
 /// Memory for intermediate results that only ever grows.
 #[derive(Debug)]
-pub(crate) struct Scratch(Aligned);
+pub(crate) struct Scratch(Aligned<f32>);
 
 impl Default for Scratch {
     fn default() -> Self {

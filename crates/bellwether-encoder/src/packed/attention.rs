@@ -116,7 +116,7 @@ fn one_head<S: Simd>(
         let scores = memory.scores.take(queries * tokens);
         let rows = Rows {
             values: &qkv[first * stride + head * width..],
-            rows: queries,
+            count: queries,
             stride,
         };
         let panels = Panels {
@@ -125,9 +125,15 @@ fn one_head<S: Simd>(
             outputs: tokens,
             vectors: key_vectors,
         };
-        multiply(simd, rows, panels, |row, column, products| {
-            scores[row * tokens + column..][..products.len()].copy_from_slice(products);
-        });
+        multiply(
+            simd,
+            rows,
+            panels,
+            #[inline(always)]
+            |row, column, products| {
+                scores[row * tokens + column..][..products.len()].copy_from_slice(products);
+            },
+        );
         for (row, scores) in scores.chunks_exact_mut(tokens).enumerate() {
             let seen = window.map_or(0..tokens, |side| {
                 (first + row).saturating_sub(side)..(first + row + side + 1).min(tokens)
@@ -138,7 +144,7 @@ fn one_head<S: Simd>(
         }
         let rows = Rows {
             values: scores,
-            rows: queries,
+            count: queries,
             stride: tokens,
         };
         let panels = Panels {
@@ -147,12 +153,18 @@ fn one_head<S: Simd>(
             outputs: width,
             vectors: value_vectors,
         };
-        multiply(simd, rows, panels, |row, column, products| {
-            let out = &mut out[(first + row) * hidden + head * width + column..][..products.len()];
-            for (out, &product) in out.iter_mut().zip(products) {
-                *out = product * inverse_sums[row];
-            }
-        });
+        multiply(
+            simd,
+            rows,
+            panels,
+            #[inline(always)]
+            |row, column, products| {
+                let out = &mut out[(first + row) * hidden + head * width + column..][..products.len()];
+                for (out, &product) in out.iter_mut().zip(products) {
+                    *out = product * inverse_sums[row];
+                }
+            },
+        );
     }
 }
 

@@ -1,10 +1,11 @@
-//! BERT and its relatives: Devlin et al. (2018); `DistilBERT` and `RoBERTa` differ in names, positions and token types alone.
+//! BERT and its relatives: Devlin et al. (2018); DistilBERT and RoBERTa differ in names, positions and token types alone.
 
 use super::attention::{Heads, attend};
 use super::linear::{Finish, Linear};
 use super::{Memory, Norm, ranges, row};
 use crate::architecture::{Activation, Architecture, Kind, Names};
 use crate::error::Error;
+use crate::options::Arithmetic;
 use crate::weights::Weights;
 
 #[derive(Debug)]
@@ -67,7 +68,7 @@ const DISTILBERT: Parts = Parts {
 };
 
 impl Bert {
-    pub(super) fn new(of: &Architecture, weights: &Weights) -> Result<Self, Error> {
+    pub(super) fn new(of: &Architecture, weights: &Weights, arithmetic: Arithmetic) -> Result<Self, Error> {
         let Kind::Bert {
             names,
             offset_by_padding,
@@ -94,6 +95,7 @@ impl Bert {
                 &weights.values(&format!("{name}.weight"), &[outputs, inputs])?,
                 bias,
                 inputs,
+                arithmetic,
             ))
         };
         let mut positions = weights.values(
@@ -123,7 +125,7 @@ impl Bert {
                     .extend(weights.values(&format!("{at}.{part}.bias"), &[hidden])?);
             }
             Ok(Layer {
-                qkv: Linear::new(&fused.0, fused.1, hidden),
+                qkv: Linear::new(&fused.0, fused.1, hidden, arithmetic),
                 out: linear(&format!("{at}.{}", parts.out), hidden, hidden)?,
                 after_attention: norm(&format!("{at}.{}", parts.after_attention))?,
                 up: linear(&format!("{at}.{}", parts.up), hidden, intermediate)?,
@@ -167,15 +169,16 @@ impl Bert {
         let qkv = memory.qkv.take(tokens * 3 * hidden);
         let attended = memory.attended.take(tokens * hidden);
         let inner = memory.inner.take(tokens * self.intermediate);
+        let integers = &mut memory.integers;
         for layer in &self.layers {
-            layer.qkv.apply(x, tokens, Finish::Store, qkv);
+            layer.qkv.apply(x, tokens, Finish::Store, qkv, integers);
             attend(self.heads, &texts_at, qkv, attended, &mut memory.attention);
-            layer.out.apply(attended, tokens, Finish::Add, x);
+            layer.out.apply(attended, tokens, Finish::Add, x, integers);
             layer.after_attention.apply(x);
             layer
                 .up
-                .apply(x, tokens, Finish::Activate(self.activation), inner);
-            layer.down.apply(inner, tokens, Finish::Add, x);
+                .apply(x, tokens, Finish::Activate(self.activation), inner, integers);
+            layer.down.apply(inner, tokens, Finish::Add, x, integers);
             layer.after_feed_forward.apply(x);
         }
         Ok(x)

@@ -3,19 +3,27 @@
 //! What a text gives depends on nothing but its tokens, to the last bit: rows are independent in every step (see [`product`]
 //! and [`functions`]), and attention runs within a text. So texts can be packed as it suits the caches and the threads.
 
+#![expect(
+    clippy::inline_always,
+    reason = "what is not inlined into a function for the processor's vectors is compiled without them"
+)]
+
 mod aligned;
 mod attention;
 mod bert;
 mod functions;
+mod integer;
 mod linear;
 mod modern;
 mod product;
 
 use crate::architecture::{Architecture, Kind};
 use crate::error::Error;
+use crate::options::Arithmetic;
 use crate::weights::Weights;
 use aligned::Scratch;
 use attention::AttentionMemory;
+use integer::IntegerMemory;
 use pulp::Arch;
 use std::ops::Range;
 
@@ -36,6 +44,7 @@ pub(crate) struct Memory {
     inner: Scratch,
     gated: Scratch,
     attention: AttentionMemory,
+    integers: IntegerMemory,
 }
 
 /// The scale and offset of a normalisation.
@@ -47,10 +56,14 @@ struct Norm {
 }
 
 impl PackedModel {
-    pub(crate) fn new(architecture: &Architecture, weights: &Weights) -> Result<Self, Error> {
+    pub(crate) fn new(
+        architecture: &Architecture,
+        weights: &Weights,
+        arithmetic: Arithmetic,
+    ) -> Result<Self, Error> {
         match architecture.kind {
-            Kind::Bert { .. } => bert::Bert::new(architecture, weights).map(Self::Bert),
-            Kind::Modern { .. } => modern::Modern::new(architecture, weights).map(Self::Modern),
+            Kind::Bert { .. } => bert::Bert::new(architecture, weights, arithmetic).map(Self::Bert),
+            Kind::Modern { .. } => modern::Modern::new(architecture, weights, arithmetic).map(Self::Modern),
         }
     }
 

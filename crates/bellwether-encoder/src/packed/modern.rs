@@ -5,6 +5,7 @@ use super::linear::{Finish, Linear};
 use super::{Memory, Norm, functions, ranges, row};
 use crate::architecture::{Activation, Architecture, Kind};
 use crate::error::Error;
+use crate::options::Arithmetic;
 use crate::weights::Weights;
 use pulp::Arch;
 use std::ops::Range;
@@ -35,14 +36,14 @@ struct Layer {
     window: Option<usize>,
 }
 
-/// Angles by which pairs of components turn from one token to the next: Su et al., "`RoFormer`" (2021).
+/// Angles by which pairs of components turn from one token to the next: Su et al., "RoFormer" (2021).
 #[derive(Debug)]
 struct Rotation {
     frequencies: Vec<f32>,
 }
 
 impl Modern {
-    pub(super) fn new(of: &Architecture, weights: &Weights) -> Result<Self, Error> {
+    pub(super) fn new(of: &Architecture, weights: &Weights, arithmetic: Arithmetic) -> Result<Self, Error> {
         let Kind::Modern {
             windows,
             global_theta,
@@ -61,7 +62,7 @@ impl Modern {
         };
         let linear = |name: &str, inputs: usize, outputs: usize| -> Result<Linear, Error> {
             let values = weights.values(&format!("{name}.weight"), &[outputs, inputs])?;
-            Ok(Linear::new(&values, Vec::new(), inputs))
+            Ok(Linear::new(&values, Vec::new(), inputs, arithmetic))
         };
         let layers = windows.iter().enumerate().map(|(layer, &window)| {
             let at = |part: &str| format!("layers.{layer}.{part}");
@@ -103,12 +104,13 @@ impl Modern {
         let attended = memory.attended.take(tokens * hidden);
         let inner = memory.inner.take(tokens * 2 * self.intermediate);
         let gated = memory.gated.take(tokens * self.intermediate);
+        let integers = &mut memory.integers;
         for layer in &self.layers {
             normalised.copy_from_slice(x);
             if let Some(norm) = &layer.before_attention {
                 norm.apply(normalised);
             }
-            layer.qkv.apply(normalised, tokens, Finish::Store, qkv);
+            layer.qkv.apply(normalised, tokens, Finish::Store, qkv, integers);
             let (rotation, heads) = (
                 if layer.window.is_some() {
                     &self.local
@@ -123,12 +125,12 @@ impl Modern {
             );
             rotation.turn(qkv, &texts_at, hidden);
             attend(heads, &texts_at, qkv, attended, &mut memory.attention);
-            layer.out.apply(attended, tokens, Finish::Add, x);
+            layer.out.apply(attended, tokens, Finish::Add, x, integers);
             normalised.copy_from_slice(x);
             layer.before_feed_forward.apply(normalised);
-            layer.up.apply(normalised, tokens, Finish::Store, inner);
+            layer.up.apply(normalised, tokens, Finish::Store, inner, integers);
             self.gate(inner, gated);
-            layer.down.apply(gated, tokens, Finish::Add, x);
+            layer.down.apply(gated, tokens, Finish::Add, x, integers);
         }
         self.last.apply(x);
         Ok(x)

@@ -27,7 +27,7 @@ pub(crate) struct Panels<'a> {
 #[derive(Clone, Copy)]
 pub(crate) struct Rows<'a> {
     pub(crate) values: &'a [f32],
-    pub(crate) rows: usize,
+    pub(crate) count: usize,
     pub(crate) stride: usize,
 }
 
@@ -65,12 +65,12 @@ fn by_panel<S: Simd, const V: usize>(
         let column = panel * width;
         let columns = width.min(panels.outputs - column);
         let mut row = 0;
-        while row < rows.rows {
+        while row < rows.count {
             let from = Rows {
                 values: &rows.values[row * rows.stride..],
                 ..rows
             };
-            let done = match rows.rows - row {
+            let done = match rows.count - row {
                 // With 32 registers three vectors for each of eight rows stay in them, with 16 for each of four.
                 left if left >= 8 && S::REGISTER_COUNT >= 32 => {
                     tile_of::<S, 8, V>(simd, from, panels.inputs, values, &mut tile)
@@ -119,4 +119,81 @@ fn tile_of<S: Simd, const R: usize, const V: usize>(
         }
     }
     R
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use pulp::{Scalar, WithSimd};
+
+    /// Rows of `[count, inputs]` times a matrix `[inputs, outputs]`, with the vectors it is run with.
+    struct Product<'a> {
+        rows: &'a [f32],
+        matrix: &'a [f32],
+        inputs: usize,
+        vectors: usize,
+    }
+
+    impl WithSimd for Product<'_> {
+        type Output = Vec<f32>;
+
+        #[inline(always)]
+        fn with_simd<S: Simd>(self, simd: S) -> Vec<f32> {
+            let (count, outputs) = (self.rows.len() / self.inputs, self.matrix.len() / self.inputs);
+            let width = self.vectors * S::F32_LANES;
+            let mut values = vec![0.0; panel_len(self.inputs, outputs, self.vectors, S::F32_LANES)];
+            for (at, &v) in self.matrix.iter().enumerate() {
+                let (input, output) = (at / outputs, at % outputs);
+                values[output / width * width * self.inputs + input * width + output % width] = v;
+            }
+            let rows = Rows {
+                values: self.rows,
+                count,
+                stride: self.inputs,
+            };
+            let panels = Panels {
+                values: &values,
+                inputs: self.inputs,
+                outputs,
+                vectors: self.vectors,
+            };
+            let mut out = vec![0.0; count * outputs];
+            multiply(simd, rows, panels, |row, column, products| {
+                out[row * outputs + column..][..products.len()].copy_from_slice(products);
+            });
+            out
+        }
+    }
+
+    #[test]
+    fn each_processor_and_tile_gives_the_same_bits() {
+        let (inputs, outputs) = (37, 71);
+        let noise = |at: usize| (at * 7919 % 1009) as f32 / 504.5 - 1.0;
+        let matrix: Vec<f32> = (0..inputs * outputs).map(noise).collect();
+        for count in [1, 2, 3, 4, 7, 8, 9, 21] {
+            let rows: Vec<f32> = (0..inputs * count).map(|at| noise(at + 77)).collect();
+            let one_by_one: Vec<f32> = (0..count * outputs)
+                .map(|at| {
+                    let (row, output) = (at / outputs, at % outputs);
+                    (0..inputs).fold(0.0_f32, |sum, i| {
+                        rows[row * inputs + i].mul_add(matrix[i * outputs + output], sum)
+                    })
+                })
+                .collect();
+            for vectors in 1..=3 {
+                let product = || Product {
+                    rows: &rows,
+                    matrix: &matrix,
+                    inputs,
+                    vectors,
+                };
+                assert_eq!(product().with_simd(Scalar), one_by_one);
+                assert_eq!(pulp::Arch::new().dispatch(product()), one_by_one);
+                #[cfg(target_arch = "x86_64")]
+                if let Some(simd) = pulp::x86::V3::try_new() {
+                    assert_eq!(Simd::vectorize(simd, product()), one_by_one);
+                }
+            }
+        }
+    }
 }

@@ -5,7 +5,7 @@ use bellwether_events::SpotCheck;
 use serde::{Deserialize, Serialize};
 
 /// Directions that lie nearer than this are one. Rounding to float16 on the way, which is no fault, moves a direction by
-/// 2.2e-4 at most (2⁻¹¹/√3 ≈ 2.8e-4 is its bound for the root mean square); arithmetic in float16 moves that of a MiniLM by 8e-4 or more
+/// 2.2e-4 at most (2⁻¹¹/√3 ≈ 2.8e-4 is its bound for the root mean square); arithmetic in float16 moves that of `MiniLM` by 8e-4 or more
 /// (`docs/decisions/0033-encoder-identity.md`).
 pub(crate) const SAME: f32 = 4e-4;
 /// Lengths that differ by less are one: rounding moves none by more.

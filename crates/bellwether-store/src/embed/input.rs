@@ -15,6 +15,7 @@ use base64::engine::general_purpose::STANDARD;
 use serde::de::IgnoredAny;
 use std::collections::VecDeque;
 use std::path::{Path, PathBuf};
+use std::sync::Arc;
 
 /// The column that is added.
 pub(super) const EMBEDDING: &str = "embedding";
@@ -66,9 +67,15 @@ impl TextReader {
                 text_seen: false,
             }
         } else {
-            let columns = [wanted.text_column.as_str(), EMBEDDING];
+            let root = wanted.text_column.split('.').next().unwrap_or_default();
+            let columns = [wanted.text_column.as_str(), root, EMBEDDING];
             let batches = Batches::new(path, file, format, Some(&columns))?;
-            if batches.schema().column_with_name(&wanted.text_column).is_none() {
+            if texts(
+                &RecordBatch::new_empty(batches.schema().clone()),
+                &wanted.text_column,
+            )
+            .is_none()
+            {
                 return Err(no_texts(path, &wanted.text_column, format));
             }
             keeps_wide_floats = check_types(path, batches.schema(), &wanted)?;
@@ -116,7 +123,7 @@ impl TextReader {
                     && let Some(chunk) = lines.next_lines()?
                 {
                     objects(&self.path, chunk, self.rows_read, |row, object| {
-                        *text_seen |= object.get(&self.wanted.text_column).is_some();
+                        *text_seen |= object.find(&self.wanted.text_column).is_some();
                         pending.push_back(of_object(&self.path, object, &self.wanted, row)?);
                         Ok(())
                     })?;
@@ -156,6 +163,19 @@ fn no_texts(path: &Path, column: &str, format: Format) -> EmbedError {
     }
 }
 
+/// The column of this name, or a field of one, their names joined by points.
+fn texts(batch: &RecordBatch, name: &str) -> Option<ArrayRef> {
+    if let Some(column) = batch.column_by_name(name) {
+        return Some(column.clone());
+    }
+    let mut names = name.split('.');
+    let mut column = batch.column_by_name(names.next()?)?.clone();
+    for name in names {
+        column = column.as_struct_opt()?.column_by_name(name)?.clone();
+    }
+    Some(column)
+}
+
 fn is_text(kind: &DataType) -> bool {
     match kind {
         DataType::Utf8 | DataType::LargeUtf8 | DataType::Utf8View | DataType::Null => true,
@@ -177,13 +197,14 @@ fn item(kind: &DataType) -> Option<&DataType> {
 
 /// Whether the embeddings that stay have more than half precision.
 fn check_types(path: &Path, schema: &Schema, wanted: &Wanted) -> Result<bool, EmbedError> {
-    if let Ok(field) = schema.field_with_name(&wanted.text_column)
-        && !is_text(field.data_type())
+    let empty = RecordBatch::new_empty(Arc::new(schema.clone()));
+    if let Some(texts) = texts(&empty, &wanted.text_column)
+        && !is_text(texts.data_type())
     {
         return Err(EmbedError::TextType {
             path: path.to_owned(),
             column: wanted.text_column.clone(),
-            found: field.data_type().to_string(),
+            found: texts.data_type().to_string(),
         });
     }
     let there = schema.field_with_name(EMBEDDING);
@@ -267,7 +288,7 @@ fn of_object(path: &Path, object: &Object<'_>, wanted: &Wanted, row: usize) -> R
         let found = numbers.ok().or_else(base64).unwrap_or(0);
         return checked_width(path, found, wanted.dim, row);
     }
-    let Some(text) = object.get(&wanted.text_column) else {
+    let Some(text) = object.find(&wanted.text_column) else {
         return Ok(RowText::Missing);
     };
     serde_json::from_str(text.get())

@@ -104,6 +104,18 @@ fn fields_stay_as_they_were_written() {
 }
 
 #[test]
+fn texts_may_be_within_a_field() {
+    let site = Site::new("{\"request\": {\"text\": \"abc\"}}\n{\"request\": 7}\n");
+    let nested = EmbedOptions {
+        text_column: "request.text".to_owned(),
+        ..options()
+    };
+    let tally = site.run(&nested).expect("it works");
+    assert_eq!((tally.encoded, tally.without_text), (1, 1));
+    assert!(site.output().contains("{\"text\": \"abc\"},\"embedding\":[3,1]}"));
+}
+
+#[test]
 fn an_array_becomes_lines() {
     let site = Site::new("[{\"text\": \"a\",\n \"x\": [1,\n2]},\n {\"text\": \"bc\"}]");
     site.run(&options()).expect("it works");

@@ -1,6 +1,7 @@
 //! `bellwether encode`.
 
 use super::Output;
+use bellwether_encoder::{Arithmetic, EncoderOptions, Pooling, Precision};
 use clap::{ArgGroup, Args};
 use std::path::PathBuf;
 
@@ -8,8 +9,18 @@ use std::path::PathBuf;
 #[command(group = ArgGroup::new("source").required(true).args(["input", "input_flag"]))]
 pub(crate) struct EncodeArgs {
     /// Directory of the encoder: `config.json`, `tokenizer.json`, `model.safetensors`, as Hugging Face has them
-    #[arg(long, visible_alias = "encoder", value_name = "DIR")]
-    pub(crate) model: PathBuf,
+    #[arg(
+        long,
+        visible_alias = "encoder",
+        value_name = "DIR",
+        required_unless_present = "config"
+    )]
+    pub(crate) model: Option<PathBuf>,
+    /// Take the encoder and its options from `[encoder]` of this configuration: they are the monitor's own
+    #[arg(long, value_name = "FILE", conflicts_with = "model")]
+    pub(crate) config: Option<PathBuf>,
+    #[command(flatten)]
+    pub(crate) options: OptionArgs,
     /// File with texts: Parquet, Arrow IPC or JSON lines
     #[arg(value_name = "INPUT")]
     input: Option<PathBuf>,
@@ -19,7 +30,7 @@ pub(crate) struct EncodeArgs {
     /// Where to write the rows with their embeddings, in the format of the input
     #[arg(short, long, value_name = "FILE")]
     pub(crate) output: PathBuf,
-    /// Column of the texts
+    /// Column of the texts; of a field within another, `outer.inner`
     #[arg(long, value_name = "NAME", default_value = "text")]
     pub(crate) text_column: String,
     /// Store embeddings in single precision, not in half
@@ -40,6 +51,55 @@ pub(crate) struct EncodeArgs {
     /// How the summary is printed
     #[arg(long, value_enum, value_name = "FORMAT", default_value_t = Output::Text)]
     pub(crate) output_format: Output,
+}
+
+/// What differs from the files of the encoder, under the names of `[encoder]`.
+#[derive(Debug, Args)]
+#[group(conflicts_with = "config")]
+pub(crate) struct OptionArgs {
+    /// How the states of a text's tokens become one vector; what the encoder's files say without
+    #[arg(long, value_name = "HOW", value_parser = ["mean", "cls", "max"])]
+    pooling: Option<String>,
+    /// Whether embeddings are scaled to unit length; what the encoder's files say without
+    #[arg(long, value_name = "BOOL")]
+    normalise: Option<bool>,
+    /// Longest input in tokens: longer texts are cut and counted; what the encoder's files say without
+    #[arg(long, value_name = "N", value_parser = clap::value_parser!(u32).range(3..=65_536))]
+    max_tokens: Option<u32>,
+    /// What weights and embeddings are rounded to; 32 bits without
+    #[arg(long, value_name = "NUMBERS", value_parser = ["float32", "bfloat16", "float16"])]
+    precision: Option<String>,
+    /// Whether texts are put in lower case; what the encoder's files say without
+    #[arg(long, value_name = "BOOL")]
+    lower_case: Option<bool>,
+    /// Arithmetic of the matrix products: int8 is faster and close, not equal
+    #[arg(long, value_name = "KIND", value_parser = ["float", "int8"])]
+    arithmetic: Option<String>,
+}
+
+impl OptionArgs {
+    pub(crate) fn options(&self) -> EncoderOptions {
+        EncoderOptions {
+            pooling: self.pooling.as_deref().map(|pooling| match pooling {
+                "cls" => Pooling::Cls,
+                "max" => Pooling::Max,
+                _ => Pooling::Mean,
+            }),
+            normalise: self.normalise,
+            max_tokens: self.max_tokens.and_then(|tokens| usize::try_from(tokens).ok()),
+            precision: self.precision.as_deref().map(|precision| match precision {
+                "bfloat16" => Precision::Bfloat16,
+                "float16" => Precision::Float16,
+                _ => Precision::Float32,
+            }),
+            lower_case: self.lower_case,
+            arithmetic: match self.arithmetic.as_deref() {
+                Some("int8") => Arithmetic::Int8,
+                _ => Arithmetic::Float,
+            },
+            ..EncoderOptions::default()
+        }
+    }
 }
 
 impl EncodeArgs {

@@ -8,6 +8,7 @@ use crate::stop::Stop;
 use bellwether_encoder::Encoder;
 use bellwether_store::{EmbedOptions, EmbedTally, Embedding, Precision};
 use serde_json::json;
+use std::path::Path;
 use std::time::{Duration, Instant};
 
 pub(crate) async fn encode(args: EncodeArgs) -> Result<(), Failure> {
@@ -89,11 +90,15 @@ fn run(args: &EncodeArgs, stop: &Stop) -> Result<(), Failure> {
 }
 
 fn load(args: &EncodeArgs) -> Result<Encoder, Failure> {
-    Encoder::load(&args.model).map_err(|error| {
-        Failure::at_work(format!("cannot load the encoder in {}", args.model.display()))
-            .because(&error)
-            .fix("name a directory with config.json, tokenizer.json and model.safetensors, as Hugging Face has them")
-    })
+    if let Some(directory) = &args.model {
+        return crate::encoder::load(directory, &args.options.options());
+    }
+    let path = args.config.as_deref().unwrap_or(Path::new("bellwether.toml"));
+    let config = super::read_config(path)?.encoder.ok_or_else(|| {
+        Failure::usage(format!("{} has no [encoder]", path.display()))
+            .fix("write encoder.directory there, or name the directory with --model")
+    })?;
+    crate::encoder::load(&config.directory, &config.options)
 }
 
 fn summarise(

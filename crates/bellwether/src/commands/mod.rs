@@ -8,6 +8,7 @@ pub(crate) mod compare;
 pub(crate) mod dead_letters;
 pub(crate) mod demo;
 pub(crate) mod encode;
+pub(crate) mod init;
 pub(crate) mod reference;
 pub(crate) mod replay;
 pub(crate) mod run;

@@ -31,7 +31,7 @@ pub(crate) async fn replay(args: ReplayArgs) -> Result<(), Failure> {
     let config = args.config.as_deref().map(read_config).transpose()?;
     if args.from_kafka {
         let settings = settings(config, args.work_sets.as_deref());
-        return kafka::replay(args, settings).await;
+        return Box::pin(kafka::replay(args, settings)).await;
     }
     // The command line does not let these be absent.
     let missing =

@@ -33,8 +33,7 @@ const HAND_OVER_AGAIN: Duration = Duration::from_secs(5);
 pub(crate) async fn run(args: ConfigArgs) -> Result<(), Failure> {
     let stop = Stop::listen();
     let config = read_config(&args.config)?;
-    let embedder = Embedder::open(config.encoder.as_ref())?;
-    let references = References::of(&config, &args.config, embedder.as_ref())?;
+    let references = References::of(&config, &args.config)?;
     let alerts = Alerts::open(config.alerts.clone())?;
     let api = ApiState::with_alerts(ApiConfig::default(), alerts.clone());
     references.plug_into(&api);
@@ -54,7 +53,6 @@ pub(crate) async fn run(args: ConfigArgs) -> Result<(), Failure> {
         terminal,
         &stop,
         history.as_ref(),
-        embedder,
     )?;
     let server = Server::start(config.listen.clone(), api.clone()).await?;
     report::note(&format!("listening on {}", server.url()));
@@ -95,8 +93,14 @@ impl Drop for Exporter {
     }
 }
 
+/// What observations are held to: references, and the encoder that they are of.
+struct References {
+    source: ReferenceSource,
+    embedder: Option<Arc<Embedder>>,
+}
+
 /// Where the reference comes from.
-enum References {
+enum ReferenceSource {
     /// The configuration names it.
     One(Arc<Reference>),
     /// It is one of those that are registered, and another one may be chosen at any time.
@@ -104,10 +108,20 @@ enum References {
 }
 
 impl References {
-    fn of(config: &Config, path: &Path, embedder: Option<&Arc<Embedder>>) -> Result<Self, Failure> {
+    fn of(config: &Config, path: &Path) -> Result<Self, Failure> {
+        let embedder = Embedder::open(config.encoder.as_ref())?;
+        let source = Self::source(config, path, embedder.as_ref())?;
+        Ok(Self { source, embedder })
+    }
+
+    fn source(
+        config: &Config,
+        path: &Path,
+        embedder: Option<&Arc<Embedder>>,
+    ) -> Result<ReferenceSource, Failure> {
         if let Some(settings) = &config.references {
             let keeper = ReferenceKeeper::open(settings, config, embedder.cloned())?;
-            return Ok(Self::Kept(Arc::new(keeper)));
+            return Ok(ReferenceSource::Kept(Arc::new(keeper)));
         }
         let Some(reference) = &config.reference else {
             return Err(Failure::usage(format!("{} names no reference", path.display()))
@@ -115,20 +129,20 @@ impl References {
         };
         let mut loaded = load_reference(reference, &config.monitor)?;
         expect(&mut loaded, embedder, OtherEncoders::default())?;
-        Ok(Self::One(Arc::new(loaded)))
+        Ok(ReferenceSource::One(Arc::new(loaded)))
     }
 
     fn plug_into(&self, api: &ApiState) {
-        if let Self::Kept(keeper) = self {
+        if let ReferenceSource::Kept(keeper) = &self.source {
             api.plug_references(keeper.clone());
         }
     }
 
     /// The one that is chosen now, and every other one later.
     fn chosen(&self) -> watch::Receiver<Chosen> {
-        match self {
-            Self::Kept(keeper) => keeper.chosen(),
-            Self::One(reference) => {
+        match &self.source {
+            ReferenceSource::Kept(keeper) => keeper.chosen(),
+            ReferenceSource::One(reference) => {
                 let chosen = Chosen {
                     id: String::new(),
                     reference: reference.clone(),
@@ -140,13 +154,13 @@ impl References {
 
     /// The stream has gone over to another encoder: its reference is chosen.
     fn go_over(&self, version: &str) {
-        if let Self::Kept(keeper) = self {
+        if let ReferenceSource::Kept(keeper) = &self.source {
             keeper.go_over(version);
         }
     }
 
     fn in_force(&self, chosen: &Chosen) {
-        if let Self::Kept(keeper) = self {
+        if let ReferenceSource::Kept(keeper) = &self.source {
             keeper.in_force(&chosen.id);
         }
     }
@@ -169,7 +183,6 @@ impl<'a> Work<'a> {
         terminal: LineReporter,
         stop: &'a Stop,
         history: Option<&'a History>,
-        embedder: Option<Arc<Embedder>>,
     ) -> Result<Self, Failure> {
         if let (Some(topic), Some(state)) = (&config.evidence_topic, &config.state) {
             return Ok(Self::Shared(Box::new(Member {
@@ -182,7 +195,7 @@ impl<'a> Work<'a> {
                 terminal,
                 stop,
                 history,
-                embedder,
+                embedder: references.embedder.clone(),
             })));
         }
         // What cannot be written is said before the server listens.
@@ -196,7 +209,6 @@ impl<'a> Work<'a> {
             stop,
             history,
             first_sinks: Some(first_sinks),
-            embedder,
         })))
     }
 
@@ -238,7 +250,6 @@ struct Alone<'a> {
     history: Option<&'a History>,
     /// For the first reference; each other one has its own.
     first_sinks: Option<Sinks>,
-    embedder: Option<Arc<Embedder>>,
 }
 
 impl Alone<'_> {
@@ -311,7 +322,7 @@ impl Alone<'_> {
         let windows = history::begin(self.history, api, &bookmark, &engine).await;
         let mut pipeline = Pipeline::new(engine, sinks, windows);
         pipeline.keep_texts(config.texts.keeper());
-        pipeline.embed_with(self.embedder.clone());
+        pipeline.embed_with(self.references.embedder.clone());
         let (kafka, payloads) = (&config.kafka, &config.payloads);
         let feed = TopicFeed::start(kafka, payloads, &bookmark).await?;
         let mut source = KafkaSource::resume(kafka, feed, checkpoints, &bookmark).await?;

@@ -3,12 +3,14 @@
 use super::{load_reference, read_config, replay};
 use crate::cli::{Output, WorkSetArgs};
 use crate::config::Config;
+use crate::encoder::{Embedder, expect};
 use crate::failure::Failure;
 use crate::file_columns::FileColumns;
 use crate::pipeline::Pipeline;
 use crate::report;
 use crate::sinks::Sinks;
 use crate::work_sets::{WorkSets, file_failed};
+use bellwether_events::OtherEncoders;
 use bellwether_monitor::{Engine, WorkMaterial};
 use bellwether_store::{read_work_set, write_work_set};
 use bellwether_worksets::{PlanOptions, WorkSet, plan, rank_again};
@@ -33,7 +35,7 @@ pub(crate) async fn work_set(args: WorkSetArgs) -> Result<(), Failure> {
             budget: budget.or(of_config).unwrap_or(BUDGET),
             texts: config.texts.form,
         };
-        plan(material(&args, config).await?, options)
+        plan(Box::pin(material(&args, config)).await?, options)
     };
     write_work_set(&args.to, &set).map_err(|error| file_failed(&error))?;
     print(&set, &args.to, args.output);
@@ -48,7 +50,10 @@ async fn material(args: &WorkSetArgs, mut config: Config) -> Result<WorkMaterial
     let observed = args.observations.as_deref();
     let observed = observed.ok_or_else(|| missing("--observations"))?;
     config.monitor.work_sets = true;
-    let reference = Arc::new(load_reference(reference, &config.monitor)?);
+    let embedder = Embedder::open(config.encoder.as_ref())?;
+    let mut reference = load_reference(reference, &config.monitor)?;
+    expect(&mut reference, embedder.as_ref(), OtherEncoders::default())?;
+    let reference = Arc::new(reference);
     if let Some(task) = &args.task
         && reference
             .schema()
@@ -68,6 +73,7 @@ async fn material(args: &WorkSetArgs, mut config: Config) -> Result<WorkMaterial
         ..Sinks::default()
     };
     let mut pipeline = Pipeline::new(Engine::new(reference, config.monitor.clone()), sinks, None);
+    pipeline.embed_with(embedder);
     pipeline.keep_texts(config.texts.keeper());
     let columns = FileColumns::of(&config.payloads);
     replay::play(&mut pipeline, observed, args.labels.as_deref(), &columns).await?;

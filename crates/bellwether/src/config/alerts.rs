@@ -380,7 +380,7 @@ fn calls(document: &mut Document, key: &str) -> Option<BTreeSet<Call>> {
     for word in words {
         match Call::ALL.into_iter().find(|call| call.as_str() == word) {
             Some(call) => drop(calls.insert(call)),
-            None => document.problem(key, format!("{word:?} is not known here"), "write some of \"watch\", \"retrain\", \"continual_update\", \"new_task\", \"shared_encoder\""),
+            None => document.problem(key, format!("{word:?} is not known here"), "write some of \"watch\", \"retrain\", \"continual_update\", \"new_task\", \"other_encoder\", \"shared_encoder\""),
         }
     }
     Some(calls)

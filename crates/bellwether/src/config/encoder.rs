@@ -41,7 +41,7 @@ pub(super) fn encoder(document: &mut Document, base: &Path) -> Option<EncoderCon
         ("bfloat16", Precision::Bfloat16),
         ("float16", Precision::Float16),
     ];
-    let arithmetics = vec![("float", Arithmetic::Float), ("int8", Arithmetic::Int8)];
+    let arithmetics = vec![("float", Arithmetic::Float), ("integer", Arithmetic::Integer)];
     let options = EncoderOptions {
         pooling: document.choice("encoder.pooling", poolings),
         normalise: document.boolean("encoder.normalise"),
