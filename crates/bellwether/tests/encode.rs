@@ -118,7 +118,7 @@ fn write_parquet(path: &std::path::Path, rows: usize) {
     let ids: Vec<String> = (0..rows).map(|at| format!("e{at}")).collect();
     let texts: Vec<Option<String>> = (0..rows).map(text).collect();
     let classes: Vec<&str> = (0..rows).map(|at| ["good", "bad"][at % 2]).collect();
-    let times: Vec<i64> = (0..rows).map(|at| time_ms(at)).collect();
+    let times: Vec<i64> = (0..rows).map(time_ms).collect();
     let columns: Vec<(&str, ArrayRef)> = vec![
         ("event_id", Arc::new(StringArray::from(ids))),
         ("task", Arc::new(StringArray::from(vec!["mood"; rows]))),
