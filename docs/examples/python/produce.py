@@ -114,7 +114,8 @@ def main():
         label = request.pop("label", None)
         reporter.predicted(**request)
         if label is not None:
-            reporter.labelled(request["event_id"], label, timestamp=request.get("timestamp"))
+            recorded = {name: request[name] for name in ["timestamp"] if name in request}
+            reporter.labelled(request["event_id"], label, **recorded)
     canaries = rows(arguments.canaries) if arguments.canaries else []
     width = len(requests[0]["embedding"]) if requests else 384
     for canary in canaries:
