@@ -203,7 +203,8 @@ fn links_between_pages_lead_somewhere() {
     for page in &all {
         let text = prose(page);
         for target in targets(&text) {
-            if target.contains("://") || target.starts_with("mailto:") || target.contains(char::is_whitespace) {
+            if target.contains("://") || target.starts_with("mailto:") || target.contains(char::is_whitespace)
+            {
                 continue;
             }
             followed += 1;

@@ -133,13 +133,20 @@ fn the_commands_of_the_documents_work() {
 
 /// The past, in which the head is right, and what came after it: from its middle on every other answer of the head is wrong.
 fn past_and_recent(directory: &Path) {
-    let strings =
-        |all: Vec<String>| -> ArrayRef { Arc::new(StringArray::from_iter_values(all.iter().map(String::as_str))) };
+    let strings = |all: Vec<String>| -> ArrayRef {
+        Arc::new(StringArray::from_iter_values(all.iter().map(String::as_str)))
+    };
     let times = |all: &[Value], later: i64| -> ArrayRef {
         let all = all.iter().map(|row| row["timestamp"].as_i64().unwrap() + later);
         Arc::new(TimestampMillisecondArray::from_iter_values(all).with_timezone("UTC"))
     };
-    let field = |all: &[Value], name: &str| strings(all.iter().map(|row| row[name].as_str().unwrap().to_owned()).collect());
+    let field = |all: &[Value], name: &str| {
+        strings(
+            all.iter()
+                .map(|row| row[name].as_str().unwrap().to_owned())
+                .collect(),
+        )
+    };
     let rows = traffic(4800);
     let truth = |row: &Value| usize::from(row["prediction"] == "good");
     let texts = |all: &[Value], from: usize| {
@@ -151,7 +158,8 @@ fn past_and_recent(directory: &Path) {
         strings(all.iter().enumerate().map(text).collect())
     };
     let answers = |all: &[Value], wrong: &dyn Fn(usize) -> bool| {
-        let answer = |(at, row): (usize, &Value)| ["bad", "good"][truth(row) ^ usize::from(wrong(at))].to_owned();
+        let answer =
+            |(at, row): (usize, &Value)| ["bad", "good"][truth(row) ^ usize::from(wrong(at))].to_owned();
         strings(all.iter().enumerate().map(answer).collect())
     };
     let (past, recent) = rows.split_at(2400);
@@ -169,7 +177,10 @@ fn past_and_recent(directory: &Path) {
     write(&directory.join("past-texts.parquet"), labelled);
     // Both tasks take turns.
     let wrong = |at: usize| at > 1200 && (at / 2) % 2 == 0;
-    write(&directory.join("recent-texts.parquet"), columns(recent, 2400, &wrong));
+    write(
+        &directory.join("recent-texts.parquet"),
+        columns(recent, 2400, &wrong),
+    );
     let labels = vec![
         ("event_id", field(recent, "event_id")),
         ("timestamp", times(recent, 3_600_000)),
@@ -213,7 +224,10 @@ fn the_quick_start_goes_from_files_to_an_alert() {
         }
         if block.contains("bellwether replay") {
             let timeline = fs::read_to_string(at.join("timeline.jsonl")).unwrap();
-            let lines: Vec<Value> = timeline.lines().map(|line| serde_json::from_str(line).unwrap()).collect();
+            let lines: Vec<Value> = timeline
+                .lines()
+                .map(|line| serde_json::from_str(line).unwrap())
+                .collect();
             let retrain = |line: &&Value| line["verdict"] == "retrain";
             assert!(lines.iter().any(|line| retrain(&line)), "{timeline}");
         }

@@ -19,7 +19,9 @@ fn python() -> Option<PathBuf> {
     std::env::split_paths(&path)
         .map(|directory| directory.join("python3"))
         .find(|python| {
-            let tried = Command::new(python).args(["-c", "import confluent_kafka"]).output();
+            let tried = Command::new(python)
+                .args(["-c", "import confluent_kafka"])
+                .output();
             tried.is_ok_and(|output| output.status.success())
         })
 }

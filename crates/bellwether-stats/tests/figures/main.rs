@@ -56,7 +56,9 @@ fn cloud(rng: &mut ChaCha8Rng, centre: Point, spread: f64, count: usize) -> Vec<
 
 fn mean(points: &[Point]) -> Point {
     let n = points.len() as f64;
-    let sum = points.iter().fold((0.0, 0.0), |sum, p| (sum.0 + p.0, sum.1 + p.1));
+    let sum = points
+        .iter()
+        .fold((0.0, 0.0), |sum, p| (sum.0 + p.0, sum.1 + p.1));
     (sum.0 / n, sum.1 / n)
 }
 
@@ -89,7 +91,12 @@ fn the_evidence_of_a_fall_rises_to_its_threshold() {
     let x = |label: f64| left + width * label / LABELS as f64;
     let y = |e: f64| bottom - height * (e.clamp(-2.0, 20.0) + 2.0) / 22.0;
     let mut drawing = Drawing::new(760, 330, "Evidence of a fall of quality, label by label");
-    drawing.text("head", (left, 24.0), "start", "Evidence that errors rose beyond what is tolerated");
+    drawing.text(
+        "head",
+        (left, 24.0),
+        "start",
+        "Evidence that errors rose beyond what is tolerated",
+    );
     drawing.text(
         "small",
         (left, 42.0),
@@ -107,7 +114,11 @@ fn the_evidence_of_a_fall_rises_to_its_threshold() {
     drawing.line("goal", (left, y(threshold)), (left + width, y(threshold)));
     let words = "ln 1,000,000: the detector raises";
     drawing.text("small", (left + 8.0, y(threshold) - 6.0), "start", words);
-    drawing.line("change", (x(CHANGE as f64), bottom - height), (x(CHANGE as f64), bottom));
+    drawing.line(
+        "change",
+        (x(CHANGE as f64), bottom - height),
+        (x(CHANGE as f64), bottom),
+    );
     drawing.text("small", (x(CHANGE as f64) + 6.0, bottom - 8.0), "start", "change");
     let points = |course: &[f64]| -> Vec<Point> {
         let all = course.iter().enumerate().step_by(2);
@@ -118,7 +129,12 @@ fn the_evidence_of_a_fall_rises_to_its_threshold() {
     drawing.dot("tip", (x(raised as f64), y(threshold)));
     let delay = raised as u64 - CHANGE;
     let words = format!("raised {delay} labels after the change");
-    drawing.text("small", (x(raised as f64) - 8.0, y(threshold) + 16.0), "end", &words);
+    drawing.text(
+        "small",
+        (x(raised as f64) - 8.0, y(threshold) + 16.0),
+        "end",
+        &words,
+    );
     hold("concepts-evidence.svg", drawing);
 }
 
@@ -140,8 +156,18 @@ fn a_change_of_mix_is_not_a_movement_within_classes() {
     let within = two(&mut rng, [45, 45], (42.0, 26.0));
     let mut drawing = Drawing::new(760, 330, "A change of mix beside a movement within classes");
     for (offset, now, head, small) in [
-        (0.0, &mix, "mix", "the classes are where they were, one comes more often"),
-        (380.0, &within, "within class", "each class is somewhere else, as often as before"),
+        (
+            0.0,
+            &mix,
+            "mix",
+            "the classes are where they were, one comes more often",
+        ),
+        (
+            380.0,
+            &within,
+            "within class",
+            "each class is somewhere else, as often as before",
+        ),
     ] {
         let place = |p: &Point| (p.0 + offset, p.1);
         drawing.text("head", (16.0 + offset, 24.0), "start", head);
@@ -178,8 +204,18 @@ fn novelty_is_coherent_or_scattered() {
     }
     let mut drawing = Drawing::new(760, 330, "Coherent novelty beside scattered novelty");
     for (offset, far, head, small) in [
-        (0.0, &together, "coherent", "one new kind of request: new classes or a new task"),
-        (380.0, &apart, "scattered", "many unlike requests: out of scope, watch at most"),
+        (
+            0.0,
+            &together,
+            "coherent",
+            "one new kind of request: new classes or a new task",
+        ),
+        (
+            380.0,
+            &apart,
+            "scattered",
+            "many unlike requests: out of scope, watch at most",
+        ),
     ] {
         drawing.text("head", (16.0 + offset, 24.0), "start", head);
         drawing.text("small", (16.0 + offset, 42.0), "start", small);
