@@ -131,7 +131,7 @@ fn the_evidence_of_a_fall_rises_to_its_threshold() {
     let words = format!("raised {delay} labels after the change");
     drawing.text(
         "small",
-        (x(raised as f64) - 8.0, y(threshold) + 16.0),
+        (x(raised as f64) - 10.0, y(threshold) - 6.0),
         "end",
         &words,
     );
@@ -142,8 +142,8 @@ fn the_evidence_of_a_fall_rises_to_its_threshold() {
 #[test]
 fn a_change_of_mix_is_not_a_movement_within_classes() {
     let mut rng = generator(5);
-    let centres = [(130.0, 215.0), (250.0, 130.0)];
-    let spread = 24.0;
+    let centres = [(120.0, 205.0), (240.0, 125.0)];
+    let spread = 22.0;
     let two = |rng: &mut ChaCha8Rng, counts: [usize; 2], moved: Point| -> Vec<Point> {
         centres
             .iter()
@@ -153,7 +153,7 @@ fn a_change_of_mix_is_not_a_movement_within_classes() {
     };
     let reference = two(&mut rng, [90, 90], (0.0, 0.0));
     let mix = two(&mut rng, [20, 70], (0.0, 0.0));
-    let within = two(&mut rng, [45, 45], (42.0, 26.0));
+    let within = two(&mut rng, [45, 45], (46.0, 20.0));
     let mut drawing = Drawing::new(760, 330, "A change of mix beside a movement within classes");
     for (offset, now, head, small) in [
         (
@@ -257,7 +257,7 @@ fn a_common_shift_is_not_many_shifts() {
         (80.0, 110.0),
         (250.0, 100.0),
         (165.0, 175.0),
-        (80.0, 240.0),
+        (80.0, 222.0),
         (255.0, 235.0),
     ];
     let along = |degrees: f64| {
