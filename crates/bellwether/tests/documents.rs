@@ -16,7 +16,7 @@ use std::net::{SocketAddr, TcpListener};
 use std::path::Path;
 use std::process::Command;
 use std::sync::Arc;
-use support::{PATIENCE, START_MS, records, traffic};
+use support::{PATIENCE, START_MS, lines, records, traffic};
 use tempfile::TempDir;
 
 const ROWS: usize = 1200;
@@ -61,15 +61,10 @@ fn data(directory: &Path) {
             ("label", strings(&class)),
         ],
     );
-    let lines: String = (0..ROWS)
-        .map(|at| {
-            format!(
-                "{{\"request\": {{\"id\": \"e{at}\", \"utterance\": \"{}\"}}}}\n",
-                text(at)
-            )
-        })
+    let utterances: Vec<Value> = (0..ROWS)
+        .map(|at| json!({"request": {"id": id(at), "utterance": text(at)}}))
         .collect();
-    fs::write(directory.join("events.jsonl"), lines).unwrap();
+    fs::write(directory.join("events.jsonl"), lines(&utterances)).unwrap();
     tiny_encoder::write_encoder(&directory.join("all-MiniLM-L6-v2"), 7);
 }
 

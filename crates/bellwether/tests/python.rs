@@ -1,8 +1,5 @@
 //! The example in Python sends what the monitor takes.
 
-#![expect(clippy::unwrap_used, reason = "a test fails by panicking")]
-#![expect(clippy::print_stdout, reason = "a test that is skipped says so")]
-
 mod support;
 
 use bellwether_tests::wait_until;
