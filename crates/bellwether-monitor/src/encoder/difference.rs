@@ -202,6 +202,12 @@ fn pattern(same: &[&Reading], other: &[&Reading]) -> Option<Difference> {
             Aspect::Tokenizer,
             "only texts with capital letters come back otherwise",
         ))
+    } else if only_those(|r| r.text.has_capitals || r.text.beyond_ascii) {
+        // Lower-casing takes accents away as well in the tokenizers of BERT.
+        Some(Difference::new(
+            Aspect::Tokenizer,
+            "only texts with capital letters or characters beyond ASCII come back otherwise",
+        ))
     } else {
         None
     }
