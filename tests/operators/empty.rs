@@ -84,6 +84,11 @@ pub(crate) const MAY_BE_EMPTY: &[(&str, When, &str)] = &[
         "fewer than three tasks moved",
     ),
     (
+        "shared-encoder / Last canary / since",
+        Always,
+        "no canary is sent in the recorded days",
+    ),
+    (
         "shared-encoder / Came / ago",
         Healthy,
         "the new version of the model comes later",
