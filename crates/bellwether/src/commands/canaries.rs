@@ -15,7 +15,7 @@ pub(crate) fn canaries(reference: Option<&Path>) -> Result<(), Failure> {
             .map(|canary| (canary.name, canary.text))
             .collect(),
         Some(path) => {
-            let manifest = super::read_reference(path)?.0;
+            let manifest = super::read_reference(path, super::reference::A_FILE)?.0;
             let canaries = manifest
                 .encoder
                 .map(|encoder| encoder.canaries)

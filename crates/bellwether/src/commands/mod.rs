@@ -58,18 +58,21 @@ pub(crate) fn weighted_task_without_reference<'a>(
     weighted.find(|task| !manifest.tasks.contains_key(*task))
 }
 
-/// What a reference file holds.
-fn read_reference(path: &Path) -> Result<(ReferenceManifest, ReferenceRows), Failure> {
+/// What a reference file holds. `fix` is what to do where there is none.
+fn read_reference(path: &Path, fix: &str) -> Result<(ReferenceManifest, ReferenceRows), Failure> {
     bellwether_store::read_reference(path).map_err(|error| {
         Failure::at_work(format!("cannot load the reference {}", path.display()))
             .because(&error)
-            .fix("build one with `bellwether reference build`, and name it")
+            .fix(fix)
     })
 }
 
 /// Loads a reference and makes it ready.
 pub(crate) fn load_reference(path: &Path, config: &MonitorConfig) -> Result<Reference, Failure> {
-    let (manifest, rows) = read_reference(path)?;
+    let (manifest, rows) = read_reference(
+        path,
+        "build one with `bellwether reference build`, and name it in `reference`",
+    )?;
     if let Some(task) = weighted_task_without_reference(config, &manifest) {
         let tasks: Vec<&str> = manifest.tasks.keys().map(String::as_str).collect();
         return Err(Failure::usage(format!(

@@ -14,6 +14,8 @@ use bellwether_store::ColumnMap;
 use serde_json::json;
 use std::path::Path;
 
+/// What to do where a file is no reference.
+pub(super) const A_FILE: &str = "name a file that `bellwether reference build` wrote";
 /// Rejected rows that are named one by one.
 const NAMED_REJECTS: usize = 10;
 
@@ -195,7 +197,7 @@ fn embedding_width(observations: &Path, columns: Option<&ColumnMap>) -> Result<u
 struct Base64TellsNoWidth;
 
 pub(crate) fn inspect(path: &Path, output: Output) -> Result<(), Failure> {
-    let (manifest, rows) = super::read_reference(path)?;
+    let (manifest, rows) = super::read_reference(path, A_FILE)?;
     match output {
         Output::Json => inspect_json(&manifest, &rows),
         Output::Text => inspect_text(&manifest, &rows),
