@@ -82,7 +82,7 @@ fn elements(html: &str) -> Vec<(String, Vec<(String, String)>)> {
         rest = attributes
             .strip_prefix('>')
             .unwrap_or_else(|| panic!("{name} is not closed"));
-        if name != "meta" {
+        if !matches!(name, "meta" | "wbr") {
             open.push(name.to_owned());
         }
         all.push((name.to_owned(), found));

@@ -36,9 +36,11 @@ impl Chart<'_> {
     pub(super) fn draw(&self) -> Markup {
         let levels = self.level.map(|(_, level)| level);
         let always: Vec<f64> = self.always.iter().copied().chain(levels).collect();
-        let columns = self.lines.iter().flat_map(|line| {
-            let ends = line.band.iter().flat_map(|(low, high)| low.iter().chain(high));
-            line.values.iter().chain(ends).copied()
+        let values = self.lines.iter().flat_map(|line| {
+            let (low, high) = line.band.as_ref().map_or((f64::NAN, f64::NAN), |(low, high)| {
+                (most_reach(low, false), most_reach(high, true))
+            });
+            line.values.iter().copied().chain([low, high])
         });
         let frame = Frame {
             left: 42.0,
@@ -46,7 +48,7 @@ impl Chart<'_> {
             top: 6.0,
             bottom: HEIGHT - 20.0,
             times: self.period,
-            values: extent(columns, &always),
+            values: extent(values, &always),
         };
         let is_empty = self
             .lines
@@ -98,7 +100,7 @@ impl Chart<'_> {
                     span { i class=(line.class) {} (line.name) " " b { (self.latest(line)) } }
                 }
                 @if let Some((name, level)) = self.level {
-                    span { i class="level" {} (name) " " b { (self.format)(level, false) } }
+                    span { i class="level" {} (name) " " b { ((self.format)(level, false)) } }
                 }
             }
         }
@@ -115,14 +117,19 @@ impl Chart<'_> {
     }
 
     fn axes(&self, frame: &Frame) -> Markup {
-        let values = value_ticks(frame.values, 4);
+        let mut values: Vec<(f64, String)> = value_ticks(frame.values, 4)
+            .into_iter()
+            .map(|value| (value, (self.format)(value, true)))
+            .collect();
+        // Of two that read the same one is enough.
+        values.dedup_by(|a, b| a.1 == b.1);
         let times = time_ticks(frame.times, 4);
         let inside = |x: f64| x > frame.left + 8.0 && x < frame.right - 14.0;
         html! {
-            @for value in &values {
+            @for (value, label) in &values {
                 @let y = frame.y(*value);
                 line class="grid" x1=(frame.left) x2=(frame.right) y1=(tenth(y)) y2=(tenth(y)) {}
-                text class="tick end" x=(frame.left - 5.0) y=(tenth(y + 3.0)) { (self.format)(*value, true) }
+                text class="tick end" x=(frame.left - 5.0) y=(tenth(y + 3.0)) { (label) }
             }
             @for (at, label) in &times {
                 @let x = frame.x(*at);
@@ -130,6 +137,19 @@ impl Chart<'_> {
             }
         }
     }
+}
+
+/// The end that nine of ten intervals stay within: those of the first few labels are as wide as they like, and are cut off.
+fn most_reach(ends: &[f64], upwards: bool) -> f64 {
+    let mut ends: Vec<f64> = ends.iter().copied().filter(|end| end.is_finite()).collect();
+    ends.sort_by(f64::total_cmp);
+    let tenth = ends.len() / 10;
+    let at = if upwards {
+        ends.len().checked_sub(1 + tenth)
+    } else {
+        Some(tenth)
+    };
+    at.and_then(|at| ends.get(at)).copied().unwrap_or(f64::NAN)
 }
 
 /// The verdicts behind the lines; what is quiet is left white.
@@ -170,7 +190,7 @@ pub(super) fn sparkline(
         values: extent(columns, &always),
     };
     html! {
-        svg class="spark" viewBox="0 0 96 26" aria-hidden="true" {
+        svg viewBox="0 0 96 26" aria-hidden="true" {
             @if let Some(level) = level {
                 line class="level" x1="0" x2="96" y1=(tenth(frame.y(level))) y2=(tenth(frame.y(level))) {}
             }

@@ -48,7 +48,12 @@ impl Frame {
         path
     }
 
-    /// The area between two lines, one closed shape for each stretch with values.
+    /// A value's place, at the edge where it lies beyond.
+    fn y_within(&self, value: f64) -> f64 {
+        self.y(value.clamp(self.values.0, self.values.1))
+    }
+
+    /// The area between two lines, cut at the edges, one closed shape for each stretch with values.
     pub(super) fn band(&self, times: &[i64], lows: &[f64], highs: &[f64]) -> String {
         let mut path = String::new();
         let is_there = |at: usize| {
@@ -62,10 +67,10 @@ impl Frame {
                 (Some(first), false) => {
                     for i in first..at {
                         let pen = if i == first { 'M' } else { 'L' };
-                        add(&mut path, pen, self.x(times[i]), self.y(highs[i]));
+                        add(&mut path, pen, self.x(times[i]), self.y_within(highs[i]));
                     }
                     for i in (first..at).rev() {
-                        add(&mut path, 'L', self.x(times[i]), self.y(lows[i]));
+                        add(&mut path, 'L', self.x(times[i]), self.y_within(lows[i]));
                     }
                     path.push('Z');
                     start = None;
@@ -124,7 +129,7 @@ pub(super) fn value_ticks((low, high): (f64, f64), most: usize) -> Vec<f64> {
     let step = [1.0, 2.0, 5.0, 10.0]
         .into_iter()
         .map(|factor| factor * power)
-        .find(|step| *step >= rough * 0.999)
+        .find(|step| *step >= rough * 0.7)
         .unwrap_or(10.0 * power);
     let first = (low / step - 1e-9).ceil();
     (0..=2 * most)
@@ -163,8 +168,9 @@ mod tests {
 
     #[test]
     fn ticks_are_round_and_within() {
-        assert_eq!(value_ticks((0.0, 1.0), 4), [0.0, 0.5, 1.0]);
-        assert_eq!(value_ticks((0.71, 0.93), 4).len(), 3);
+        let halves: Vec<f64> = value_ticks((-1.0, 1.0), 4);
+        assert_eq!(halves, [-1.0, -0.5, 0.0, 0.5, 1.0]);
+        assert_eq!(value_ticks((0.71, 0.93), 4).len(), 4);
         assert_eq!(value_ticks((1.0, 1.0), 4), [0.0; 0]);
         assert_eq!(value_ticks((f64::NAN, 1.0), 4), [0.0; 0]);
         let day = 86_400_000;

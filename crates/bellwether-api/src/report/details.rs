@@ -52,22 +52,25 @@ fn detail(facts: &Facts, at: usize, task: &TaskStatus) -> Markup {
     let groups = facts.groups(&task.task);
     html! {
         section class="task" id=(format!("task-{at}")) {
-            header {
-                h2 { (task.task) }
-                (badge(State::Task(task.verdict)))
-                span class="kind" { (fleet::since(task, facts.status.event_time_ms)) ", confidence " (fixed(task.confidence, 2)) }
+            div class="top" {
+                header {
+                    h2 { (task.task) }
+                    (badge(State::Task(task.verdict)))
+                    span class="kind" { (fleet::since(task, facts.status.event_time_ms)) ", confidence " (fixed(task.confidence, 2)) }
+                }
+                p class="lead" { (sentence(&task.summary, &task.task)) }
+                (lanes::lane("Verdict", &segments, facts.period))
+                (stats(&numbers(facts, task)))
+                div class="pair" { (charts(facts, task, &segments, POINTS)) }
             }
-            p class="lead" { (sentence(&task.summary, &task.task)) }
-            (lanes::lane("Verdict", &segments, facts.period))
-            (stats(&numbers(facts, task)))
-            div class="pair" { (charts(facts, task, &segments, POINTS)) }
-            div class="pair" {
-                div { (map::map(task, groups)) }
-                div { (drift::report(task)) (novel::groups(task, groups)) }
-            }
-            div class="pair" {
-                div { (quality_part::confusions(task)) (quality_part::estimates(task)) }
-                div { (signals(&task.signals)) (slices(&task.slices)) }
+            div class="parts" {
+                (map::map(task, groups))
+                (drift::report(task))
+                (novel::groups(task, groups))
+                (quality_part::confusions(task))
+                (quality_part::estimates(task))
+                (signals(&task.signals))
+                (slices(&task.slices))
             }
         }
     }
@@ -111,8 +114,11 @@ fn numbers(facts: &Facts, task: &TaskStatus) -> Vec<Fact> {
         ),
         Fact::new("Labelled", percent(task.label_coverage, 0), "of window"),
         Fact::new("Label delay", delay(task.label_delay_seconds), "median"),
-        Fact::new("Observations", count(task.observations), ""),
-        Fact::new("Labels", count(task.labels), ""),
+        Fact::new(
+            "Observations",
+            count(task.observations),
+            format!("{} labels", count(task.labels)),
+        ),
     ];
     if let Some(estimated) = &task.estimated {
         let interval = &estimated.interval;
@@ -130,7 +136,8 @@ fn delay(seconds: f64) -> String {
         clippy::cast_possible_truncation,
         reason = "a conversion saturates, and such a delay is none"
     )]
-    duration((seconds * 1000.0).round() as i64)
+    let delay_ms = (seconds * 1000.0).round() as i64;
+    duration(delay_ms)
 }
 
 /// Drift in its parts, and quality by labels and without.

@@ -54,7 +54,7 @@ fn parts(split: &DriftSplit) -> Markup {
     html! {
         @if let (Some(mix), Some(within)) = (split.mix_ratio, split.within_ratio) {
             @let first = 340.0 * within.clamp(0.0, 1.0);
-            svg class="split" viewBox="0 0 340 10" role="img"
+            svg class="split" viewBox="0 0 340 10" preserveAspectRatio="none" role="img"
                 aria-label=(format!("{} within classes, {} by the class mix", percent(within, 0), percent(mix, 0))) {
                 rect class="own" x="0" y="0" width=(tenth(first)) height="10" {}
                 rect class="mix" x=(tenth(first)) y="0" width=(tenth(340.0 - first)) height="10" {}

@@ -3,7 +3,7 @@
 use super::course::tenth;
 use super::facts::{Facts, State};
 use super::lanes;
-use super::parts::{Fact, badge, section, stats};
+use super::parts::{Fact, badge, name, section, stats};
 use super::words::{NONE, count, duration, fixed, percent, short_time, word};
 use bellwether_monitor::{EncoderStatus, TaskStatus};
 use maud::{Markup, html};
@@ -81,9 +81,9 @@ fn shifts(facts: &Facts) -> Markup {
                     @let width = 100.0 * moved(task) / most;
                     @let shared = width * common(task).unwrap_or(0.0);
                     tr {
-                        th scope="row" { (task.task) " " (badge(State::Task(task.verdict))) }
+                        th scope="row" { (name(&task.task)) " " (badge(State::Task(task.verdict))) }
                         td class="bars" {
-                            svg viewBox="0 0 100 8" aria-hidden="true" {
+                            svg viewBox="0 0 100 8" preserveAspectRatio="none" aria-hidden="true" {
                                 rect class="common" x="0" y="0" width=(tenth(shared)) height="8" {}
                                 rect class="own" x=(tenth(shared)) y="0" width=(tenth(width - shared)) height="8" {}
                             }

@@ -2,7 +2,7 @@
 
 use super::chart::{Line, sparkline};
 use super::facts::{Facts, State};
-use super::parts::{badge, section};
+use super::parts::{badge, name, section};
 use super::words::{NONE, duration, fixed, percent, quality, quality_interval, rate, sentence, short_time};
 use crate::series::Point;
 use crate::wire::evenly;
@@ -100,13 +100,13 @@ fn row(facts: &Facts, at: usize, task: &TaskStatus) -> Markup {
     html! {
         tr {
             td class="state" { (badge(State::Task(task.verdict))) small { (since(task, facts.status.event_time_ms)) } }
-            th scope="row" { a href=(format!("#task-{at}")) { (task.task) } p class="why" { (sentence(&task.summary, &task.task)) } }
-            td class="spark" {
+            th scope="row" { a href=(format!("#task-{at}")) { (name(&task.task)) } p class="why" { (sentence(&task.summary, &task.task)) } }
+            td class="mini" {
                 (sparkline(&times, &drift, facts.period, None, &[0.0, 0.1]))
                 span { b { (if is_judged { fixed(task.drift_within_class, 2) } else { NONE.to_owned() }) } }
                 @if is_judged { small { "mix " (fixed(task.drift_mix, 2)) } }
             }
-            td class="spark" {
+            td class="mini" {
                 (sparkline(&times, &good, facts.period, reference, &[]))
                 @match &task.quality.current {
                     Some(now) => { span { b { (quality(metric, now.value, 1)) } } small { (quality_interval(metric, now)) } }

@@ -1,7 +1,7 @@
 //! What happened in the period: incidents, changes of verdict, and what was counted.
 
 use super::facts::{Facts, State};
-use super::parts::{badge, section, table};
+use super::parts::{badge, name, section, table};
 use super::words::{at_ms, count, long_time, sentence, short_time, word};
 use bellwether_alerts::{End, Incident};
 use maud::{Markup, html};
@@ -26,7 +26,7 @@ fn incidents(facts: &Facts) -> Markup {
     html! {
         h3 { "Incidents" }
         @if all.is_empty() { p class="nothing" { "No incident in this period." } } @else {
-            table aria-label="Incidents" {
+            table class="incidents" aria-label="Incidents" {
                 thead { tr { th scope="col" { "Incident" } th scope="col" { "Severity" } th scope="col" { "Opened" } th scope="col" { "Now" } } }
                 tbody {
                     @for state in all.iter().rev().take(MOST_INCIDENTS) { (incident(&state.entry.incident)) }
@@ -41,14 +41,14 @@ fn incident(incident: &Incident) -> Markup {
     let now = match &incident.end {
         None => "stands".to_owned(),
         Some(End::Recovered) => format!("over {}", short_time(at_ms(&incident.changed))),
-        Some(End::PartOf(_)) => format!("part of a wider one {}", short_time(at_ms(&incident.changed))),
+        Some(End::PartOf(_)) => format!("part of a wider one, {}", short_time(at_ms(&incident.changed))),
     };
     html! {
         tr {
             th scope="row" { (incident.title()) p class="why" { (incident.said.summary) } }
             td { (incident.severity().as_str()) }
             td class="time" { (short_time(at_ms(&incident.opened))) }
-            td class="time" { (now) }
+            td class="now" { (now) }
         }
     }
 }
@@ -69,7 +69,7 @@ fn changes(facts: &Facts) -> Markup {
                         };
                         tr {
                             td class="time" { (short_time(*at)) }
-                            th scope="row" { (line.task.as_deref().unwrap_or("all tasks")) }
+                            th scope="row" { (name(line.task.as_deref().unwrap_or("all tasks"))) }
                             td { (badge(state)) }
                             td { (sentence(&line.summary, line.task.as_deref().unwrap_or_default())) }
                         }

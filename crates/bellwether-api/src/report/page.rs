@@ -79,8 +79,10 @@ fn masthead(facts: &Facts, headline: &str) -> Markup {
         ),
         Fact::new("State as of, UTC", long_time(status.event_time_ms), "event time"),
         Fact::new("Reference", known(&status.reference), encoder.unwrap_or_default()),
-        Fact::new("Model version", known(model), of_reference),
     ];
+    if !model.is_empty() {
+        numbers.push(Fact::new("Model version", model, of_reference));
+    }
     if let Some(written) = options.written_ms {
         numbers.push(Fact::new("Written, UTC", long_time(written), "by the clock"));
     }

@@ -34,6 +34,13 @@ pub(super) fn badge(state: State) -> Markup {
     }
 }
 
+/// A name that may be broken after its marks, where it is too long for its place.
+pub(super) fn name(text: &str) -> Markup {
+    html! {
+        @for part in text.split_inclusive(['_', '-', '/', '.', ':']) { (part) wbr; }
+    }
+}
+
 /// A number with what it is called and a remark.
 pub(super) struct Fact {
     pub(super) name: &'static str,
@@ -69,10 +76,10 @@ pub(super) fn stats(facts: &[Fact]) -> Markup {
 pub(super) type Column = (&'static str, bool);
 
 /// A plain table. The first cell of a row is its heading.
-pub(super) fn table(name: &str, columns: &[Column], rows: &[Vec<String>]) -> Markup {
+pub(super) fn table(title: &str, columns: &[Column], rows: &[Vec<String>]) -> Markup {
     let class = |at: usize| columns.get(at).filter(|(_, number)| *number).map(|_| "num");
     html! {
-        table aria-label=(name) {
+        table aria-label=(title) {
             thead { tr {
                 @for (at, (heading, _)) in columns.iter().enumerate() { th scope="col" class=[class(at)] { (heading) } }
             } }
@@ -80,7 +87,7 @@ pub(super) fn table(name: &str, columns: &[Column], rows: &[Vec<String>]) -> Mar
                 @for row in rows {
                     tr {
                         @for (at, cell) in row.iter().enumerate() {
-                            @if at == 0 { th scope="row" { (cell) } } @else { td class=[class(at)] { (cell) } }
+                            @if at == 0 { th scope="row" { (name(cell)) } } @else { td class=[class(at)] { (cell) } }
                         }
                     }
                 }

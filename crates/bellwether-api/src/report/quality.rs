@@ -73,7 +73,7 @@ pub(super) fn estimates(task: &TaskStatus) -> Markup {
         ("Without labels", false),
         ("Now", true),
         ("95 % interval", true),
-        ("Against labels", true),
+        ("Against labels", false),
     ];
     html! {
         div class="part" {

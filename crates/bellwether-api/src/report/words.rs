@@ -55,13 +55,8 @@ pub(super) fn rate(value: f64) -> String {
     if value < 10.0 {
         return fixed(value, 1);
     }
-    // Not negative and far below what a u64 holds; what is no number is told as none.
-    #[expect(clippy::cast_possible_truncation, clippy::cast_sign_loss, reason = "checked")]
-    if value < 1e15 {
-        count(value.round() as u64)
-    } else {
-        NONE.to_owned()
-    }
+    // What is beyond a count, or no number, is told as none.
+    fixed(value, 0).parse().map_or(NONE.to_owned(), count)
 }
 
 /// Quality in its metric's unit: shares as per cent, errors as numbers.
