@@ -4,7 +4,7 @@
     python encoder.py --binary target/release/bellwether --encoder DIR --data DIR [--data DIR] --work DIR [--only NAME ...]
 
 --data is what scenarios.py has made (its `data` below --work), --encoder a directory with all-MiniLM-L6-v2, whose vectors the
-streams carry. Needs pyarrow.
+streams carry. With `--arithmetic integer` texts are embedded in whole numbers, for the reference too. Needs pyarrow.
 """
 import argparse
 import json
@@ -36,8 +36,11 @@ def main():
     parser.add_argument("--data", type=pathlib.Path, action="append", required=True)
     parser.add_argument("--work", type=pathlib.Path, required=True)
     parser.add_argument("--only", nargs="*")
+    parser.add_argument("--arithmetic", choices=("float", "integer"), default="float")
     args = parser.parse_args()
     args.work.mkdir(parents=True, exist_ok=True)
+    config = args.work / "encoder.toml"
+    config.write_text(f'[encoder]\ndirectory = "{args.encoder.resolve()}"\narithmetic = "{args.arithmetic}"\n')
     streams = events = lines = other = 0
     for data in args.data:
         for folder in sorted(path.parent for path in data.glob("*/events.parquet")):
@@ -49,7 +52,7 @@ def main():
             recorded = (folder if own else data) / "reference.parquet"
             texts = without_vectors(folder / "events.parquet", args.work / "events.parquet")
             references = {"vectors": (recorded, []), "texts": (without_vectors(recorded, args.work / "reference.parquet"),
-                                                               ["--encoder", args.encoder])}
+                                                               ["--config", config])}
             timelines = {}
             for name, (observations, more) in references.items():
                 reference = args.work / f"{name}.ref"

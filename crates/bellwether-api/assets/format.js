@@ -6,9 +6,10 @@ import { h, s, setAttribute, setText } from "./dom.js";
 export const VERDICTS = ["retrain", "new_task", "continual_update", "watch", "unknown", "healthy"];
 export const ALARMS = new Set(["retrain", "new_task", "continual_update"]);
 
-const WORDS = { continual_update: "continual update", new_task: "new task", shared: "shared encoder" };
+const WORDS = { continual_update: "continual update", new_task: "new task", other_encoder: "another encoder", shared: "shared encoder" };
 export const word = (name) => WORDS[name] ?? name.replaceAll("_", " ");
 
+const BARS = () => s("path", { d: "M1 2h10v2.2H1zm0 5.8h10V10H1z" });
 const SHAPES = {
   unknown: () => s("circle", { cx: 6, cy: 6, r: 4.4, class: "open" }),
   healthy: () => s("circle", { cx: 6, cy: 6, r: 4.4 }),
@@ -16,7 +17,8 @@ const SHAPES = {
   retrain: () => s("path", { d: "M3.6.8h4.8l2.8 2.8v4.8l-2.8 2.8H3.6L.8 8.4V3.6Z" }),
   continual_update: () => s("path", { d: "M6 .3 11.7 6 6 11.7.3 6Z" }),
   new_task: () => s("path", { d: "M4.2.8h3.6v3.4h3.4v3.6H7.8v3.4H4.2V7.8H.8V4.2h3.4Z" }),
-  shared: () => s("path", { d: "M1 2h10v2.2H1zm0 5.8h10V10H1z" }),
+  shared: BARS,
+  other_encoder: BARS,
 };
 
 /** The verdict's own shape. */

@@ -47,11 +47,14 @@ impl Path {
     /// The names on the way from the outermost; none where a step is not a name.
     #[must_use]
     pub fn names(&self) -> Option<Vec<&str>> {
-        let name = |step| match step {
-            &Step::Field(ref name) => Some(name.as_str()),
-            _ => None,
-        };
-        self.steps.iter().map(name).collect()
+        let names = self.steps.iter().map(|step| {
+            if let Step::Field(name) = step {
+                Some(name.as_str())
+            } else {
+                None
+            }
+        });
+        names.collect()
     }
 
     /// The value at this path; none where a step leads nowhere. A null is found like any other value.

@@ -196,16 +196,13 @@ impl ColumnMap {
             if line.trim_ascii().is_empty() {
                 continue;
             }
-            match serde_json::from_slice::<Object<'_>>(line) {
-                Ok(object) => {
-                    out.clear();
-                    self.object(&object, columns, &mut out);
-                    bytes.extend_from_slice(out.as_bytes());
-                }
-                Err(_) => {
-                    bytes.extend_from_slice(line);
-                    bytes.push(b'\n');
-                }
+            if let Ok(object) = serde_json::from_slice::<Object<'_>>(line) {
+                out.clear();
+                self.object(&object, columns, &mut out);
+                bytes.extend_from_slice(out.as_bytes());
+            } else {
+                bytes.extend_from_slice(line);
+                bytes.push(b'\n');
             }
         }
         bytes

@@ -152,7 +152,7 @@ impl Error {
                     column: "embedding", ..
                 },
                 ..
-            } => "add the shared encoder's embedding of each text; this version does not embed texts itself"
+            } => "add the shared encoder's embedding of each text with `bellwether encode`, or name the encoder with --encoder"
                 .to_owned(),
             Self::Columns {
                 source: ColumnError::Missing { column, .. },

@@ -487,7 +487,7 @@ fn a_missing_or_mistyped_column_is_refused_when_the_file_is_opened() {
     let error = ObservationReader::open(without("embedding"), &schema()).unwrap_err();
     assert_eq!(
         error.fix().unwrap(),
-        "add the shared encoder's embedding of each text; this version does not embed texts itself"
+        "add the shared encoder's embedding of each text with `bellwether encode`, or name the encoder with --encoder"
     );
     assert!(matches!(
         read_labels(without("label")),

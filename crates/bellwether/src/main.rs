@@ -70,7 +70,9 @@ fn run(cli: Cli) -> Result<(), Failure> {
         }
         Command::Replay(args) => block_on(commands::replay::replay(args)),
         Command::Calibrate(args) => commands::calibrate::calibrate(&args),
-        Command::Encode(args) => block_on(commands::encode::encode(args)),
+        Command::Encode(args) => {
+            block_on(async { tokio::task::block_in_place(|| commands::encode::encode(&args)) })
+        }
         Command::WorkSet(args) => block_on(commands::work_set::work_set(args)),
         Command::Completions { shell } => commands::shell::completions(shell),
         Command::Man { directory } => commands::shell::man(&directory),

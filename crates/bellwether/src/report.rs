@@ -21,7 +21,7 @@ pub(crate) fn error(report: &str) {
             "fix:" => GOOD,
             _ => Style::new(),
         };
-        text += &format!("{}{rest}\n", paint(style, word));
+        text.extend([&paint(style, word), rest, "\n"]);
     }
     let _closed = anstream::stderr().lock().write_all(text.as_bytes());
 }

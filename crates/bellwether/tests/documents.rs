@@ -54,7 +54,7 @@ fn data(directory: &Path) {
             ("label", strings(&class)),
         ],
     );
-    let lines: String = (0..ROWS)
+    let lines: Vec<String> = (0..ROWS)
         .map(|at| {
             format!(
                 "{{\"request\": {{\"id\": \"e{at}\", \"utterance\": \"{}\"}}}}\n",
@@ -62,7 +62,7 @@ fn data(directory: &Path) {
             )
         })
         .collect();
-    fs::write(directory.join("events.jsonl"), lines).unwrap();
+    fs::write(directory.join("events.jsonl"), lines.concat()).unwrap();
     tiny_encoder::write_encoder(&directory.join("all-MiniLM-L6-v2"), 7);
 }
 

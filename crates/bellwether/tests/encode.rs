@@ -24,6 +24,8 @@ use tiny_encoder::{DIM, write_encoder};
 const PATIENCE: Duration = Duration::from_secs(240);
 /// 2026-03-02T00:00:00Z.
 const START_MS: i64 = 1_772_409_600_000;
+/// Enough that a run can be killed in the middle.
+const ROWS: usize = 60_000;
 /// Longer than what the model takes.
 const LONG: &str = "where is my lost refund where is my lost refund two parcels ?";
 
@@ -86,7 +88,7 @@ fn text(at: usize) -> Option<String> {
         8 => Some(LONG.to_owned()),
         9 => Some(String::new()),
         _ => Some(
-            (0..1 + at % 5)
+            (0..=at % 5)
                 .map(|word| words[(at / 3 + word * 5) % 8])
                 .collect::<Vec<_>>()
                 .join(" "),
@@ -94,24 +96,29 @@ fn text(at: usize) -> Option<String> {
     }
 }
 
+fn time_ms(at: usize) -> i64 {
+    START_MS + 60_000 * i64::try_from(at).unwrap()
+}
+
 fn json_rows(rows: usize) -> String {
-    (0..rows)
+    let rows: Vec<String> = (0..rows)
         .map(|at| {
             let class = ["good", "bad"][at % 2];
             let row = json!({
-                "event_id": format!("e{at}"), "task": "mood", "timestamp": START_MS + 60_000 * at as i64,
+                "event_id": format!("e{at}"), "task": "mood", "timestamp": time_ms(at),
                 "text": text(at), "prediction": class, "label": class, "odd": {"x": at},
             });
             format!("{row}\n")
         })
-        .collect()
+        .collect();
+    rows.concat()
 }
 
 fn write_parquet(path: &std::path::Path, rows: usize) {
     let ids: Vec<String> = (0..rows).map(|at| format!("e{at}")).collect();
     let texts: Vec<Option<String>> = (0..rows).map(text).collect();
     let classes: Vec<&str> = (0..rows).map(|at| ["good", "bad"][at % 2]).collect();
-    let times: Vec<i64> = (0..rows).map(|at| START_MS + 60_000 * at as i64).collect();
+    let times: Vec<i64> = (0..rows).map(time_ms).collect();
     let columns: Vec<(&str, ArrayRef)> = vec![
         ("event_id", Arc::new(StringArray::from(ids))),
         ("task", Arc::new(StringArray::from(vec!["mood"; rows]))),
@@ -172,7 +179,6 @@ fn kill_in_the_middle(site: &Site, arguments: &[&str], vectors: &str) -> bool {
 #[test]
 fn json_lines_killed_and_resumed_are_what_they_would_have_been() {
     let site = Site::new();
-    const ROWS: usize = 60_000;
     fs::write(site.path("in.jsonl"), json_rows(ROWS)).unwrap();
     let unit = ["--normalise", "true"];
     let summary = site.encode("in.jsonl", "whole.jsonl", &unit);
@@ -268,7 +274,6 @@ fn a_run_that_is_asked_to_stop_says_how_to_go_on() {
 #[test]
 fn parquet_keeps_its_columns_and_resumes_to_the_same_bytes() {
     let site = Site::new();
-    const ROWS: usize = 60_000;
     write_parquet(&site.path("in.parquet"), ROWS);
     let column = ["--text-column", "utterance"];
     site.encode("in.parquet", "whole.parquet", &column);

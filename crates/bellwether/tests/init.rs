@@ -180,8 +180,9 @@ fn a_parquet_file_of_texts_goes_by_way_of_the_encoder() {
     let strings = |of: &dyn Fn(usize) -> String| -> ArrayRef {
         Arc::new(StringArray::from_iter_values((0..rows).map(of)))
     };
-    let times =
-        Int64Array::from_iter_values((0..rows as i64).map(|at| (START_MS / 1000 + 60 * at) * 1_000_000));
+    let times = Int64Array::from_iter_values(
+        (0..i64::try_from(rows).unwrap()).map(|at| (START_MS / 1000 + 60 * at) * 1_000_000),
+    );
     let class = |at: usize| ["lost", "found"][at % 2].to_owned();
     let batch = RecordBatch::try_from_iter([
         ("Request ID", strings(&|at| format!("r{at}"))),

@@ -15,6 +15,7 @@ pub(crate) enum CallName {
     ContinualUpdate,
     NewTask,
     SharedEncoder,
+    OtherEncoder,
 }
 
 /// Incidents, the newest change first.
@@ -40,7 +41,7 @@ pub(crate) struct IncidentView<'a> {
     key: &'a str,
     /// `firing` or `resolved`.
     status: &'static str,
-    /// `shared_encoder`, `new_task` or `task`.
+    /// `shared_encoder`, `other_encoder`, `new_task` or `task`.
     cause: &'static str,
     /// The task, where it is the business of one.
     task: Option<&'a str>,

@@ -239,8 +239,8 @@ fn bad_rows_are_refused_one_by_one() {
         found,
         [
             "row 0: non_finite: `embedding` holds NaN, an infinity or a null; drop the event or mend the model that sent it",
-            "row 2: missing_field: `embedding` is missing and this version does not embed `text`; send the shared encoder's \
-             embedding",
+            "row 2: missing_field: `embedding` is missing and no encoder is configured for `text`; send the shared encoder's \
+             embedding, or name the encoder",
         ]
     );
     let dictionary = DictionaryArray::<UInt8Type>::new(

@@ -279,7 +279,7 @@ fn missing_fields_are_named() {
     check_refused(
         &json!({"embedding": []}),
         MissingField,
-        "`embedding` is missing and this version does not embed `text`; send the shared encoder's embedding",
+        "`embedding` is missing and no encoder is configured for `text`; send the shared encoder's embedding, or name the encoder",
     );
     check_refused(
         &json!({"embedding": null, "text": null}),

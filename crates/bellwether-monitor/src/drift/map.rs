@@ -120,7 +120,9 @@ pub(super) fn map(sources: &DriftSources<'_>, window: &Window<'_>, sample: &[f32
 
 /// As much of a text as is shown, whole letters.
 fn shown(text: &str) -> &str {
-    &text[..text.floor_char_boundary(SHOWN_TEXT)]
+    let ends = text.char_indices().map(|(at, letter)| at + letter.len_utf8());
+    let end = ends.take_while(|&end| end <= SHOWN_TEXT).last();
+    &text[..end.unwrap_or(0)]
 }
 
 #[expect(clippy::cast_possible_truncation, reason = "a coordinate of a unit vector")]

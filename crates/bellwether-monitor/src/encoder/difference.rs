@@ -186,7 +186,11 @@ fn pattern(same: &[&Reading], other: &[&Reading]) -> Option<Difference> {
     }
     let longest_untouched = same.iter().map(|r| r.text.characters).max()?;
     let shortest_touched = other.iter().map(|r| r.text.characters).min()?;
-    let only_those = |has: fn(&Reading) -> bool| other.iter().all(|r| has(r)) && !same.iter().any(|r| has(r));
+    // All that came back otherwise have it, of those that have it most did, and some have not.
+    let only_those = |has: fn(&Reading) -> bool| {
+        let untouched = same.iter().filter(|r| has(r)).count();
+        other.iter().all(|r| has(r)) && untouched <= other.len() && same.len() - untouched >= FEWEST_UNTOUCHED
+    };
     if shortest_touched > longest_untouched {
         Some(Difference::new(
             Aspect::Truncation,
@@ -201,6 +205,12 @@ fn pattern(same: &[&Reading], other: &[&Reading]) -> Option<Difference> {
         Some(Difference::new(
             Aspect::Tokenizer,
             "only texts with capital letters come back otherwise",
+        ))
+    } else if only_those(|r| r.text.has_capitals || r.text.beyond_ascii) {
+        // Lower-casing takes accents away as well in the tokenizers of BERT.
+        Some(Difference::new(
+            Aspect::Tokenizer,
+            "only texts with capital letters or characters beyond ASCII come back otherwise",
         ))
     } else {
         None

@@ -9,7 +9,7 @@ use crate::object::Object;
 use crate::source::CHUNK_ROWS;
 use arrow::array::{Array, ArrayRef, AsArray, RecordBatch};
 use arrow::compute::cast;
-use arrow::datatypes::{DataType, Schema};
+use arrow::datatypes::{DataType, Field, Schema};
 use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
 use serde::de::IgnoredAny;
@@ -208,7 +208,7 @@ fn check_types(path: &Path, schema: &Schema, wanted: &Wanted) -> Result<bool, Em
         });
     }
     let there = schema.field_with_name(EMBEDDING);
-    let there = there.ok().filter(|_| wanted.keep).map(|field| field.data_type());
+    let there = there.ok().filter(|_| wanted.keep).map(Field::data_type);
     let Some(kind) = there.filter(|kind| **kind != DataType::Null) else {
         return Ok(false);
     };

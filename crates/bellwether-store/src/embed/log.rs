@@ -127,7 +127,7 @@ impl Chunk {
             bytes.copy_from_slice(&header[at..at + 4]);
             u32::from_le_bytes(bytes)
         };
-        let (rows, vectors) = (number(0) as u64, number(4) as u64);
+        let (rows, vectors) = (u64::from(number(0)), u64::from(number(4)));
         // Read as it comes: a damaged length allocates nothing.
         let mut body = Vec::new();
         let wanted = rows + vectors * vector_bytes as u64 + HASH_BYTES as u64;

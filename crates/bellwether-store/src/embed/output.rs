@@ -227,13 +227,12 @@ impl Assembly<'_> {
                 RowState::Missing => push(&mut std::iter::repeat_n(0.0, self.dim)),
                 RowState::Encoded => push(&mut self.precision.numbers(vector)),
                 RowState::Kept => {
-                    let kept = match &kept {
-                        Some(kept) => kept,
-                        None => {
-                            let there = there.ok_or_else(|| self.changed())?;
-                            // Widths were checked; what is null or empty becomes null.
-                            kept.insert(cast(there, &kind).map_err(|error| self.failed(error))?)
-                        }
+                    let kept = if let Some(kept) = &kept {
+                        kept
+                    } else {
+                        let there = there.ok_or_else(|| self.changed())?;
+                        // Widths were checked; what is null or empty becomes null.
+                        kept.insert(cast(there, &kind).map_err(|error| self.failed(error))?)
                     };
                     let values = kept.as_fixed_size_list().value(row);
                     match self.precision {

@@ -6,6 +6,7 @@ use clap::{ArgGroup, Args};
 use std::path::PathBuf;
 
 #[derive(Debug, Args)]
+#[expect(clippy::struct_excessive_bools, reason = "each is a flag of its own")]
 #[command(group = ArgGroup::new("source").required(true).args(["input", "input_flag"]))]
 pub(crate) struct EncodeArgs {
     /// Directory of the encoder: `config.json`, `tokenizer.json`, `model.safetensors`, as Hugging Face has them

@@ -11,12 +11,9 @@ use serde_json::json;
 use std::path::Path;
 use std::time::{Duration, Instant};
 
-pub(crate) async fn encode(args: EncodeArgs) -> Result<(), Failure> {
+/// Encodes file to file; to be called within a runtime, which hears the wish to stop.
+pub(crate) fn encode(args: &EncodeArgs) -> Result<(), Failure> {
     let stop = Stop::listen();
-    tokio::task::block_in_place(|| run(&args, &stop))
-}
-
-fn run(args: &EncodeArgs, stop: &Stop) -> Result<(), Failure> {
     super::use_threads(args.threads)?;
     let encoder = load(args)?;
     let options = EmbedOptions {

@@ -2,29 +2,28 @@
 
 use super::read_config;
 use crate::cli::{BuildArgs, Output};
+use crate::config::EncoderConfig;
 use crate::encoder::{self, CanaryText, encoder_reference, own_canaries, read_canaries, recorded_canaries};
 use crate::failure::Failure;
 use crate::file_columns::FileColumns;
 use crate::{progress, report};
-use bellwether_encoder::{Encoder, EncoderOptions};
+use bellwether_encoder::Encoder;
 use bellwether_events::{EncoderTerms, ModelSchema, ObservationBatch};
 use bellwether_monitor::{EncoderReference, ReferenceManifest, ReferenceRows, rfc3339};
 use bellwether_store::ColumnMap;
 use serde_json::json;
-use std::path::{Path, PathBuf};
+use std::path::Path;
 
 /// Rejected rows that are named one by one.
 const NAMED_REJECTS: usize = 10;
 
 pub(crate) fn build(args: &BuildArgs) -> Result<(), Failure> {
-    let columns = match &args.config {
-        Some(path) => FileColumns::of(&read_config(path)?.payloads).reference,
-        None => None,
-    };
-    let columns = columns.as_ref();
-    let options = EncoderOptions::default();
-    let load = |directory: &PathBuf| encoder::load(directory, &options);
-    let encoder = args.encoder.as_ref().map(load).transpose()?;
+    let config = args.config.as_deref().map(read_config).transpose()?;
+    let columns = config.as_ref().map(|config| FileColumns::of(&config.payloads));
+    let columns = columns.as_ref().and_then(|columns| columns.reference.as_ref());
+    let encoder = config.unwrap_or_default().encoder_in(args.encoder.as_deref());
+    let load = |config: &EncoderConfig| encoder::load(&config.directory, &config.options);
+    let encoder = encoder.as_ref().map(load).transpose()?;
     let schema = schema(args, encoder.as_ref(), columns)?;
     let bar = progress::bar(0, "observations");
     let (mut observations, labels, rejects) = bellwether_store::read_reference_input_mapped(
@@ -143,7 +142,7 @@ fn embed(
     Err(Failure::usage(format!(
         "the embeddings in {} are not those of the encoder in {}: {}",
         args.observations.display(),
-        args.encoder.as_deref().unwrap_or(Path::new("")).display(),
+        args.encoder.as_deref().unwrap_or(Path::new("the configuration")).display(),
         differences.join("; ")
     ))
     .fix("name the directory of the encoder that made them, or leave the embeddings out and have them made here"))

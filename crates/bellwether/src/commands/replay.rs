@@ -5,7 +5,7 @@ mod report_file;
 
 use super::{load_reference, read_config};
 use crate::cli::{Output, ReplayArgs};
-use crate::config::{Config, EncoderConfig, WINDOW_MS, WorkSetsConfig};
+use crate::config::{Config, WINDOW_MS, WorkSetsConfig};
 use crate::encoder::{Embedder, expect};
 use crate::failure::Failure;
 use crate::file_columns::FileColumns;
@@ -176,11 +176,7 @@ impl References {
 
 /// The encoder of the command line, or of the configuration.
 fn embedder(args: &ReplayArgs, settings: &Config) -> Result<Option<Arc<Embedder>>, Failure> {
-    let of_args = args.encoder.as_ref().map(|directory| EncoderConfig {
-        directory: directory.clone(),
-        ..settings.encoder.clone().unwrap_or_default()
-    });
-    Embedder::open(of_args.as_ref().or(settings.encoder.as_ref()))
+    Embedder::open(settings.encoder_in(args.encoder.as_deref()).as_ref())
 }
 
 /// Plays recorded observations and labels through the pipeline, merged by time.

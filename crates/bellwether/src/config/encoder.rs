@@ -1,5 +1,6 @@
 //! `[encoder]`: the model directory of the shared encoder.
 
+use super::Config;
 use super::document::Document;
 use bellwether_encoder::{Arithmetic, EncoderOptions, Pooling, Precision};
 use std::path::{Path, PathBuf};
@@ -23,6 +24,20 @@ impl Default for EncoderConfig {
             options: EncoderOptions::default(),
             spot_checks: SPOT_CHECKS,
         }
+    }
+}
+
+impl Config {
+    /// The encoder of the directory that the command line names, with the options of the configuration; else the configured
+    /// one.
+    pub(crate) fn encoder_in(&self, directory: Option<&Path>) -> Option<EncoderConfig> {
+        let Some(directory) = directory else {
+            return self.encoder.clone();
+        };
+        Some(EncoderConfig {
+            directory: directory.to_owned(),
+            ..self.encoder.clone().unwrap_or_default()
+        })
     }
 }
 

@@ -9,7 +9,7 @@ pub(crate) use known::{differences_of, encoder_reference, recorded_canaries};
 
 use crate::config::EncoderConfig;
 use crate::failure::Failure;
-use bellwether_encoder::Encoder;
+use bellwether_encoder::{Encoder, EncoderOptions};
 use bellwether_events::{
     CANARY_PREFIX, EncoderEvent, EncoderEventKind, ObservationBatch, OtherEncoders, SpotCheck,
 };
@@ -154,10 +154,7 @@ pub(crate) fn cannot_encode(error: &bellwether_encoder::Error) -> Failure {
 }
 
 /// Loads the encoder of a directory.
-pub(crate) fn load(
-    directory: &Path,
-    options: &bellwether_encoder::EncoderOptions,
-) -> Result<Encoder, Failure> {
+pub(crate) fn load(directory: &Path, options: &EncoderOptions) -> Result<Encoder, Failure> {
     Encoder::with_options(directory, options).map_err(|error| {
         Failure::usage(format!("cannot load the encoder in {}", directory.display()))
             .because(&error)

@@ -12,6 +12,7 @@ use crate::report;
 use bellwether_store::{Format, Sample};
 use roles::Roles;
 use serde_json::json;
+use std::fmt::Write;
 use std::path::{Path, PathBuf};
 
 /// What was looked at.
@@ -198,7 +199,8 @@ fn of_topic(args: &InitArgs, name: &str, tasks_path: &Path) -> Result<Looked, Fa
     };
     let mut formats = format!("of {} records: {}", seen.records, formats.join(", "));
     if seen.unread > 0 {
-        formats += &format!("; {} could not be looked into", seen.unread);
+        // Writing to a string does not fail.
+        let _ = write!(formats, "; {} could not be looked into", seen.unread);
     }
     Ok(Looked {
         source: format!("the topic {name}"),

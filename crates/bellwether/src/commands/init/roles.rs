@@ -237,7 +237,9 @@ impl Column {
                 }
                 out.push_str(name);
             } else {
-                out += &format!("[\"{name}\"]");
+                out.push_str("[\"");
+                out.push_str(name);
+                out.push_str("\"]");
             }
         }
         out
@@ -365,8 +367,8 @@ impl Roles {
         let names = [&TRUTH[..], &PREDICTION[..]].concat();
         let truth = free.named(&names, Column::is_value);
         Self {
-            timestamp,
             event_id,
+            timestamp,
             truth,
             ..Self::default()
         }

@@ -196,7 +196,7 @@ fn observations(text: &mut Text, looked: &Looked, rows: usize) {
     match (&roles.text, &roles.embedding) {
         (None, None) => text.decide("embedding: no column holds vectors, and none holds texts to encode"),
         (Some(_), None) => {
-            text.line("# embedding: none was found; `bellwether encode` makes it from the texts of a file, [encoder] from those of a topic")
+            text.line("# embedding: none was found; `bellwether encode` makes it from the texts of a file, [encoder] from those of a topic");
         }
         _ => {}
     }
@@ -312,7 +312,7 @@ fn tasks_seen(text: &mut Text, looked: &Looked, tasks: &BTreeMap<String, SeenTas
             .iter()
             .map(|label| (label, task.labels.get(label).copied().unwrap_or(0)))
             .collect();
-        counted.sort_by(|a, b| b.1.cmp(&a.1));
+        counted.sort_by_key(|(_, count)| std::cmp::Reverse(*count));
         let mut line = String::new();
         for (label, count) in counted.iter().take(LISTED_LABELS) {
             let _infallible = match kind {
