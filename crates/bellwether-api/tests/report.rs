@@ -17,8 +17,8 @@ const HOUR_MS: i64 = 3_600_000;
 fn model(event_time_ms: i64) -> ModelStatus {
     let mut hostile = task(HOSTILE, Verdict::NewTask);
     hostile.summary = format!("{HOSTILE}: <img src=x onerror=alert(1)>");
-    hostile.report.confusions[0].predicted = "</td><script>".to_owned();
-    hostile.slices[0].value = "'><svg onload=alert(1)>".to_owned();
+    "</td><script>".clone_into(&mut hostile.report.confusions[0].predicted);
+    "'><svg onload=alert(1)>".clone_into(&mut hostile.slices[0].value);
     let mut model = status(event_time_ms);
     model.tasks.push(hostile);
     model.tasks.sort_by(|a, b| a.task.cmp(&b.task));

@@ -1,7 +1,7 @@
 //! What is unlike the reference: in groups where a work set has them, with words and examples where texts are kept.
 
 use super::facts::Groups;
-use super::words::{count, shortened};
+use super::words::{count, short_time, shortened};
 use bellwether_monitor::{MapPoint, TaskStatus};
 use maud::{Markup, html};
 
@@ -28,6 +28,7 @@ fn proposed(found: &Groups) -> Markup {
     let mut groups: Vec<_> = found.header.groups.iter().collect();
     groups.sort_by_key(|group| (std::cmp::Reverse(group.size), group.group));
     html! {
+        p class="note" { "As of " (short_time(found.header.taken_ms)) " UTC, when the work set was made." }
         @for group in groups.iter().take(GROUPS) {
             @let (examples, class) = if group.texts.is_empty() { (&group.examples, "mono") } else { (&group.texts, "quote") };
             div class="group" {
