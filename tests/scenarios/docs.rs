@@ -2,7 +2,7 @@
 
 use serde_json::Value;
 use std::collections::{BTreeMap, BTreeSet};
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::process::Command;
 
 fn root() -> &'static Path {
@@ -147,4 +147,82 @@ fn each_library_of_the_edge_has_one_home() {
         users(&dependencies, "fjall"),
         ["bellwether-alerts", "bellwether-store"]
     );
+}
+
+/// The Markdown files under a directory.
+fn pages(directory: &Path, found: &mut Vec<PathBuf>) {
+    for entry in std::fs::read_dir(directory).expect("it is there") {
+        let path = entry.expect("it can be read").path();
+        if path.is_dir() {
+            pages(&path, found);
+        } else if path.extension().is_some_and(|ending| ending == "md") {
+            found.push(path);
+        }
+    }
+}
+
+/// A page without what stands in fences, where brackets and number signs mean other things.
+fn prose(page: &Path) -> String {
+    let text = std::fs::read_to_string(page).expect("it is UTF-8");
+    let mut fenced = false;
+    let lines = text.lines().filter(|line| {
+        let fence = line.trim_start().starts_with("```");
+        fenced ^= fence;
+        !fenced && !fence
+    });
+    lines.collect::<Vec<_>>().join("\n")
+}
+
+/// The names by which the headings of a page can be reached.
+fn anchors(page: &Path) -> BTreeSet<String> {
+    let text = prose(page);
+    let headings = text.lines().filter(|line| line.starts_with('#'));
+    let name = |heading: &str| -> String {
+        let words = heading.trim_start_matches('#').trim().to_lowercase();
+        let kept = words
+            .chars()
+            .filter(|c| c.is_alphanumeric() || " -_".contains(*c));
+        kept.map(|c| if c == ' ' { '-' } else { c }).collect()
+    };
+    headings.map(name).collect()
+}
+
+/// Where the links and pictures of a page lead.
+fn targets(text: &str) -> Vec<&str> {
+    let links = text.split("](").skip(1).filter_map(|rest| rest.split(')').next());
+    let pictures = ["src=\"", "srcset=\""]
+        .into_iter()
+        .flat_map(|name| text.split(name).skip(1))
+        .filter_map(|rest| rest.split('"').next());
+    links.chain(pictures).collect()
+}
+
+#[test]
+fn links_between_pages_lead_somewhere() {
+    let mut all = vec![root().join("README.md"), root().join("CHANGELOG.md")];
+    pages(&root().join("docs"), &mut all);
+    let (mut broken, mut followed) = (Vec::new(), 0);
+    for page in &all {
+        let text = prose(page);
+        for target in targets(&text) {
+            if target.contains("://") || target.starts_with("mailto:") || target.contains(char::is_whitespace)
+            {
+                continue;
+            }
+            followed += 1;
+            let (path, anchor) = target.split_once('#').unwrap_or((target, ""));
+            let led = if path.is_empty() {
+                page.clone()
+            } else {
+                page.parent().expect("a page is in a directory").join(path)
+            };
+            let is_page = led.extension().is_some_and(|ending| ending == "md");
+            let missing = !led.exists() || (is_page && !anchor.is_empty() && !anchors(&led).contains(anchor));
+            if missing {
+                broken.push(format!("{}: {target}", page.display()));
+            }
+        }
+    }
+    assert!(followed > 300, "{followed} links were found");
+    assert!(broken.is_empty(), "{}", broken.join("\n"));
 }
