@@ -111,6 +111,8 @@ fn each_library_of_the_edge_has_one_home() {
     for library in ["axum", "governor", "utoipa"] {
         assert_eq!(users(&dependencies, library), ["bellwether-api"], "{library}");
     }
+    // What is shown to people as a document is escaped by what writes it.
+    assert_eq!(users(&dependencies, "maud"), ["bellwether-api"]);
     // The program redacts texts; the fuzzed configuration is its own module.
     assert_eq!(users(&dependencies, "regex"), ["bellwether", "bellwether-fuzz"]);
     assert_eq!(

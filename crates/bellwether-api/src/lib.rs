@@ -34,6 +34,7 @@ mod pipeline;
 mod problem;
 mod process;
 mod references;
+mod report;
 mod routes;
 mod samples;
 mod series;
@@ -59,6 +60,7 @@ pub use pipeline::{
 pub use references::{
     Activation, ReferenceRefusal, References, RefusalKind, RegisteredReference, RegisteredTask,
 };
+pub use report::ReportOptions;
 pub use series::PastPoint;
 pub use server::serve;
 pub use state::{ApiConfig, ApiState};

@@ -19,7 +19,7 @@ pub(crate) use map::MapView;
 pub(crate) use pipeline::PipelineDetailView;
 pub(crate) use quality::QualityReportView;
 pub(crate) use reference::{ActivationView, ReferenceDetailView, ReferenceView, ReferencesView};
-pub(crate) use sparklines::{SparklineView, SparklinesView};
+pub(crate) use sparklines::{SparklineView, SparklinesView, evenly};
 pub(crate) use work_sets::{WorkSetDetailView, WorkSetView, WorkSetsView};
 
 use decision::{CostView, ForgettingView, TaskForgettingView};

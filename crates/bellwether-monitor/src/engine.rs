@@ -122,6 +122,13 @@ impl Engine {
         self.sequencer.bytes() as u64
     }
 
+    /// Times of the oldest and the newest event that wait for the watermark, in milliseconds since the epoch.
+    #[must_use]
+    pub fn buffered_span_ms(&self) -> Option<(i64, i64)> {
+        let newest = self.sequencer.newest_ms()?;
+        Some((self.sequencer.oldest_before(i64::MAX).unwrap_or(newest), newest))
+    }
+
     /// Scores observations and buffers them until the watermark passes them.
     pub fn push_observations(&mut self, observations: ObservationBatch) {
         self.push_evidence(Evidence::score(observations, &self.reference, &*self.texts));
@@ -373,6 +380,15 @@ impl Engine {
             |task| reports.quality.get(task).unwrap_or_else(|| self.report(task)),
             |task| reports.drift.get(task).unwrap_or_else(|| self.drift_report(task)),
         )
+    }
+
+    /// The state at this moment without the tasks' reports: for courses, which have a point every few minutes of event time.
+    #[must_use]
+    pub fn outline(&self) -> ModelStatus {
+        ModelStatus {
+            counts: self.counts(),
+            ..self.judge.status()
+        }
     }
 
     fn status_with(

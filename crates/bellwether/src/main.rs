@@ -7,6 +7,7 @@ mod cli;
 mod commands;
 mod config;
 mod consumer;
+mod course;
 mod encoder;
 mod failure;
 mod feed;

@@ -2,6 +2,7 @@
 //!
 //! `demo`, `run` and `replay` differ in where a turn comes from and in which sinks there are; nothing else.
 
+use crate::course::Course;
 use crate::encoder::Embedder;
 use crate::failure::Failure;
 use crate::history::Windows;
@@ -13,7 +14,9 @@ use bellwether_api::{
 };
 use bellwether_events::{LabelBatch, ObservationBatch, Reject, RejectReason};
 use bellwether_ingest::RawMessage;
-use bellwether_monitor::{Engine, Evidence, KeepText, ModelStatus, Switch, TaskReports, WorkMaterial};
+use bellwether_monitor::{
+    Engine, Evidence, KeepText, ModelStatus, PendingError, Switch, TaskReports, TimelineLine, WorkMaterial,
+};
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
@@ -103,6 +106,8 @@ pub(crate) struct Pipeline {
     /// The history, where one is kept.
     windows: Option<Windows>,
     metrics: PipelineMetrics,
+    /// When the course of a recording has its next point, where it is drawn.
+    course: Option<Course>,
     /// What the next status may reuse: it is published several times a second.
     reports: TaskReports,
     /// How many, and where the last of them lies.
@@ -119,6 +124,7 @@ impl Pipeline {
             switch: None,
             windows,
             metrics: PipelineMetrics::default(),
+            course: None,
             reports: TaskReports::new(),
             rejected: BTreeMap::new(),
         }
@@ -127,6 +133,11 @@ impl Pipeline {
     /// From now on keeps of texts what the owner allows.
     pub(crate) fn keep_texts(&mut self, texts: Arc<dyn KeepText>) {
         self.engine.keep_texts(texts);
+    }
+
+    /// Publishes the state at round times of the stream as well: so the course of a recording does not depend on its turns.
+    pub(crate) fn draw_course(&mut self) {
+        self.course = Some(Course::new());
     }
 
     pub(crate) fn engine(&self) -> &Engine {
@@ -174,13 +185,7 @@ impl Pipeline {
             }
             self.engine.push_labels(turn.labels);
             let release = self.releasable(turn.release);
-            let lines = match (&mut self.windows, release) {
-                (Some(windows), release) => windows.release(&mut self.engine, release),
-                (None, Release::Hold) => Ok(Vec::new()),
-                (None, Release::Before(watermark_ms)) => self.engine.advance(watermark_ms),
-                (None, Release::All) => self.engine.drain(),
-            };
-            let lines = lines.map_err(|error| {
+            let lines = self.judge(release).map_err(|error| {
                 Failure::at_work("cannot go on with what waits for labels").because(&error)
             })?;
             Ok::<_, Failure>((lines, release))
@@ -192,6 +197,40 @@ impl Pipeline {
             windows.relieve().await?;
         }
         Ok(release)
+    }
+
+    /// Judges what is released, and publishes the state on the way where the course is drawn.
+    fn judge(&mut self, release: Release) -> Result<Vec<TimelineLine>, PendingError> {
+        let Some(mut course) = self.course.take() else {
+            return self.judge_at_once(release);
+        };
+        let mut lines = Vec::new();
+        loop {
+            let span = self.engine.buffered_span_ms();
+            let before_ms = match (release, span) {
+                // Nothing is behind the newest event, and no window is to end there.
+                (Release::All, Some((_, newest))) => newest,
+                (Release::All, None) => break,
+                _ => release.before_ms(),
+            };
+            let Some(at_ms) = course.next(span.map(|(oldest, _)| oldest), before_ms) else {
+                break;
+            };
+            lines.extend(self.judge_at_once(Release::Before(at_ms))?);
+            self.sinks.status(self.engine.outline());
+        }
+        self.course = Some(course);
+        lines.extend(self.judge_at_once(release)?);
+        Ok(lines)
+    }
+
+    fn judge_at_once(&mut self, release: Release) -> Result<Vec<TimelineLine>, PendingError> {
+        match (&mut self.windows, release) {
+            (Some(windows), release) => windows.release(&mut self.engine, release),
+            (None, Release::Hold) => Ok(Vec::new()),
+            (None, Release::Before(watermark_ms)) => self.engine.advance(watermark_ms),
+            (None, Release::All) => self.engine.drain(),
+        }
     }
 
     /// What of a release may be judged by the reference in force.
@@ -285,6 +324,16 @@ impl Pipeline {
         self.sinks
             .status(tokio::task::block_in_place(|| engine.status_reusing(reports)));
         self.sinks.metrics(self.metrics.clone());
+    }
+
+    /// Shows a recording as it stands at its end, with reports of that moment.
+    pub(crate) fn publish_end(&mut self) {
+        // Reports that are reused may be older than the end.
+        self.reports = TaskReports::new();
+        self.publish_status(SourceMetrics {
+            progress_ratio: Some(1.0),
+            ..SourceMetrics::default()
+        });
     }
 
     /// The state at this moment.

@@ -16,6 +16,7 @@ mod page;
 mod past;
 mod pipeline;
 mod references;
+mod report;
 mod silences;
 mod sparklines;
 mod tasks;
@@ -99,6 +100,7 @@ pub(crate) fn all() -> Routes {
         .with(pipeline::routes())
         .with(tasks::routes())
         .with(sparklines::routes())
+        .with(report::routes())
         .with(timeline::routes())
         .with(work_sets::routes())
         .with(incidents::routes())

@@ -42,7 +42,7 @@ impl<'a> SparklineView<'a> {
 }
 
 /// Places of at most `most` of `all`, at least two, evenly, the first and the last among them.
-fn evenly(all: usize, most: usize) -> impl Iterator<Item = usize> {
+pub(crate) fn evenly(all: usize, most: usize) -> impl Iterator<Item = usize> {
     let taken = all.min(most.max(2));
     (0..taken).map(move |i| {
         if all == taken {

@@ -37,6 +37,9 @@ pub(crate) struct ReplayArgs {
     /// Where to write the changes of state, one JSON object a line
     #[arg(long, value_name = "FILE")]
     pub(crate) timeline: PathBuf,
+    /// Also write a report: one HTML file of all tasks and their pictures, without script, to mail and to print
+    #[arg(long, value_name = "FILE")]
+    pub(crate) report: Option<PathBuf>,
     /// The model directory of the encoder, where events come as text; that of the configuration without
     #[arg(long, value_name = "DIR")]
     pub(crate) encoder: Option<PathBuf>,

@@ -1,6 +1,7 @@
 //! `bellwether replay`: recorded observations and labels, merged by time.
 
 mod kafka;
+mod report_file;
 
 use super::{load_reference, read_config};
 use crate::cli::{Output, ReplayArgs};
@@ -11,12 +12,13 @@ use crate::file_columns::FileColumns;
 use crate::history::Windows;
 use crate::pipeline::{Pipeline, Refused, Release, Turn};
 use crate::sinks::{Sinks, TimelineFile};
-use crate::work_sets::{WorkSetFolder, WorkSets};
+use crate::work_sets::{ShownWorkSets, WorkSetFolder, WorkSets};
 use crate::{progress, report};
 use bellwether_api::TopicKind;
 use bellwether_events::{LabelRow, OtherEncoders, Reject};
 use bellwether_monitor::{Engine, MonitorConfig, Reference, Switch, rfc3339};
 use bellwether_store::ObservationReader;
+use report_file::ReportFile;
 use std::collections::BTreeSet;
 use std::iter::Peekable;
 use std::path::{Path, PathBuf};
@@ -47,13 +49,13 @@ pub(crate) async fn replay(args: ReplayArgs) -> Result<(), Failure> {
     let settings = settings(config, args.work_sets.as_deref());
     let embedder = embedder(&args, &settings)?;
     let mut references = References::load(&args.reference, &settings.monitor, embedder.as_ref())?;
-    let sinks = Sinks {
-        timeline: Some(TimelineFile::create(&args.timeline)?),
-        work_sets: work_sets(&settings)?,
-        ..Sinks::default()
-    };
+    let report = ReportFile::start(&args)?;
+    let sinks = sinks(&args, &settings, report.as_ref())?;
     let engine = Engine::new(references.first(), settings.monitor.clone());
     let mut pipeline = Pipeline::new(engine, sinks, windows);
+    if report.is_some() {
+        pipeline.draw_course();
+    }
     pipeline.keep_texts(settings.texts.keeper());
     pipeline.embed_with(embedder);
     let columns = FileColumns::of(&settings.payloads);
@@ -63,7 +65,37 @@ pub(crate) async fn replay(args: ReplayArgs) -> Result<(), Failure> {
             Played::To(switch) => references.go_over(&mut pipeline, &switch, &settings)?,
         }
     };
-    summarise(&pipeline, &args, windows);
+    finish(&mut pipeline, report, &args, windows)
+}
+
+/// Where the changes of state go.
+fn sinks(args: &ReplayArgs, settings: &Config, report: Option<&ReportFile>) -> Result<Sinks, Failure> {
+    let sinks = Sinks {
+        timeline: Some(TimelineFile::create(&args.timeline)?),
+        work_sets: work_sets(settings)?,
+        ..Sinks::default()
+    };
+    let Some(report) = report else {
+        return Ok(sinks);
+    };
+    if let Some(sets) = &settings.work_sets {
+        report.show_work_sets(ShownWorkSets::of(sets));
+    }
+    Ok(report.listen(sinks))
+}
+
+/// Writes the report where one is asked for, and says what was found.
+fn finish(
+    pipeline: &mut Pipeline,
+    report: Option<ReportFile>,
+    args: &ReplayArgs,
+    windows: Option<usize>,
+) -> Result<(), Failure> {
+    let written = report.map(|report| report.finish(pipeline)).transpose()?;
+    summarise(pipeline, args, windows);
+    if let (Some(path), Output::Text) = (written, args.output) {
+        report::note(&format!("report in {}", path.display()));
+    }
     Ok(())
 }
 

@@ -3,7 +3,8 @@
 //! The stretch has an end, so that no clock takes part: a partition that is read to its end holds nothing back, and
 //! event time goes as far as the slowest of the others.
 
-use super::{NAMED_REJECTS, history, summarise};
+use super::report_file::ReportFile;
+use super::{NAMED_REJECTS, history};
 use crate::cli::ReplayArgs;
 use crate::commands::load_reference;
 use crate::config::Config;
@@ -11,7 +12,6 @@ use crate::consumer::AHEAD_LIMIT_MS;
 use crate::encoder::expect;
 use crate::failure::Failure;
 use crate::pipeline::{Pipeline, Refused, Release, Turn};
-use crate::sinks::{Sinks, TimelineFile};
 use crate::wire::{Decoded, WireDecoder};
 use crate::{progress, report};
 use bellwether_events::OtherEncoders;
@@ -47,13 +47,13 @@ pub(super) async fn replay(args: ReplayArgs, config: Config) -> Result<(), Failu
         RangeReader::open(&config.kafka, &source.topics.names(), &args.from.0, &args.to.0)
     })
     .map_err(|error| failed(&config, &error))?;
-    let sinks = Sinks {
-        timeline: Some(TimelineFile::create(&args.timeline)?),
-        work_sets: super::work_sets(&config)?,
-        ..Sinks::default()
-    };
+    let report_file = ReportFile::start(&args)?;
+    let sinks = super::sinks(&args, &config, report_file.as_ref())?;
     let windows = history(&args, Some(&config))?;
     let mut pipeline = Pipeline::new(Engine::new(reference, config.monitor.clone()), sinks, windows);
+    if report_file.is_some() {
+        pipeline.draw_course();
+    }
     pipeline.keep_texts(config.texts.keeper());
     pipeline.embed_with(embedder);
     let bar = progress::bar(reader.total(), "records");
@@ -110,8 +110,7 @@ pub(super) async fn replay(args: ReplayArgs, config: Config) -> Result<(), Failu
     pipeline.turn(Turn::last()).await?;
     let windows = pipeline.finish_history().await?;
     bar.finish_and_clear();
-    summarise(&pipeline, &args, windows);
-    Ok(())
+    super::finish(&mut pipeline, report_file, &args, windows)
 }
 
 fn failed(config: &Config, error: &bellwether_ingest::Error) -> Failure {
