@@ -214,6 +214,7 @@ fn another_reference_takes_over_and_goes_back_with_each_event_judged_once() {
 fn what_is_no_reference_is_refused_and_changes_nothing() {
     let (site, config) = site();
     let monitor = Monitor::start(&config);
+    monitor.wait_in_force(&monitor.active());
     let before = monitor.get("/api/v1/references");
     let files = || {
         let entries = std::fs::read_dir(site.path("references")).unwrap();
