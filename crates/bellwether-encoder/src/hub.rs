@@ -3,6 +3,9 @@
 use crate::error::Error;
 use std::path::{Path, PathBuf};
 
+/// Whether this build fetches models by their names on the hub.
+pub const FETCHES_MODELS: bool = cfg!(feature = "hub");
+
 /// The directory of a model: `model` itself where it is one, else what the hub has under the name `owner/name`.
 ///
 /// Fetching needs the feature `hub`. Files go to the hub's usual cache (`HF_HOME`, by default `~/.cache/huggingface`), and once

@@ -35,6 +35,6 @@ mod weights;
 pub use embeddings::{Embeddings, WordStates};
 pub use encoder::Encoder;
 pub use error::Error;
-pub use hub::model_directory;
+pub use hub::{FETCHES_MODELS, model_directory};
 pub use identity::EncoderIdentity;
 pub use options::{Arithmetic, Device, EncoderOptions, Pooling, Precision};

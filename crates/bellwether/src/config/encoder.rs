@@ -2,7 +2,7 @@
 
 use super::Config;
 use super::document::Document;
-use bellwether_encoder::{Arithmetic, EncoderOptions, Pooling, Precision};
+use bellwether_encoder::{Arithmetic, EncoderOptions, FETCHES_MODELS, Pooling, Precision};
 use std::path::{Path, PathBuf};
 
 /// Of the observations with text and vector, those that are embedded again.
@@ -80,14 +80,20 @@ pub(super) fn encoder(document: &mut Document, base: &Path) -> Option<EncoderCon
         }
         return None;
     };
-    let directory = base.join(directory);
-    if !directory.join("config.json").is_file() {
+    let place = base.join(&directory);
+    let directory = if place.join("config.json").is_file() {
+        place
+    } else if FETCHES_MODELS && directory.split('/').count() == 2 {
+        // The name of a model, which is looked for when it is loaded.
+        PathBuf::from(directory)
+    } else {
         document.problem(
             KEY,
-            format!("there is no config.json in {}", directory.display()),
+            format!("there is no config.json in {}", place.display()),
             "name the directory with config.json, tokenizer.json and model.safetensors",
         );
-    }
+        place
+    };
     Some(EncoderConfig {
         directory,
         options,

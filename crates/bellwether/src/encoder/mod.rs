@@ -9,7 +9,7 @@ pub(crate) use known::{differences_of, encoder_reference, recorded_canaries};
 
 use crate::config::EncoderConfig;
 use crate::failure::Failure;
-use bellwether_encoder::{Encoder, EncoderOptions};
+use bellwether_encoder::{Encoder, EncoderOptions, model_directory};
 use bellwether_events::{
     CANARY_PREFIX, EncoderEvent, EncoderEventKind, ObservationBatch, OtherEncoders, SpotCheck,
 };
@@ -153,13 +153,18 @@ pub(crate) fn cannot_encode(error: &bellwether_encoder::Error) -> Failure {
         .fix("look whether the files of encoder.directory are whole")
 }
 
-/// Loads the encoder of a directory.
+/// Loads the encoder of a directory, or of a name on the hub where this build fetches models.
 pub(crate) fn load(directory: &Path, options: &EncoderOptions) -> Result<Encoder, Failure> {
-    Encoder::with_options(directory, options).map_err(|error| {
+    let cannot = |error: &bellwether_encoder::Error| {
         Failure::usage(format!("cannot load the encoder in {}", directory.display()))
-            .because(&error)
+            .because(error)
             .fix("name a directory with config.json, tokenizer.json and model.safetensors")
-    })
+    };
+    let found = match directory.to_str() {
+        Some(name) => model_directory(name).map_err(|error| cannot(&error))?,
+        None => directory.to_owned(),
+    };
+    Encoder::with_options(found, options).map_err(|error| cannot(&error))
 }
 
 /// Tells decoders what to expect of events that are judged by this reference.
