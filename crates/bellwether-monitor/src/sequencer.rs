@@ -98,14 +98,13 @@ impl Sequencer {
     /// the reference of another encoder.
     pub(crate) fn with_awaited(&self, watermark_ms: i64) -> Vec<&Item> {
         let in_time = self.released_to_ms..watermark_ms;
-        let due = self
-            .buffered
-            .iter()
-            .filter(|item| in_time.contains(&item.timestamp_ms()));
-        if !due.clone().any(|item| item.awaited().is_some()) {
+        let is_due = |item: &&Item| in_time.contains(&item.timestamp_ms());
+        // First what costs nothing: nearly always nothing is awaited.
+        let mut awaited = self.buffered.iter().filter(|item| item.awaited().is_some());
+        if !awaited.any(|item| is_due(&item)) {
             return Vec::new();
         }
-        let mut due: Vec<&Item> = due.collect();
+        let mut due: Vec<&Item> = self.buffered.iter().filter(is_due).collect();
         due.sort_by(|a, b| a.key().cmp(&b.key()));
         due
     }

@@ -13,6 +13,8 @@ const NEARER: f32 = 0.3;
 const ROUNDING: f32 = 0.04;
 /// Up to here float16 does.
 const HALF_ROUNDING: f32 = 0.004;
+/// No fault's name: of it there are no vectors but the encoder's own.
+const AS_IT_IS: &str = "";
 /// Fewest texts that came back as they were for a pattern among those that did not.
 const FEWEST_UNTOUCHED: usize = 2;
 
@@ -110,34 +112,35 @@ pub(super) fn differences<'a>(readings: impl Iterator<Item = &'a Reading>) -> Ve
     if other.iter().all(|r| r.to_expected.direction <= r.tolerance) {
         return vec![normalisation(first.to_expected.length_ratio)];
     }
-    if let Some(fault) = met_fault(&same, &other) {
-        let mut found = vec![named(fault)];
+    // What differs first of all, and the vectors whose lengths those that came are held to.
+    let (main, held_to) = if let Some(fault) = met_fault(&same, &other) {
+        (named(fault), Some(fault))
+    } else if furthest <= ROUNDING {
+        (rounding(furthest), Some(AS_IT_IS))
+    } else {
+        let otherwise = || Difference::new(Aspect::Weights, "no known fault explains it: another checkpoint");
+        (pattern(&same, &other).unwrap_or_else(otherwise), None)
+    };
+    let mut found = vec![main];
+    if let Some(fault) = held_to {
         let scaled = other.iter().filter(|r| r.to(fault).has_other_length()).count();
         if 2 * scaled > other.len() {
             found.push(normalisation(first.to(fault).length_ratio));
         }
-        return found;
-    }
-    let mut found = vec![if furthest <= ROUNDING {
-        let size = if furthest <= HALF_ROUNDING {
-            "float16"
-        } else {
-            "bfloat16"
-        };
-        Difference::new(
-            Aspect::Precision,
-            format!("directions are off by {furthest:.1e}, as arithmetic in {size} does"),
-        )
-    } else {
-        pattern(&same, &other).unwrap_or_else(|| {
-            Difference::new(Aspect::Weights, "no known fault explains it: another checkpoint")
-        })
-    }];
-    let scaled = other.iter().filter(|r| r.to_expected.has_other_length()).count();
-    if furthest <= ROUNDING && 2 * scaled > other.len() {
-        found.push(normalisation(first.to_expected.length_ratio));
     }
     found
+}
+
+fn rounding(furthest: f32) -> Difference {
+    let size = if furthest <= HALF_ROUNDING {
+        "float16"
+    } else {
+        "bfloat16"
+    };
+    Difference::new(
+        Aspect::Precision,
+        format!("directions are off by {furthest:.1e}, as arithmetic in {size} does"),
+    )
 }
 
 fn normalisation(length_ratio: f32) -> Difference {
