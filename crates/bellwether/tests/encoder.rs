@@ -126,12 +126,8 @@ impl Model {
     /// Canaries as production would send them, made by an encoder with these options, at the end of quiet events.
     fn canaries(&self, reference: &str, encoder: &Encoder, at_ms: i64) -> Vec<Value> {
         let printed = output(&["reference", "canaries", &self.site.text(reference)]);
-        let canaries = printed.lines().enumerate().map(|(at, line)| {
-            let mut event: Value = serde_json::from_str(line).unwrap();
-            event["timestamp"] = (at_ms + 1000 * i64::try_from(at).unwrap()).into();
-            event
-        });
-        with_vectors(encoder, canaries.collect())
+        let time_ms = |at| at_ms + 1000 * i64::try_from(at).unwrap();
+        with_vectors(encoder, canaries(&printed, time_ms))
     }
 
     /// The differences that canaries of such an encoder show.
@@ -156,8 +152,8 @@ impl Model {
 }
 
 fn verdicts(timeline: &[Value]) -> Vec<(&Value, &Value, &Value, &Value)> {
-    let line = |line: &'_ Value| -> (usize, ()) { (line.as_object().map_or(0, serde_json::Map::len), ()) };
-    assert!(timeline.iter().all(|one| line(one).0 == 8));
+    let fields = |line: &Value| line.as_object().map_or(0, serde_json::Map::len);
+    assert!(timeline.iter().all(|line| fields(line) == 8));
     let of = timeline.iter();
     of.map(|l| (&l["timestamp"], &l["task"], &l["verdict"], &l["shared_encoder"]))
         .collect()
@@ -281,13 +277,7 @@ fn canaries_that_production_sent_in_the_reference_period_need_no_encoder() {
     let model = Model::tiny();
     let encoder = model.encoder(&EncoderOptions::default());
     let mut rows = with_vectors(&encoder, texts(labelled(traffic(1200))));
-    let own = output(&["reference", "canaries"]);
-    let own = own.lines().map(|line| {
-        let mut event: Value = serde_json::from_str(line).unwrap();
-        event["timestamp"] = (START_MS - 1000).into();
-        event
-    });
-    rows.extend(with_vectors(&encoder, own.collect()));
+    rows.extend(recorded_canaries(&encoder));
     let built = model.build(&rows, "recorded.ref", &[]);
     assert!(built.success(), "{built:?}");
     let quiet = with_vectors(&encoder, texts(traffic(600)));
@@ -295,6 +285,22 @@ fn canaries_that_production_sent_in_the_reference_period_need_no_encoder() {
     write_encoder(&model.site.path("other"), 2);
     let other = Encoder::load(model.site.path("other")).unwrap();
     assert_eq!(model.named("recorded.ref", &quiet, &other), ["weights"]);
+}
+
+/// Our own canaries, as production sent them in the period of the reference.
+fn recorded_canaries(encoder: &Encoder) -> Vec<Value> {
+    let printed = output(&["reference", "canaries"]);
+    with_vectors(encoder, canaries(&printed, |_| START_MS - 1000))
+}
+
+/// Printed canaries with the time of each.
+fn canaries(printed: &str, time_ms: impl Fn(usize) -> i64) -> Vec<Value> {
+    let events = printed.lines().enumerate().map(|(at, line)| {
+        let mut event: Value = serde_json::from_str(line).unwrap();
+        event["timestamp"] = time_ms(at).into();
+        event
+    });
+    events.collect()
 }
 
 /// Another checkpoint: the same files, and weights that went on with training.
@@ -406,13 +412,7 @@ fn each_swap_of_the_real_model_is_named_by_the_canaries() {
     };
     let cased = model.encoder(&cased);
     let mut rows = with_vectors(&cased, texts(labelled(traffic(800))));
-    let own = output(&["reference", "canaries"]);
-    let own = own.lines().map(|line| {
-        let mut event: Value = serde_json::from_str(line).unwrap();
-        event["timestamp"] = (START_MS - 1000).into();
-        event
-    });
-    rows.extend(with_vectors(&cased, own.collect()));
+    rows.extend(recorded_canaries(&cased));
     assert!(model.build(&rows, "cased.ref", &[]).success());
     let quiet = with_vectors(&cased, texts(traffic(300)));
     assert_eq!(model.named("cased.ref", &quiet, &cased), [""; 0]);

@@ -122,21 +122,16 @@ fn embed(
     args: &BuildArgs,
     observations: &mut ObservationBatch,
 ) -> Result<EncoderReference, Failure> {
-    let rows = observations.unembedded().to_vec();
-    let texts: Vec<&str> = rows.iter().filter_map(|&row| observations.text(row)).collect();
-    let embeddings = encoder
-        .encode(&texts)
-        .map_err(|error| encoder::cannot_encode(&error))?;
-    observations.embed(embeddings.as_slice());
-    if !rows.is_empty() {
+    let embedded = encoder::embed_rows(encoder, observations)?;
+    if !embedded.rows.is_empty() {
         report::note(&format!(
             "{} texts embedded, {} of them cut",
-            rows.len(),
-            embeddings.truncated()
+            embedded.rows.len(),
+            embedded.truncated
         ));
     }
     let known = encoder_reference(encoder, &canary_texts(args)?)?;
-    let found = encoder::differences_of(encoder, &known, observations, &rows)?;
+    let found = encoder::differences_of(encoder, &known, observations, &embedded.rows)?;
     if found.is_empty() {
         return Ok(known);
     }

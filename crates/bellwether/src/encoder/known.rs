@@ -179,30 +179,46 @@ pub(crate) fn differences_of(
     observations: &ObservationBatch,
     embedded: &[usize],
 ) -> Result<Vec<Difference>, Failure> {
-    let with_both: Vec<usize> = (0..observations.len())
-        .filter(|row| observations.text(*row).is_some() && embedded.binary_search(row).is_err())
-        .collect();
-    let every = with_both.len().div_ceil(CHECKED).max(1);
-    let mut checks: Vec<SpotCheck> = Vec::new();
-    let rows: Vec<usize> = with_both.into_iter().step_by(every).collect();
-    let texts: Vec<&str> = rows.iter().filter_map(|&row| observations.text(row)).collect();
-    let made = encoder.encode(&texts).map_err(|error| cannot_encode(&error))?;
-    for (at, &row) in rows.iter().enumerate() {
-        checks.push(SpotCheck {
-            row,
-            expected: vec![(String::new(), made.row(at).to_vec())],
-        });
-    }
-    add_variants(encoder, observations, &mut checks).map_err(|error| cannot_encode(&error))?;
+    let rows = rows_with_both(observations, embedded);
+    let every = rows.len().div_ceil(CHECKED).max(1);
+    let rows = rows.into_iter().step_by(every).collect();
+    let checks = spot_checks(encoder, observations, rows).map_err(|error| cannot_encode(&error))?;
     Ok(differences(known, observations, &checks))
 }
 
-/// Of the rows that differ from what the encoder makes of them, what it would make of them with known faults.
-pub(super) fn add_variants(
+/// Rows that came with text and vector; `embedded` ones did not.
+pub(super) fn rows_with_both(batch: &ObservationBatch, embedded: &[usize]) -> Vec<usize> {
+    (0..batch.len())
+        .filter(|row| batch.text(*row).is_some() && embedded.binary_search(row).is_err())
+        .collect()
+}
+
+/// What the encoder makes of these rows' texts, and of those that differ from it also what it would make with known faults.
+pub(super) fn spot_checks(
     encoder: &Encoder,
     batch: &ObservationBatch,
-    checks: &mut [SpotCheck],
-) -> Result<(), Error> {
+    rows: Vec<usize>,
+) -> Result<Vec<SpotCheck>, Error> {
+    let texts: Vec<&str> = rows.iter().filter_map(|&row| batch.text(row)).collect();
+    if texts.is_empty() {
+        return Ok(Vec::new());
+    }
+    let made = encoder.encode(&texts)?;
+    let expected = |at| vec![(String::new(), made.row(at).to_vec())];
+    let mut checks: Vec<SpotCheck> = rows
+        .into_iter()
+        .enumerate()
+        .map(|(at, row)| SpotCheck {
+            row,
+            expected: expected(at),
+        })
+        .collect();
+    add_variants(encoder, batch, &mut checks)?;
+    Ok(checks)
+}
+
+/// Of the rows that differ from what the encoder makes of them, what it would make of them with known faults.
+fn add_variants(encoder: &Encoder, batch: &ObservationBatch, checks: &mut [SpotCheck]) -> Result<(), Error> {
     let mut differing: Vec<&mut SpotCheck> = checks
         .iter_mut()
         .filter(|check| direction_distance(batch.embedding(check.row), &check.expected[0].1) > SAME)

@@ -45,14 +45,9 @@ impl Embedder {
     /// hundred texts.
     pub(crate) fn embed(&self, batch: &mut ObservationBatch, reference: &Reference) -> Result<(), Failure> {
         self.show_canaries(batch, reference)?;
-        let rows = batch.unembedded().to_vec();
-        if !rows.is_empty() {
-            let texts: Vec<&str> = rows.iter().filter_map(|&row| batch.text(row)).collect();
-            let embeddings = self.encode(&texts)?;
-            batch.embed(&embeddings);
-        }
+        let embedded = embed_rows(&self.encoder, batch)?.rows;
         self.embed_canaries(batch)?;
-        let checks = self.checks(batch, &rows)?;
+        let checks = self.checks(batch, &embedded)?;
         batch.check_rows(checks);
         Ok(())
     }
@@ -98,18 +93,23 @@ impl Embedder {
         Ok(())
     }
 
-    /// Canaries that production sends on as texts.
+    /// Canaries that production sends on as texts, all of a batch at once.
     fn embed_canaries(&self, batch: &mut ObservationBatch) -> Result<(), Failure> {
-        for event in batch.encoder_events_mut() {
-            if let EncoderEventKind::Canary {
-                text: Some(text),
-                embedding,
-                ..
-            } = &mut event.kind
-                && embedding.is_empty()
-            {
-                *embedding = self.encode(&[text.as_str()])?;
-            }
+        let (texts, mut vectors): (Vec<&str>, Vec<&mut Vec<f32>>) = batch
+            .encoder_events_mut()
+            .iter_mut()
+            .filter_map(|event| match &mut event.kind {
+                EncoderEventKind::Canary {
+                    text: Some(text),
+                    embedding,
+                    ..
+                } if embedding.is_empty() => Some((text.as_str(), embedding)),
+                _ => None,
+            })
+            .unzip();
+        let made = self.encode(&texts)?;
+        for (vector, made) in vectors.iter_mut().zip(made.chunks_exact(self.encoder.dim())) {
+            vector.extend_from_slice(made);
         }
         Ok(())
     }
@@ -124,27 +124,30 @@ impl Embedder {
             let hash = XxHash3_64::oneshot(batch.event_id(*row).as_bytes());
             (hash as f64) < self.spot_checks * u64::MAX as f64
         };
-        let rows: Vec<usize> = (0..batch.len())
-            .filter(is_chosen)
-            .filter(|row| batch.text(*row).is_some() && embedded.binary_search(row).is_err())
-            .collect();
-        let texts: Vec<&str> = rows.iter().filter_map(|&row| batch.text(row)).collect();
-        if texts.is_empty() {
-            return Ok(Vec::new());
-        }
-        let embeddings = self.encode(&texts)?;
-        let expected = embeddings.chunks_exact(self.encoder.dim()).map(<[f32]>::to_vec);
-        let mut checks: Vec<SpotCheck> = rows
-            .into_iter()
-            .zip(expected)
-            .map(|(row, expected)| SpotCheck {
-                row,
-                expected: vec![(String::new(), expected)],
-            })
-            .collect();
-        known::add_variants(&self.encoder, batch, &mut checks).map_err(|error| cannot_encode(&error))?;
-        Ok(checks)
+        let rows = known::rows_with_both(batch, embedded);
+        let rows = rows.into_iter().filter(is_chosen).collect();
+        known::spot_checks(&self.encoder, batch, rows).map_err(|error| cannot_encode(&error))
     }
+}
+
+/// Rows that were embedded.
+pub(crate) struct Embedded {
+    /// Which, in order.
+    pub(crate) rows: Vec<usize>,
+    /// How many of their texts were cut.
+    pub(crate) truncated: usize,
+}
+
+/// Embeds the rows that came as text alone.
+pub(crate) fn embed_rows(encoder: &Encoder, batch: &mut ObservationBatch) -> Result<Embedded, Failure> {
+    let rows = batch.unembedded().to_vec();
+    let texts: Vec<&str> = rows.iter().filter_map(|&row| batch.text(row)).collect();
+    let embeddings = encoder.encode(&texts).map_err(|error| cannot_encode(&error))?;
+    batch.embed(embeddings.as_slice());
+    Ok(Embedded {
+        rows,
+        truncated: embeddings.truncated(),
+    })
 }
 
 pub(crate) fn cannot_encode(error: &bellwether_encoder::Error) -> Failure {
