@@ -1,7 +1,9 @@
 //! `bellwether encode`.
 
 use super::Output;
+use crate::config::{ARITHMETICS, POOLINGS, PRECISIONS};
 use bellwether_encoder::{Arithmetic, EncoderOptions, Pooling, Precision};
+use clap::builder::{PossibleValuesParser, TypedValueParser};
 use clap::{ArgGroup, Args};
 use std::path::PathBuf;
 
@@ -59,8 +61,8 @@ pub(crate) struct EncodeArgs {
 #[group(conflicts_with = "config")]
 pub(crate) struct OptionArgs {
     /// How the states of a text's tokens become one vector; what the encoder's files say without
-    #[arg(long, value_name = "HOW", value_parser = ["mean", "cls", "max"])]
-    pooling: Option<String>,
+    #[arg(long, value_name = "HOW", value_parser = one_of(&POOLINGS))]
+    pooling: Option<Pooling>,
     /// Whether embeddings are scaled to unit length; what the encoder's files say without
     #[arg(long, value_name = "BOOL")]
     normalise: Option<bool>,
@@ -68,36 +70,34 @@ pub(crate) struct OptionArgs {
     #[arg(long, value_name = "N", value_parser = clap::value_parser!(u32).range(3..=65_536))]
     max_tokens: Option<u32>,
     /// What weights and embeddings are rounded to; 32 bits without
-    #[arg(long, value_name = "NUMBERS", value_parser = ["float32", "bfloat16", "float16"])]
-    precision: Option<String>,
+    #[arg(long, value_name = "NUMBERS", value_parser = one_of(&PRECISIONS))]
+    precision: Option<Precision>,
     /// Whether texts are put in lower case; what the encoder's files say without
     #[arg(long, value_name = "BOOL")]
     lower_case: Option<bool>,
     /// Arithmetic of the matrix products: whole numbers are faster and very close, not equal
-    #[arg(long, value_name = "KIND", value_parser = ["float", "integer"])]
-    arithmetic: Option<String>,
+    #[arg(long, value_name = "KIND", value_parser = one_of(&ARITHMETICS))]
+    arithmetic: Option<Arithmetic>,
+}
+
+/// One of the words, as what it stands for.
+fn one_of<T: Copy + Send + Sync>(words: &'static [(&'static str, T)]) -> impl TypedValueParser<Value = T> {
+    let known = PossibleValuesParser::new(words.iter().map(|(word, _)| *word));
+    known.map(move |word| {
+        let found = words.iter().find(|(known, _)| *known == word);
+        found.expect("the parser lets no other word pass").1
+    })
 }
 
 impl OptionArgs {
     pub(crate) fn options(&self) -> EncoderOptions {
         EncoderOptions {
-            pooling: self.pooling.as_deref().map(|pooling| match pooling {
-                "cls" => Pooling::Cls,
-                "max" => Pooling::Max,
-                _ => Pooling::Mean,
-            }),
+            pooling: self.pooling,
             normalise: self.normalise,
             max_tokens: self.max_tokens.and_then(|tokens| usize::try_from(tokens).ok()),
-            precision: self.precision.as_deref().map(|precision| match precision {
-                "bfloat16" => Precision::Bfloat16,
-                "float16" => Precision::Float16,
-                _ => Precision::Float32,
-            }),
+            precision: self.precision,
             lower_case: self.lower_case,
-            arithmetic: match self.arithmetic.as_deref() {
-                Some("integer") => Arithmetic::Integer,
-                _ => Arithmetic::Float,
-            },
+            arithmetic: self.arithmetic.unwrap_or_default(),
             ..EncoderOptions::default()
         }
     }

@@ -54,6 +54,33 @@ impl Value {
     }
 }
 
+/// What a text stands for: `env:NAME` the value of a variable, `file:PATH` the contents of a file, any other itself.
+///
+/// # Errors
+/// What is wrong, and what to do.
+pub(crate) fn read_secret(text: String) -> Result<String, (String, &'static str)> {
+    if let Some(name) = text.strip_prefix("env:") {
+        let unset = |_| {
+            (
+                format!("the environment variable {name} is not set"),
+                "set it, or use file:PATH",
+            )
+        };
+        return std::env::var(name).map_err(unset);
+    }
+    if let Some(path) = text.strip_prefix("file:") {
+        let unread = |error| {
+            (
+                format!("cannot read {path}: {error}"),
+                "correct the path, or use env:NAME",
+            )
+        };
+        let read = std::fs::read_to_string(path);
+        return read.map(|value| value.trim_end().to_owned()).map_err(unread);
+    }
+    Ok(text)
+}
+
 /// The document: full keys with their values and places.
 #[derive(Debug)]
 pub(crate) struct Document {
@@ -365,31 +392,13 @@ impl Document {
     }
 
     fn secret(&mut self, key: &str, text: String) -> Option<String> {
-        if let Some(name) = text.strip_prefix("env:") {
-            let value = std::env::var(name).ok();
-            if value.is_none() {
-                self.problem(
-                    key,
-                    format!("the environment variable {name} is not set"),
-                    "set it, or use file:PATH",
-                );
+        match read_secret(text) {
+            Ok(secret) => Some(secret),
+            Err((what, fix)) => {
+                self.problem(key, what, fix);
+                None
             }
-            return value;
         }
-        if let Some(path) = text.strip_prefix("file:") {
-            return match std::fs::read_to_string(path) {
-                Ok(value) => Some(value.trim_end().to_owned()),
-                Err(error) => {
-                    self.problem(
-                        key,
-                        format!("cannot read {path}: {error}"),
-                        "correct the path, or use env:NAME",
-                    );
-                    None
-                }
-            };
-        }
-        Some(text)
     }
 
     /// Notes every key that nobody asked for, with the nearest one that exists.

@@ -8,6 +8,22 @@ use std::path::{Path, PathBuf};
 /// Of the observations with text and vector, those that are embedded again.
 const SPOT_CHECKS: f64 = 0.01;
 
+/// How token states become one vector, in words.
+pub(crate) const POOLINGS: [(&str, Pooling); 3] = [
+    ("mean", Pooling::Mean),
+    ("cls", Pooling::Cls),
+    ("max", Pooling::Max),
+];
+/// What weights and embeddings are rounded to, in words.
+pub(crate) const PRECISIONS: [(&str, Precision); 3] = [
+    ("float32", Precision::Float32),
+    ("bfloat16", Precision::Bfloat16),
+    ("float16", Precision::Float16),
+];
+/// The arithmetic of the matrix products, in words.
+pub(crate) const ARITHMETICS: [(&str, Arithmetic); 2] =
+    [("float", Arithmetic::Float), ("integer", Arithmetic::Integer)];
+
 /// The encoder that the monitor has itself.
 #[derive(Debug, Clone, PartialEq)]
 pub(crate) struct EncoderConfig {
@@ -46,27 +62,16 @@ pub(super) fn encoder(document: &mut Document, base: &Path) -> Option<EncoderCon
     const KEY: &str = "encoder.directory";
     let directory = document.string(KEY);
     let spot_checks = document.number("encoder.spot_checks", &(0.0..=1.0));
-    let poolings = vec![
-        ("mean", Pooling::Mean),
-        ("cls", Pooling::Cls),
-        ("max", Pooling::Max),
-    ];
-    let precisions = vec![
-        ("float32", Precision::Float32),
-        ("bfloat16", Precision::Bfloat16),
-        ("float16", Precision::Float16),
-    ];
-    let arithmetics = vec![("float", Arithmetic::Float), ("integer", Arithmetic::Integer)];
     let options = EncoderOptions {
-        pooling: document.choice("encoder.pooling", poolings),
+        pooling: document.choice("encoder.pooling", POOLINGS.to_vec()),
         normalise: document.boolean("encoder.normalise"),
         max_tokens: document
             .integer("encoder.max_tokens", 3..=65_536)
             .and_then(|tokens| usize::try_from(tokens).ok()),
-        precision: document.choice("encoder.precision", precisions),
+        precision: document.choice("encoder.precision", PRECISIONS.to_vec()),
         lower_case: document.boolean("encoder.lower_case"),
         arithmetic: document
-            .choice("encoder.arithmetic", arithmetics)
+            .choice("encoder.arithmetic", ARITHMETICS.to_vec())
             .unwrap_or_default(),
         ..EncoderOptions::default()
     };

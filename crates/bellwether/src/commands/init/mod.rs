@@ -6,7 +6,7 @@ mod topic;
 mod write;
 
 use crate::cli::{InitArgs, Output};
-use crate::config::Config;
+use crate::config::{Config, read_secret};
 use crate::failure::Failure;
 use crate::report;
 use bellwether_store::{Format, Sample};
@@ -232,25 +232,12 @@ fn kafka(args: &InitArgs) -> Result<bellwether_ingest::Config, Failure> {
         ..Default::default()
     };
     for (key, value) in &args.property {
-        config.properties.insert(key.clone(), property(key, value)?);
+        let value = read_secret(value.clone()).map_err(|(what, fix)| {
+            Failure::usage(format!("the property {key} cannot be read: {what}")).fix(fix)
+        })?;
+        config.properties.insert(key.clone(), value);
     }
     Ok(config)
-}
-
-/// The value of a property, from where it stands.
-fn property(key: &str, value: &str) -> Result<String, Failure> {
-    let unread = |what: String| {
-        Failure::usage(format!("the property {key} cannot be read: {what}"))
-            .fix("write env:NAME of a variable that is set, or file:PATH of a file that can be read")
-    };
-    if let Some(name) = value.strip_prefix("env:") {
-        return std::env::var(name).map_err(|error| unread(format!("{name}: {error}")));
-    }
-    if let Some(path) = value.strip_prefix("file:") {
-        let text = std::fs::read_to_string(path).map_err(|error| unread(format!("{path}: {error}")))?;
-        return Ok(text.trim_end_matches(['\r', '\n']).to_owned());
-    }
-    Ok(value.to_owned())
 }
 
 fn print(args: &InitArgs, looked: &Looked, tasks_path: &Path, tasks: usize, decide: &[String]) {
@@ -259,21 +246,15 @@ fn print(args: &InitArgs, looked: &Looked, tasks_path: &Path, tasks: usize, deci
         .labels
         .as_ref()
         .and_then(|labels| labels.roles.truth.as_ref());
-    let found = [
-        ("event_id", &roles.event_id),
-        ("task", &roles.task),
-        ("timestamp", &roles.timestamp),
-        ("text", &roles.text),
-        ("embedding", &roles.embedding),
-        ("prediction", &roles.prediction),
-        ("probabilities", &roles.probabilities),
-        ("model_version", &roles.model_version),
-        ("attributes", &roles.attributes),
-        ("label", &roles.truth),
-    ];
-    let places = found.iter().map(|(name, column)| {
-        let column = column.as_ref().or(if *name == "label" { truth } else { None });
-        (*name, column.map(roles::Column::place))
+    let of_labels = |name| truth.filter(|_| name == "label");
+    let found = roles
+        .keys()
+        .into_iter()
+        .chain(roles.parts())
+        .chain([("label", &roles.truth)]);
+    let places = found.map(|(name, column)| {
+        let column = column.as_ref().or(of_labels(name));
+        (name, column.map(roles::Column::place))
     });
     if args.output_format == Output::Json {
         let places: serde_json::Map<String, serde_json::Value> = places

@@ -301,6 +301,27 @@ pub(super) struct Roles {
 }
 
 impl Roles {
+    /// The parts that every observation must have, by the contract's names.
+    pub(super) fn keys(&self) -> [(&'static str, &Option<Column>); 3] {
+        [
+            ("event_id", &self.event_id),
+            ("task", &self.task),
+            ("timestamp", &self.timestamp),
+        ]
+    }
+
+    /// Its other parts.
+    pub(super) fn parts(&self) -> [(&'static str, &Option<Column>); 6] {
+        [
+            ("text", &self.text),
+            ("embedding", &self.embedding),
+            ("prediction", &self.prediction),
+            ("probabilities", &self.probabilities),
+            ("model_version", &self.model_version),
+            ("attributes", &self.attributes),
+        ]
+    }
+
     pub(super) fn of(sample: &Sample) -> Self {
         let mut free = Free(Column::all(sample));
         let mut roles = Self {

@@ -175,14 +175,7 @@ fn observations(text: &mut Text, looked: &Looked, rows: usize) {
     if roles.times() == Some(Times::WithoutOffset) {
         text.decide("the times have no offset: in Parquet they are taken as UTC, in JSON they are refused; write 2026-03-14T15:00:00Z");
     }
-    for (name, column) in [
-        ("text", &roles.text),
-        ("embedding", &roles.embedding),
-        ("prediction", &roles.prediction),
-        ("probabilities", &roles.probabilities),
-        ("model_version", &roles.model_version),
-        ("attributes", &roles.attributes),
-    ] {
+    for (name, column) in roles.parts() {
         if let Some(column) = column {
             let width = column
                 .width
