@@ -5,111 +5,26 @@
     reason = "helpers of tests fail the test they are called from"
 )]
 
+#[expect(dead_code, reason = "this file uses a part of it")]
+#[path = "support/tiny_encoder.rs"]
+mod tiny_encoder;
+
 use bellwether_encoder::{Encoder, EncoderOptions, Error, Pooling, Precision};
-use candle_core::{Device, Tensor};
 use serde_json::json;
-use std::collections::HashMap;
 use std::fs;
 use std::path::Path;
 use tempfile::TempDir;
-
-const DIM: usize = 8;
-const WORDS: [&str; 14] = [
-    "[PAD]", "[UNK]", "[CLS]", "[SEP]", "where", "is", "my", "par", "##cel", "##s", "two", "?", "lost",
-    "refund",
-];
-
-/// A linear congruential generator: the weights need to be varied, not random.
-struct Weights(u64, HashMap<String, Tensor>);
-
-impl Weights {
-    fn add(&mut self, name: &str, shape: &[usize]) {
-        let values: Vec<f32> = (0..shape.iter().product())
-            .map(|_| {
-                self.0 = self
-                    .0
-                    .wrapping_mul(6_364_136_223_846_793_005)
-                    .wrapping_add(1_442_695_040_888_963_407);
-                f32::from(u16::try_from(self.0 >> 48).unwrap()) / 65_535.0 - 0.5
-            })
-            .collect();
-        self.1.insert(
-            name.to_owned(),
-            Tensor::from_vec(values, shape, &Device::Cpu).unwrap(),
-        );
-    }
-
-    fn linear(&mut self, name: &str, rows: usize, columns: usize) {
-        self.add(&format!("{name}.weight"), &[rows, columns]);
-        self.add(&format!("{name}.bias"), &[rows]);
-    }
-
-    fn norm(&mut self, name: &str) {
-        self.add(&format!("{name}.weight"), &[DIM]);
-        self.add(&format!("{name}.bias"), &[DIM]);
-    }
-}
-
-fn config(positions: usize) -> serde_json::Value {
-    json!({
-        "model_type": "bert", "vocab_size": WORDS.len(), "hidden_size": DIM, "num_hidden_layers": 2,
-        "num_attention_heads": 2, "intermediate_size": 16, "hidden_act": "gelu", "hidden_dropout_prob": 0.1,
-        "max_position_embeddings": positions, "type_vocab_size": 2, "initializer_range": 0.02,
-        "layer_norm_eps": 1e-12, "pad_token_id": 0
-    })
-}
-
-fn write_json(path: &Path, value: &serde_json::Value) {
-    fs::write(path, serde_json::to_vec(value).unwrap()).unwrap();
-}
+use tiny_encoder::{DIM, write_model};
 
 /// A complete model directory whose longest input is `positions` tokens.
 fn model(positions: usize) -> TempDir {
     let dir = tempfile::tempdir().unwrap();
-    write_json(&dir.path().join("config.json"), &config(positions));
-    let vocab: serde_json::Map<_, _> = WORDS
-        .iter()
-        .enumerate()
-        .map(|(id, word)| ((*word).to_owned(), json!(id)))
-        .collect();
-    let special = |id: usize| json!({"id": WORDS[id], "ids": [id], "tokens": [WORDS[id]]});
-    write_json(
-        &dir.path().join("tokenizer.json"),
-        &json!({
-            "version": "1.0",
-            // As published files do: pad every text to a fixed length. The encoder must not.
-            "padding": {"strategy": {"Fixed": 16}, "direction": "Right", "pad_to_multiple_of": null,
-                        "pad_id": 0, "pad_type_id": 0, "pad_token": "[PAD]"},
-            "normalizer": {"type": "BertNormalizer", "clean_text": true, "handle_chinese_chars": true,
-                           "strip_accents": null, "lowercase": true},
-            "pre_tokenizer": {"type": "BertPreTokenizer"},
-            "post_processor": {"type": "TemplateProcessing",
-                "single": [{"SpecialToken": {"id": "[CLS]", "type_id": 0}}, {"Sequence": {"id": "A", "type_id": 0}},
-                           {"SpecialToken": {"id": "[SEP]", "type_id": 0}}],
-                "pair": [{"Sequence": {"id": "A", "type_id": 0}}, {"Sequence": {"id": "B", "type_id": 1}}],
-                "special_tokens": {"[CLS]": special(2), "[SEP]": special(3)}},
-            "model": {"type": "WordPiece", "unk_token": "[UNK]", "continuing_subword_prefix": "##",
-                      "max_input_chars_per_word": 100, "vocab": vocab}
-        }),
-    );
-    let mut weights = Weights(7, HashMap::new());
-    weights.add("embeddings.word_embeddings.weight", &[WORDS.len(), DIM]);
-    weights.add("embeddings.position_embeddings.weight", &[positions, DIM]);
-    weights.add("embeddings.token_type_embeddings.weight", &[2, DIM]);
-    weights.norm("embeddings.LayerNorm");
-    for layer in 0..2 {
-        let at = format!("encoder.layer.{layer}");
-        for part in ["query", "key", "value"] {
-            weights.linear(&format!("{at}.attention.self.{part}"), DIM, DIM);
-        }
-        weights.linear(&format!("{at}.attention.output.dense"), DIM, DIM);
-        weights.norm(&format!("{at}.attention.output.LayerNorm"));
-        weights.linear(&format!("{at}.intermediate.dense"), 16, DIM);
-        weights.linear(&format!("{at}.output.dense"), DIM, 16);
-        weights.norm(&format!("{at}.output.LayerNorm"));
-    }
-    candle_core::safetensors::save(&weights.1, dir.path().join("model.safetensors")).unwrap();
+    write_model(dir.path(), 7, positions);
     dir
+}
+
+fn write_json(path: &Path, value: &serde_json::Value) {
+    fs::write(path, serde_json::to_vec(value).unwrap()).unwrap();
 }
 
 fn encoder(positions: usize) -> Encoder {

@@ -2,7 +2,7 @@
 
 #![expect(clippy::unwrap_used, reason = "a test fails by panicking")]
 
-#[path = "support/tiny_encoder.rs"]
+#[path = "../../bellwether-encoder/tests/support/tiny_encoder.rs"]
 mod tiny_encoder;
 
 use arrow::array::{

@@ -5,7 +5,7 @@
 #![expect(clippy::unwrap_used, reason = "a test fails by panicking")]
 
 mod support;
-#[path = "support/tiny_encoder.rs"]
+#[path = "../../bellwether-encoder/tests/support/tiny_encoder.rs"]
 mod tiny_encoder;
 
 use bellwether_encoder::{Encoder, EncoderOptions, Pooling, Precision};

@@ -3,7 +3,7 @@
 #![expect(clippy::unwrap_used, reason = "a test fails by panicking")]
 
 mod support;
-#[path = "support/tiny_encoder.rs"]
+#[path = "../../bellwether-encoder/tests/support/tiny_encoder.rs"]
 mod tiny_encoder;
 
 use arrow::array::{ArrayRef, Int64Array, RecordBatch, StringArray};

@@ -60,11 +60,16 @@ impl Weights {
 
 /// Writes the model's files into a new directory; other seeds are other models.
 pub(crate) fn write_encoder(directory: &Path, seed: u64) {
+    write_model(directory, seed, TOKENS);
+}
+
+/// The same for a model whose longest input is `positions` tokens.
+pub(crate) fn write_model(directory: &Path, seed: u64, positions: usize) {
     fs::create_dir_all(directory).expect("writable");
     let config = json!({
         "model_type": "bert", "vocab_size": WORDS.len(), "hidden_size": DIM, "num_hidden_layers": 2,
         "num_attention_heads": 2, "intermediate_size": 16, "hidden_act": "gelu", "hidden_dropout_prob": 0.1,
-        "max_position_embeddings": TOKENS, "type_vocab_size": 2, "initializer_range": 0.02,
+        "max_position_embeddings": positions, "type_vocab_size": 2, "initializer_range": 0.02,
         "layer_norm_eps": 1e-12, "pad_token_id": 0
     });
     fs::write(directory.join("config.json"), config.to_string()).expect("writable");
@@ -77,6 +82,9 @@ pub(crate) fn write_encoder(directory: &Path, seed: u64) {
     let sequence = |id: &str, kind: usize| json!({"Sequence": {"id": id, "type_id": kind}});
     let tokenizer = json!({
         "version": "1.0",
+        // As published files do: pad every text to a fixed length. The encoder must not.
+        "padding": {"strategy": {"Fixed": 16}, "direction": "Right", "pad_to_multiple_of": null,
+                    "pad_id": 0, "pad_type_id": 0, "pad_token": "[PAD]"},
         "normalizer": {"type": "BertNormalizer", "clean_text": true, "handle_chinese_chars": true,
                        "strip_accents": null, "lowercase": true},
         "pre_tokenizer": {"type": "BertPreTokenizer"},
@@ -94,7 +102,7 @@ pub(crate) fn write_encoder(directory: &Path, seed: u64) {
         ..Weights::default()
     };
     weights.add("embeddings.word_embeddings.weight", &[WORDS.len(), DIM]);
-    weights.add("embeddings.position_embeddings.weight", &[TOKENS, DIM]);
+    weights.add("embeddings.position_embeddings.weight", &[positions, DIM]);
     weights.add("embeddings.token_type_embeddings.weight", &[2, DIM]);
     weights.norm("embeddings.LayerNorm");
     for layer in 0..2 {
